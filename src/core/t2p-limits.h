@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Every bound has its name here, and its reason. */
+
+/* --- the bus */
+#define T2P_MAX_MESSAGE_BYTES (256 * 1024) /* a settings dictionary with every route fits 10 times */
+#define T2P_MAX_TUNNELS_PER_UID 16
+#define T2P_MAX_TUNNELS 64
+#define T2P_MAX_ROUTES 4096 /* per tunnel; each is a kernel route */
+#define T2P_MAX_PROXIES 16
+#define T2P_MAX_CHECKS_PER_SENDER 2 /* open password dialogs */
+#define T2P_MAX_CHECKS 16
+#define T2P_MAX_PROXY_TESTS_PER_UID 4
+#define T2P_PROXY_TEST_TIMEOUT_S 30
+#define T2P_MAX_CONNECTIONS_PER_PAGE 1000 /* rows of one ListConnections answer */
+#define T2P_MAX_NAME_BYTES 64
+#define T2P_MAX_STRING_BYTES 4096 /* one string of a setting */
+
+/* --- the worker */
+#define T2P_ADOPT_TIMEOUT_S 10
+#define T2P_DEFAULT_MEMORY_LIMIT (128u * 1024 * 1024)
+#define T2P_DEFAULT_MAX_CONNECTIONS 65536
+#define T2P_RESERVED_FDS 256 /* of the descriptor limit: what is not a flow */
+#define T2P_FLOW_BUFFER_BYTES (64 * 1024)          /* each way, to begin with */
+#define T2P_FLOW_BUFFER_UP_MAX_BYTES (512 * 1024)  /* grown while memory lasts */
+#define T2P_FLOW_BUFFER_DOWN_MAX_BYTES (1024 * 1024)
+#define T2P_MAX_HELD_SYNS 4096 /* a SYN flood costs at most this many copies of 120 bytes */
+#define T2P_MAX_HELD_SYNS_PER_DESTINATION 256
+#define T2P_MAX_OOSEQ_SEGMENTS 64 /* lwIP's list is walked for each segment */
+#define T2P_MAX_OOSEQ_BYTES (256 * 1024)
+#define T2P_MAX_OOSEQ_TOTAL_BYTES (16 * 1024 * 1024)
+#define T2P_VIRTUAL_NAME_QUARANTINE_S 600 /* an address is not given to another name sooner */
+
+/* --- codecs */
+#define T2P_SOCKS5_MAX_REPLY_BYTES 262 /* 4 + 1 + 255 + 2: RFC 1928 section 6 */
+#define T2P_DNS_MAX_MESSAGE_BYTES 65535
+#define T2P_DNS_MAX_NAME_BYTES 255 /* RFC 1035 section 2.3.4 */

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "t2p-endpoint.h"
+#include "t2p-reactor.h"
+#include "t2p-refusal.h"
+
+#include <sys/uio.h>
+
+G_BEGIN_DECLS
+
+/* An outbound is the strategy by which flows leave: one vtable, one file for each kind. A carrier
+ * is one flow's way out: it dials the upstream, does the handshake, then carries bytes both ways.
+ * No GObject, closure or GTask per carrier; the caller embeds nothing and owns the pointer. */
+
+typedef struct _T2pwOutbound T2pwOutbound;
+typedef struct _T2pwCarrier T2pwCarrier;
+
+/** T2pwDestination: where the application wants to go: a name, or an address. */
+typedef struct
+{
+  const char *name; /* NULL: by address. Valid during the call only. */
+  T2pIpAddress address;
+  guint16 port;
+} T2pwDestination;
+
+/** T2pwCarrierHandler: the carrier may be closed inside each of them. */
+typedef struct
+{
+  /* The upstream said yes: send and receive may be called. */
+  void (*opened) (T2pwCarrier *carrier, gpointer user_data);
+  /* It did not come about; @carrier is gone after this call. @error tells people what the
+   * upstream said (T2P_ERROR_*), @refusal what the application is to see. */
+  void (*failed) (T2pwCarrier *carrier, T2pRefusal refusal, const GError *error, gpointer user_data);
+  /* Edge: try to receive, or to send again after a short send. */
+  void (*readable) (T2pwCarrier *carrier, gpointer user_data);
+  void (*writable) (T2pwCarrier *carrier, gpointer user_data);
+} T2pwCarrierHandler;
+
+/** T2pwOutboundClass: what each kind of outbound implements. */
+typedef struct
+{
+  const char *kind; /* "socks5" */
+  T2pwCarrier *(*open) (T2pwOutbound *outbound,
+                        const T2pwDestination *destination,
+                        const T2pwCarrierHandler *handler,
+                        gpointer user_data);
+  void (*free) (T2pwOutbound *outbound);
+} T2pwOutboundClass;
+
+/** T2pwCarrierClass: byte side. Return values and errno as sendmsg(2) and readv(2): -1/EAGAIN
+ * means wait for the edge; 0 from receive is the end; anything else is fatal. */
+typedef struct
+{
+  gssize (*send) (T2pwCarrier *carrier, const struct iovec *iov, guint n);
+  gssize (*receive) (T2pwCarrier *carrier, const struct iovec *iov, guint n);
+  void (*shutdown) (T2pwCarrier *carrier);           /* FIN towards the upstream */
+  void (*close) (T2pwCarrier *carrier, gboolean reset); /* frees; no handler is called any more */
+  /* The upstream in use, for people; without userinfo. */
+  const char *(*describe) (T2pwCarrier *carrier);
+} T2pwCarrierClass;
+
+struct _T2pwOutbound
+{
+  const T2pwOutboundClass *klass;
+};
+
+struct _T2pwCarrier
+{
+  const T2pwCarrierClass *klass;
+  const T2pwCarrierHandler *handler;
+  gpointer user_data;
+};
+
+static inline T2pwCarrier *
+t2pw_outbound_open (T2pwOutbound *outbound,
+                    const T2pwDestination *destination,
+                    const T2pwCarrierHandler *handler,
+                    gpointer user_data)
+{
+  return outbound->klass->open (outbound, destination, handler, user_data);
+}
+
+static inline void
+t2pw_outbound_free (T2pwOutbound *outbound)
+{
+  outbound->klass->free (outbound);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (T2pwOutbound, t2pw_outbound_free)
+
+static inline gssize
+t2pw_carrier_send (T2pwCarrier *carrier, const struct iovec *iov, guint n)
+{
+  return carrier->klass->send (carrier, iov, n);
+}
+
+static inline gssize
+t2pw_carrier_receive (T2pwCarrier *carrier, const struct iovec *iov, guint n)
+{
+  return carrier->klass->receive (carrier, iov, n);
+}
+
+static inline void
+t2pw_carrier_shutdown (T2pwCarrier *carrier)
+{
+  carrier->klass->shutdown (carrier);
+}
+
+static inline void
+t2pw_carrier_close (T2pwCarrier *carrier, gboolean reset)
+{
+  carrier->klass->close (carrier, reset);
+}
+
+G_END_DECLS

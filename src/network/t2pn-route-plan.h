@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "t2pn-address-pool.h"
+
+G_BEGIN_DECLS
+
+/**
+ * T2pnRouteIds:
+ * @mark: SO_MARK of our own upstream sockets; one for the whole service
+ * @table: table T, private to the tunnel
+ * @rule_priority: P, where the tunnel's rules begin
+ */
+typedef struct
+{
+  guint32 mark;
+  guint32 table;
+  guint32 rule_priority;
+} T2pnRouteIds;
+
+/**
+ * T2pnUidRange: users whose sockets a rule selects, both ends included.
+ */
+typedef struct
+{
+  guint32 first, last;
+} T2pnUidRange;
+
+/**
+ * T2pnRoutePlanInput:
+ * @settings: `capture`, `scope`, `routes`, `exclude-routes`, `ipv6`, `dns`, `lan`
+ * @owner_uid: whose traffic `scope=user` captures
+ * @users: (array length=n_users) (nullable): `users` of the settings, looked up by the caller;
+ *   only with `scope=system`
+ * @proxy_has_ipv4: whether the proxy carries IPv4; what it lacks is unreachable in table T
+ * @proxy_has_ipv6: the same for IPv6, as far as `ipv6=auto` goes by it
+ * @worker_uid: 0: the workers' sockets carry the mark. Else the kernel (before 5.17) refuses
+ * them the mark, and this uid stands in its place in every rule
+ */
+typedef struct
+{
+  const T2pSettings *settings;
+  int ifindex;
+  const char *ifname;
+  T2pnAddressPool pool;
+  T2pnRouteIds ids;
+  guint32 owner_uid;
+  const T2pnUidRange *users;
+  guint n_users;
+  gboolean proxy_has_ipv4;
+  gboolean proxy_has_ipv6;
+  guint32 worker_uid;
+} T2pnRoutePlanInput;
+
+/**
+ * T2pnRoutePlan:
+ * @addresses: of T2pnAddress: what the link gets
+ * @bypass_rules: of T2pnRule: what stays outside; installed before anything is captured
+ * @routes: of T2pnRoute: table T, and the pools where there is no table T
+ * @capture_rules: of T2pnRule: what goes into table T
+ *
+ * What should be. Who made the plan frees it.
+ */
+typedef struct
+{
+  int ifindex;
+  char ifname[IFNAMSIZ];
+  guint32 mtu;
+  GArray *addresses;
+  GArray *bypass_rules;
+  GArray *routes;
+  GArray *capture_rules;
+} T2pnRoutePlan;
+
+/**
+ * t2pn_route_ids_choose_mark:
+ *
+ * A mark that no rule of @snapshot selects. To be chosen once for the service: with one each,
+ * tunnel A's upstream sockets would enter tunnel B. Rules tagged as ours do not count.
+ * T2P_ERROR_ROUTE_CONFLICT when all are taken.
+ */
+gboolean
+t2pn_route_ids_choose_mark (const T2pnSnapshot *snapshot, guint32 *out_mark, GError **error);
+
+/**
+ * t2pn_route_ids_choose:
+ * @mark: the service's mark, unless the settings have their own
+ * @taken: (nullable): of T2pnRouteIds: of the other tunnels, up or not
+ *
+ * Settles `mark`, `route-table` and `rule-priority`: what the settings give, which must be free
+ * (T2P_ERROR_ROUTE_CONFLICT), else what is free. Tunnels for some routes come before those for
+ * all traffic, and users' before the system's. Call it for every capture, `none` included.
+ */
+gboolean t2pn_route_ids_choose (const T2pSettings *settings,
+                                const T2pnSnapshot *snapshot,
+                                guint32 mark,
+                                const GArray *taken,
+                                T2pnRouteIds *out_ids,
+                                GError **error);
+
+/**
+ * t2pn_route_plan_new:
+ *
+ * Pure: what the kernel should be told so that exactly the traffic that the settings name
+ * enters the tunnel, and our own sockets never. Compute it again with a new snapshot when
+ * addresses change (IPv6 has a rule for each uplink address) and give it to
+ * t2pn_backend_update_async(). (transfer full). Errors: T2P_ERROR_ROUTE_CONFLICT for a route
+ * that another link already has (only where we would put ours into main).
+ */
+T2pnRoutePlan *t2pn_route_plan_new (const T2pnRoutePlanInput *input,
+                                    const T2pnSnapshot *snapshot,
+                                    GError **error);
+void t2pn_route_plan_free (T2pnRoutePlan *plan);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (T2pnRoutePlan, t2pn_route_plan_free)
+
+/* One line for each address, rule and route in the words of ip(8), in the order in which they
+ * are installed. (transfer full) */
+char *t2pn_route_plan_to_text (const T2pnRoutePlan *plan);
+
+G_END_DECLS

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "t2p-ip.h"
+
+#include <gio/gio.h>
+
+G_BEGIN_DECLS
+
+/**
+ * t2pn_uplink_dns_async:
+ * @bus: (nullable): the system bus, where systemd-resolved and NetworkManager are asked
+ * @own_ifindexes: (element-type int) (nullable): our tuns, whose servers do not count
+ * @resolv_conf: (nullable): "/etc/resolv.conf" when NULL
+ *
+ * The name servers of the uplink, for our own marked queries: from resolved, else from
+ * NetworkManager's devices, else from resolv.conf (as saved before a tunnel replaced it, when
+ * @resolv_conf is told so). Ask before the tunnel's DNS is applied.
+ */
+void t2pn_uplink_dns_async (GDBusConnection *bus,
+                            const GArray *own_ifindexes,
+                            const char *resolv_conf,
+                            GCancellable *cancellable,
+                            GAsyncReadyCallback callback,
+                            gpointer user_data);
+/* (transfer full): of T2pIpEndpoint, in order of preference; empty when there is none. NULL
+ * only when cancelled. */
+GArray *t2pn_uplink_dns_finish (GAsyncResult *result, GError **error);
+
+/* Pure: the `nameserver` lines of a resolv.conf(5), loopback ones left out when @skip_loopback.
+ */
+GArray *t2pn_uplink_dns_parse (const char *resolv_conf_text, gboolean skip_loopback);
+
+G_END_DECLS

@@ -44,4 +44,9 @@ typedef enum
 
 GQuark t2p_error_quark (void);
 
+/* "org.tun2proxy.Error.Busy" (static string). */
+const char *t2p_error_to_dbus_name (T2pError code);
+/* FALSE for a name that is not one of ours; then @out_code is left alone. */
+gboolean t2p_error_from_dbus_name (const char *name, T2pError *out_code);
+
 G_END_DECLS

@@ -63,6 +63,9 @@ gboolean t2p_ip_endpoint_from_sockaddr (const struct sockaddr *sockaddr,
 /* A bare address is a /32 or /128. Refuses host bits; @out_prefix is left alone on failure. The
  * error is T2P_ERROR_INVALID_ARGUMENT and says what was seen. */
 gboolean t2p_ip_prefix_parse (const char *text, T2pIpPrefix *out_prefix, GError **error);
+/* An interface's address with the length of its network: "198.18.4.1/30". Unlike every other
+ * prefix, @out_prefix keeps its host bits. Errors as above. */
+gboolean t2p_ip_interface_parse (const char *text, T2pIpPrefix *out_prefix, GError **error);
 void t2p_ip_prefix_format (const T2pIpPrefix *prefix, char out_text[T2P_PREFIX_STRLEN]);
 gboolean t2p_ip_prefix_contains (const T2pIpPrefix *prefix, const T2pIpAddress *address);
 gboolean t2p_ip_prefix_overlaps (const T2pIpPrefix *a, const T2pIpPrefix *b);

@@ -26,6 +26,7 @@
 
 #define PIPE_BYTES (1024 * 1024)
 #define HANDSHAKE_MAX 512
+#define SPARE_PIPES 256
 
 typedef struct _Session Session;
 
@@ -60,6 +61,8 @@ struct _Session
 
 static int epoll_fd;
 static Session *dead;
+static int spare[SPARE_PIPES][2];
+static guint n_spare;
 
 static void
 watch (Side *side, guint32 events, int how)
@@ -101,13 +104,36 @@ session_kill (Session *session)
   dead = session;
 }
 
+/* A pipe is borrowed only while bytes are on their way: idle sessions cost two descriptors. */
 static gboolean
-open_pipe (Side *side)
+borrow_pipe (Side *side)
 {
+  if (side->pipe[0] >= 0)
+    return TRUE;
+  if (n_spare > 0)
+    {
+      memcpy (side->pipe, spare[--n_spare], sizeof side->pipe);
+      return TRUE;
+    }
   if (pipe2 (side->pipe, O_NONBLOCK | O_CLOEXEC) < 0)
     return FALSE;
   (void) fcntl (side->pipe[1], F_SETPIPE_SZ, PIPE_BYTES);
   return TRUE;
+}
+
+static void
+return_pipe (Side *side)
+{
+  if (side->pipe[0] < 0 || side->in_pipe > 0)
+    return;
+  if (n_spare < SPARE_PIPES)
+    memcpy (spare[n_spare++], side->pipe, sizeof side->pipe);
+  else
+    {
+      close (side->pipe[0]);
+      close (side->pipe[1]);
+    }
+  side->pipe[0] = side->pipe[1] = -1;
 }
 
 /* Moves from one socket into its pipe and on to the other socket until neither would go on. */
@@ -116,6 +142,8 @@ pump (Side *from, Side *to)
 {
   gboolean moved = TRUE;
 
+  if (!borrow_pipe (from))
+    return FALSE;
   while (moved)
     {
       gssize n = 0;
@@ -150,6 +178,7 @@ pump (Side *from, Side *to)
       from->is_shut = TRUE;
       shutdown (to->fd, SHUT_WR);
     }
+  return_pipe (from);
   return TRUE;
 }
 
@@ -287,7 +316,7 @@ target_connected (Session *session)
       session_kill (session);
       return;
     }
-  if (!answer (session, 0) || !open_pipe (&session->client) || !open_pipe (&session->target))
+  if (!answer (session, 0))
     {
       session_kill (session);
       return;

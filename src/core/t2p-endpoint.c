@@ -50,7 +50,7 @@ static const struct
 };
 G_STATIC_ASSERT (G_N_ELEMENTS (schemes) == T2P_SCHEME_REJECT + 1);
 
-#define KNOWN_SCHEMES                                                                             \
+#define KNOWN_SCHEMES                                                                          \
   "socks5, socks5h, socks4, socks4a, http, https, socks5+tls, direct or reject"
 
 /* RFC 3986 section 2.3 */
@@ -63,8 +63,7 @@ t2p_scheme_to_string (T2pScheme scheme)
   return schemes[scheme].name;
 }
 
-static gboolean G_GNUC_PRINTF (2, 3)
-refuse (GError **error, const char *format, ...)
+static gboolean G_GNUC_PRINTF (2, 3) refuse (GError **error, const char *format, ...)
 {
   g_autofree char *message = NULL;
   va_list args;
@@ -173,11 +172,8 @@ parse_scheme (T2pEndpoint *self, const char *uri, const char **out_rest, GError 
 /* --- userinfo */
 
 static gboolean
-parse_credential (const char *text,
-                  gsize length,
-                  const char *what,
-                  T2pSecret **out_secret,
-                  GError **error)
+parse_credential (
+    const char *text, gsize length, const char *what, T2pSecret **out_secret, GError **error)
 {
   char bytes[MAX_CREDENTIAL_BYTES] = "";
   gssize n = percent_decode (text, length, bytes, sizeof bytes);
@@ -186,10 +182,11 @@ parse_credential (const char *text,
     *out_secret = t2p_secret_new (bytes, (gsize) n);
   explicit_bzero (bytes, sizeof bytes);
   if (n < 0)
-    return refuse (error,
-                   "%s is not percent-encoded rightly, expected %%XX for a special character and "
-                   "no NUL",
-                   what);
+    return refuse (
+        error,
+        "%s is not percent-encoded rightly, expected %%XX for a special character and "
+        "no NUL",
+        what);
   if (n == 0)
     return refuse (error, "%s is empty, expected 1 to %d bytes", what, MAX_CREDENTIAL_BYTES);
   if (n > MAX_CREDENTIAL_BYTES)
@@ -207,7 +204,8 @@ parse_userinfo (T2pEndpoint *self, const char *text, gsize length, GError **erro
     return FALSE;
   if (colon == NULL)
     return TRUE;
-  return parse_credential (colon + 1, length - user_length - 1, "password", &self->password, error);
+  return parse_credential (colon + 1, length - user_length - 1, "password", &self->password,
+                           error);
 }
 
 /* --- host and port */
@@ -281,12 +279,14 @@ parse_host_name (T2pEndpoint *self, const char *text, GError **error)
       return TRUE;
     }
   if (text[0] == '\0')
-    return refuse (error, "host is missing, expected a name, an IPv4 or a bracketed IPv6 address");
+    return refuse (error,
+                   "host is missing, expected a name, an IPv4 or a bracketed IPv6 address");
   name = g_hostname_is_non_ascii (text) && g_utf8_validate (text, -1, NULL)
-           ? g_hostname_to_ascii (text)
-           : g_ascii_strdown (text, -1);
+             ? g_hostname_to_ascii (text)
+             : g_ascii_strdown (text, -1);
   if (name == NULL || !name_is_valid (name))
-    return refuse (error, "host %s is invalid, expected a name, an IPv4 or a bracketed IPv6 address",
+    return refuse (error,
+                   "host %s is invalid, expected a name, an IPv4 or a bracketed IPv6 address",
                    seen);
   self->host = g_steal_pointer (&name);
   return TRUE;
@@ -385,8 +385,8 @@ static void
 append_host_port_query (const T2pEndpoint *self, GString *out)
 {
   if (self->host != NULL)
-    g_string_append_printf (out, self->address.family == AF_INET6 ? "[%s]:%u" : "%s:%u", self->host,
-                            (guint) self->port);
+    g_string_append_printf (out, self->address.family == AF_INET6 ? "[%s]:%u" : "%s:%u",
+                            self->host, (guint) self->port);
   for (guint i = 0; i < self->options->len; i += 2)
     {
       const char *value = g_ptr_array_index (self->options, i + 1);
@@ -416,8 +416,8 @@ parse_authority (T2pEndpoint *self, const char *text, gsize length, GError **err
   g_autofree char *host_port = g_strndup (host, length - (gsize) (host - text));
 
   if (!schemes[self->scheme].has_host)
-    return length == 0 || refuse (error, "%s takes no host and no user",
-                                  t2p_scheme_to_string (self->scheme));
+    return length == 0 ||
+           refuse (error, "%s takes no host and no user", t2p_scheme_to_string (self->scheme));
   if (at != NULL && !parse_userinfo (self, text, (gsize) (at - text), error))
     return FALSE;
   return parse_host_port (self, host_port, error);
@@ -440,7 +440,8 @@ parse_rest (T2pEndpoint *self, const char *rest, GError **error)
   if (tail[0] == '\0')
     return TRUE;
   if (tail[0] != '?')
-    return refuse (error, "has a path or a fragment, expected nothing or a query after the host");
+    return refuse (error,
+                   "has a path or a fragment, expected nothing or a query after the host");
   return parse_query (self, tail + 1, error);
 }
 
@@ -606,14 +607,16 @@ t2p_endpoint_to_private_uri (const T2pEndpoint *endpoint)
  * Since: 0.1
  */
 T2pEndpoint *
-t2p_endpoint_with_credentials (const T2pEndpoint *endpoint, const char *user, T2pSecret *password)
+t2p_endpoint_with_credentials (const T2pEndpoint *endpoint,
+                               const char *user,
+                               T2pSecret *password)
 {
   T2pEndpoint *copy;
   gsize length = 1;
 
   g_return_val_if_fail (user != NULL || password == NULL, NULL);
   g_return_val_if_fail (
-    user == NULL || (user[0] != '\0' && strlen (user) <= MAX_CREDENTIAL_BYTES), NULL);
+      user == NULL || (user[0] != '\0' && strlen (user) <= MAX_CREDENTIAL_BYTES), NULL);
   if (password != NULL)
     t2p_secret_peek (password, &length);
   g_return_val_if_fail (length >= 1 && length <= MAX_CREDENTIAL_BYTES, NULL);

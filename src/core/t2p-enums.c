@@ -17,21 +17,21 @@ find_nick (const char *const *nicks, gsize n, const char *text, guint *out_index
 
 /* Each table is indexed by its enum, and as long as it: a new value without a nick does not
  * compile. */
-#define DEFINE_NICKS(Type, prefix, nicks, LAST)                                                   \
-  G_STATIC_ASSERT (G_N_ELEMENTS (nicks) == (LAST) + 1);                                           \
-  const char *prefix##_to_string (Type value)                                                     \
-  {                                                                                               \
-    g_return_val_if_fail ((guint) value < G_N_ELEMENTS (nicks), "unknown");                       \
-    return nicks[value];                                                                          \
-  }                                                                                               \
-  gboolean prefix##_from_string (const char *text, Type *out_value)                               \
-  {                                                                                               \
-    guint index = 0;                                                                              \
-                                                                                                  \
-    if (!find_nick (nicks, G_N_ELEMENTS (nicks), text, &index))                                   \
-      return FALSE;                                                                               \
-    *out_value = (Type) index;                                                                    \
-    return TRUE;                                                                                  \
+#define DEFINE_NICKS(Type, prefix, nicks, LAST)                                                \
+  G_STATIC_ASSERT (G_N_ELEMENTS (nicks) == (LAST) + 1);                                        \
+  const char *prefix##_to_string (Type value)                                                  \
+  {                                                                                            \
+    g_return_val_if_fail ((guint) value < G_N_ELEMENTS (nicks), "unknown");                    \
+    return nicks[value];                                                                       \
+  }                                                                                            \
+  gboolean prefix##_from_string (const char *text, Type *out_value)                            \
+  {                                                                                            \
+    guint index = 0;                                                                           \
+                                                                                               \
+    if (!find_nick (nicks, G_N_ELEMENTS (nicks), text, &index))                                \
+      return FALSE;                                                                            \
+    *out_value = (Type) index;                                                                 \
+    return TRUE;                                                                               \
   }
 
 static const char *const state_nicks[] = {

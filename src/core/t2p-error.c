@@ -37,7 +37,8 @@ G_STATIC_ASSERT (G_N_ELEMENTS (entries) == T2P_ERROR_NOT_SUPPORTED + 1);
 /**
  * t2p_error_quark:
  *
- * The error domain; the first call registers it with GDBus, so that errors cross the bus by name.
+ * The error domain; the first call registers it with GDBus, so that errors cross the bus by
+ * name.
  *
  * Since: 0.1
  */
@@ -46,7 +47,8 @@ t2p_error_quark (void)
 {
   static gsize quark;
 
-  g_dbus_error_register_error_domain ("t2p-error-quark", &quark, entries, G_N_ELEMENTS (entries));
+  g_dbus_error_register_error_domain ("t2p-error-quark", &quark, entries,
+                                      G_N_ELEMENTS (entries));
   return (GQuark) quark;
 }
 

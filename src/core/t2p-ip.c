@@ -25,8 +25,8 @@ address_none (void)
 
 /**
  * t2p_ip_address_parse:
- * @text: (nullable): an IPv4 address as four decimal numbers, or an IPv6 address without brackets
- *   and zone
+ * @text: (nullable): an IPv4 address as four decimal numbers, or an IPv6 address without
+ * brackets and zone
  * @out_address: (out): the address, left alone on failure
  *
  * Returns: whether @text is one
@@ -288,7 +288,8 @@ t2p_ip_endpoint_format (const T2pIpEndpoint *endpoint, char out_text[T2P_ENDPOIN
  * Since: 0.1
  */
 socklen_t
-t2p_ip_endpoint_to_sockaddr (const T2pIpEndpoint *endpoint, struct sockaddr_storage *out_storage)
+t2p_ip_endpoint_to_sockaddr (const T2pIpEndpoint *endpoint,
+                             struct sockaddr_storage *out_storage)
 {
   struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = g_htons (endpoint->port) };
   struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = g_htons (endpoint->port) };
@@ -308,7 +309,9 @@ t2p_ip_endpoint_to_sockaddr (const T2pIpEndpoint *endpoint, struct sockaddr_stor
 }
 
 static gboolean
-from_sockaddr_in (const struct sockaddr *sockaddr, socklen_t length, T2pIpEndpoint *out_endpoint)
+from_sockaddr_in (const struct sockaddr *sockaddr,
+                  socklen_t length,
+                  T2pIpEndpoint *out_endpoint)
 {
   struct sockaddr_in v4;
 
@@ -322,7 +325,9 @@ from_sockaddr_in (const struct sockaddr *sockaddr, socklen_t length, T2pIpEndpoi
 }
 
 static gboolean
-from_sockaddr_in6 (const struct sockaddr *sockaddr, socklen_t length, T2pIpEndpoint *out_endpoint)
+from_sockaddr_in6 (const struct sockaddr *sockaddr,
+                   socklen_t length,
+                   T2pIpEndpoint *out_endpoint)
 {
   struct sockaddr_in6 v6;
 

@@ -20,7 +20,8 @@ append_char (GString *out, const char *at, gunichar c)
  * t2p_quote:
  * @text: (nullable): a string from outside, not necessarily UTF-8
  *
- * Returns: (transfer full): @text in quotes, short and harmless to a terminal, a log and the bus
+ * Returns: (transfer full): @text in quotes, short and harmless to a terminal, a log and the
+ * bus
  *
  * Since: 0.1
  */

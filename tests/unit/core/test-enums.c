@@ -5,24 +5,24 @@
 
 #include <string.h>
 
-#define TEST_NICKS(Type, prefix, LAST)                                                            \
-  static void test_##prefix (void)                                                                \
-  {                                                                                               \
-    for (guint i = 0; i <= (LAST); i++)                                                           \
-      {                                                                                           \
-        const char *nick = t2p_##prefix##_to_string ((Type) i);                                   \
-        Type value = (Type) ((i + 1) % ((LAST) + 1));                                             \
-                                                                                                  \
-        g_assert_nonnull (nick);                                                                  \
-        g_assert_cmpuint (strspn (nick, "abcdefghijklmnopqrstuvwxyz0123456789-"), ==,             \
-                          strlen (nick));                                                         \
-        g_assert_true (t2p_##prefix##_from_string (nick, &value));                                \
-        g_assert_cmpuint (value, ==, i);                                                          \
-        g_assert_false (t2p_##prefix##_from_string ("stranger", &value));                         \
-        g_assert_false (t2p_##prefix##_from_string ("", &value));                                 \
-        g_assert_false (t2p_##prefix##_from_string (NULL, &value));                               \
-        g_assert_cmpuint (value, ==, i);                                                          \
-      }                                                                                           \
+#define TEST_NICKS(Type, prefix, LAST)                                                         \
+  static void test_##prefix (void)                                                             \
+  {                                                                                            \
+    for (guint i = 0; i <= (LAST); i++)                                                        \
+      {                                                                                        \
+        const char *nick = t2p_##prefix##_to_string ((Type) i);                                \
+        Type value = (Type) ((i + 1) % ((LAST) + 1));                                          \
+                                                                                               \
+        g_assert_nonnull (nick);                                                               \
+        g_assert_cmpuint (strspn (nick, "abcdefghijklmnopqrstuvwxyz0123456789-"), ==,          \
+                          strlen (nick));                                                      \
+        g_assert_true (t2p_##prefix##_from_string (nick, &value));                             \
+        g_assert_cmpuint (value, ==, i);                                                       \
+        g_assert_false (t2p_##prefix##_from_string ("stranger", &value));                      \
+        g_assert_false (t2p_##prefix##_from_string ("", &value));                              \
+        g_assert_false (t2p_##prefix##_from_string (NULL, &value));                            \
+        g_assert_cmpuint (value, ==, i);                                                       \
+      }                                                                                        \
   }
 
 TEST_NICKS (T2pTunnelState, tunnel_state, T2P_TUNNEL_STATE_FAILED)
@@ -54,8 +54,9 @@ test_transitions (void)
     for (guint to = 0; to <= T2P_TUNNEL_STATE_FAILED; to++)
       {
         g_test_message ("%u to %u", from, to);
-        g_assert_cmpint (t2p_tunnel_state_may_follow ((T2pTunnelState) from, (T2pTunnelState) to),
-                         ==, allowed[from][to] == 'x');
+        g_assert_cmpint (
+            t2p_tunnel_state_may_follow ((T2pTunnelState) from, (T2pTunnelState) to), ==,
+            allowed[from][to] == 'x');
       }
 }
 
@@ -76,8 +77,8 @@ test_random_walks_end (void)
           if (state == T2P_TUNNEL_STATE_INACTIVE || state == T2P_TUNNEL_STATE_DEACTIVATING)
             continue;
           g_assert_true (t2p_tunnel_state_may_follow (state, T2P_TUNNEL_STATE_DEACTIVATING));
-          g_assert_true (
-            t2p_tunnel_state_may_follow (T2P_TUNNEL_STATE_DEACTIVATING, T2P_TUNNEL_STATE_INACTIVE));
+          g_assert_true (t2p_tunnel_state_may_follow (T2P_TUNNEL_STATE_DEACTIVATING,
+                                                      T2P_TUNNEL_STATE_INACTIVE));
           if (state != T2P_TUNNEL_STATE_FAILED)
             g_assert_true (t2p_tunnel_state_may_follow (state, T2P_TUNNEL_STATE_FAILED));
         }
@@ -95,7 +96,7 @@ test_traffic_only_by_the_front_door (void)
 
       if (!was_up && from != T2P_TUNNEL_STATE_CONFIGURING)
         g_assert_false (
-          t2p_tunnel_state_may_follow ((T2pTunnelState) from, T2P_TUNNEL_STATE_ACTIVE));
+            t2p_tunnel_state_may_follow ((T2pTunnelState) from, T2P_TUNNEL_STATE_ACTIVE));
     }
 }
 
@@ -111,6 +112,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/enums/ipv6-mode-round-trips", test_ipv6_mode);
   g_test_add_func ("/enums/transitions-are-those-of-the-page", test_transitions);
   g_test_add_func ("/enums/every-walk-can-be-taken-down", test_random_walks_end);
-  g_test_add_func ("/enums/active-comes-after-configuring", test_traffic_only_by_the_front_door);
+  g_test_add_func ("/enums/active-comes-after-configuring",
+                   test_traffic_only_by_the_front_door);
   return g_test_run ();
 }

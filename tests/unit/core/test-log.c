@@ -71,8 +71,7 @@ test_fields (void)
   g_log_set_writer_func (capture_cb, out, NULL);
   t2p_log_error ("home", error, "x");
   t2p_log_notice (NULL, NULL, "y");
-  g_assert_cmpstr (out->str, ==,
-                   "3 x: m home org.tun2proxy.Error.Busy;5 y (null) (null);");
+  g_assert_cmpstr (out->str, ==, "3 x: m home org.tun2proxy.Error.Busy;5 y (null) (null);");
 }
 
 static void
@@ -82,7 +81,8 @@ test_levels (void)
     {
       T2pLogLevel level = T2P_LOG_LEVEL_ERROR;
 
-      g_assert_true (t2p_log_level_from_string (t2p_log_level_to_string ((T2pLogLevel) i), &level));
+      g_assert_true (
+          t2p_log_level_from_string (t2p_log_level_to_string ((T2pLogLevel) i), &level));
       g_assert_cmpuint (level, ==, i);
       g_assert_false (t2p_log_level_from_string ("loud", &level));
     }

@@ -20,7 +20,8 @@ __wrap_g_free (gpointer memory)
 {
   static const char zero[sizeof SECRET_BYTES];
 
-  if (watched != NULL && (const char *) memory <= watched && watched - (const char *) memory < 64)
+  if (watched != NULL && (const char *) memory <= watched &&
+      watched - (const char *) memory < 64)
     {
       n_freed++;
       was_wiped = memcmp (watched, zero, sizeof zero) == 0;

@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The lab: a private machine, with real system parts, for tests. See ../README.md."""
+from .bus import Bus, BusError, Tunnel
+from .dump import changes, is_kernels_own, network_dump
+from .lab import Background, Lab, LabError, Netns, why_not
+from .service import Service, open_fds, processes
+from .tap import LabCase
+
+__all__ = ['Background', 'Bus', 'BusError', 'Lab', 'LabCase', 'LabError', 'Netns', 'Service',
+           'Tunnel', 'changes', 'is_kernels_own', 'network_dump', 'open_fds', 'processes',
+           'why_not']

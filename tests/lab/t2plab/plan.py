@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Addresses, ports, users and names of the lab: the one place that spells them.
+
+    lab machine ── LAN ── router ──┬── proxy net     (proxies)
+     eth0                  wan     └── server net    (HTTP, echo, iperf3, DNS)
+
+The proxy is not on the LAN: packets to it need the default route, as in real life.
+"""
+
+# The machine under test.
+LAB4, LAB6 = '10.77.0.100', '2001:db8:77::100'  # its static addresses, without NetworkManager
+UPLINK = 'eth0'
+ROUTER4, ROUTER6 = '10.77.0.1', '2001:db8:77::1'
+
+# Network namespaces beside it.
+NETNS = ('wan', 'px', 'srv')
+PROXY4, PROXY6 = '198.51.100.2', '2001:db8:51::2'
+PX_ROUTER4, PX_ROUTER6 = '198.51.100.1', '2001:db8:51::1'
+SERVER4, SERVER6 = '203.0.113.10', '2001:db8:113::10'
+SRV_ROUTER4, SRV_ROUTER6 = '203.0.113.1', '2001:db8:113::1'
+
+# Proxies (all listen on PROXY4, those marked * on PROXY6 too).
+DANTED = 1080           # * SOCKS5, no authentication, UDP ASSOCIATE
+MICROSOCKS = 1081       # * SOCKS5, user and password below, CONNECT only
+DANTED_PASSWORD = 1082  # * SOCKS5, user and password below, UDP ASSOCIATE
+SQUID = 3128            # * HTTP CONNECT
+TINYPROXY = 8888        #   HTTP CONNECT
+PROXY_USER, PROXY_PASSWORD = 'alice', 'secret'
+
+# Services of the server, see peer.py.
+HTTP, HTTP_ALT = 80, 8080
+ECHO = 7                # TCP and UDP
+ANSWER_AFTER_EOF = 5000
+IPERF3 = 5201
+
+# Names: www has both families; proxy-only is known to the proxy's resolver alone.
+NAMES = {
+    'www.example': (SERVER4, SERVER6),
+    'v4.example': (SERVER4,),
+    'v6.example': (SERVER6,),
+    'bulk.example': (SERVER4, SERVER6),  # and every name below it
+    'proxy.example': (PROXY4, PROXY6),
+}
+PROXY_ONLY_NAME = 'proxy-only.example'
+
+# Users.
+USER, USER_UID = 't2puser', 4001
+ADMIN, ADMIN_UID = 't2padmin', 4002
+WORKER, WORKER_UID = 'tun2proxy', 4100
+
+# Names by which Lab(proxies=…) takes them.
+PROXIES = ('danted', 'microsocks', 'danted-password', 'squid', 'tinyproxy')

@@ -4,6 +4,7 @@
 #include "t2p-endpoint.h"
 
 #include "t2p-error.h"
+#include "t2p-host-name.h"
 #include "t2p-limits.h"
 #include "t2p-quote.h"
 
@@ -15,8 +16,6 @@
  * "port" that his password has become. */
 
 #define MAX_CREDENTIAL_BYTES 255 /* RFC 1929 section 2 */
-#define MAX_HOST_BYTES 253       /* RFC 1035 section 2.3.4, as text */
-#define MAX_LABEL_BYTES 63
 #define MAX_OPTIONS 16
 
 struct _T2pEndpoint
@@ -227,47 +226,6 @@ parse_port (T2pEndpoint *self, const char *text, GError **error)
 }
 
 static gboolean
-label_is_valid (const char *label, gsize length)
-{
-  if (length == 0 || length > MAX_LABEL_BYTES || label[0] == '-' || label[length - 1] == '-')
-    return FALSE;
-  for (gsize i = 0; i < length; i++)
-    if (!g_ascii_isalnum (label[i]) && label[i] != '-' && label[i] != '_')
-      return FALSE;
-  return TRUE;
-}
-
-/* "10.1" and "0x7f.1" are IPv4 to some resolvers: a last label that is a number is refused. */
-static gboolean
-label_is_number (const char *label, gsize length)
-{
-  if (length > 1 && label[0] == '0' && g_ascii_tolower (label[1]) == 'x')
-    return TRUE;
-  return strspn (label, "0123456789") >= length;
-}
-
-static gboolean
-name_is_valid (const char *name)
-{
-  const gsize length = strlen (name);
-  const char *label = name;
-
-  if (length == 0 || length > MAX_HOST_BYTES)
-    return FALSE;
-  for (;;)
-    {
-      const gsize n = strcspn (label, ".");
-      const gboolean is_last = label[n] == '\0' || label[n + 1] == '\0';
-
-      if (!label_is_valid (label, n) || (is_last && label_is_number (label, n)))
-        return FALSE;
-      if (is_last)
-        return TRUE;
-      label += n + 1;
-    }
-}
-
-static gboolean
 parse_host_name (T2pEndpoint *self, const char *text, GError **error)
 {
   g_autofree char *name = NULL;
@@ -284,7 +242,7 @@ parse_host_name (T2pEndpoint *self, const char *text, GError **error)
   name = g_hostname_is_non_ascii (text) && g_utf8_validate (text, -1, NULL)
              ? g_hostname_to_ascii (text)
              : g_ascii_strdown (text, -1);
-  if (name == NULL || !name_is_valid (name))
+  if (name == NULL || !t2p_host_name_is_valid (name))
     return refuse (error,
                    "host %s is invalid, expected a name, an IPv4 or a bracketed IPv6 address",
                    seen);

@@ -11,7 +11,24 @@ G_BEGIN_DECLS
 /* --- the table: one row per key (`docs`: settings). From it come validation on the bus,
  * `key=value` on the command line, completion and the manual. */
 
+/** T2pSettingFormat: what the text of a value, or of each entry of a list, must look like. */
+typedef enum
+{
+  T2P_SETTING_FORMAT_TEXT,      /* anything; the values that are carried out are listed */
+  T2P_SETTING_FORMAT_CHOICE,    /* one of `choices` */
+  T2P_SETTING_FORMAT_FLAG,      /* a boolean */
+  T2P_SETTING_FORMAT_NUMBER,    /* `minimum` to `maximum` */
+  T2P_SETTING_FORMAT_URI,       /* an upstream */
+  T2P_SETTING_FORMAT_CIDR,      /* 192.0.2.0/24; for a single value, empty means automatic */
+  T2P_SETTING_FORMAT_INTERFACE, /* an address with its network, 192.0.2.1/24 */
+  T2P_SETTING_FORMAT_ADDRESS,   /* an address */
+  T2P_SETTING_FORMAT_DOMAIN,    /* a domain name, *.NAME, or a dot for all */
+  T2P_SETTING_FORMAT_LINK,      /* name of a network interface, perhaps with %d */
+  T2P_SETTING_FORMAT_USER,      /* uid, range of uids, or user name */
+} T2pSettingFormat;
+
 typedef struct _T2pSettingKey T2pSettingKey;
+#define T2P_N_SETTINGS 41
 struct _T2pSettingKey
 {
   const char *name;          /* "capture" */
@@ -20,9 +37,13 @@ struct _T2pSettingKey
   const char *choices;       /* "none|routes|default", or NULL */
   gboolean is_unprivileged;  /* an ordinary user may set it without `advanced` */
   const char *help;          /* one sentence (untranslated; gettext-marked with N_) */
+  T2pSettingFormat format;
+  const char *supported; /* what of it this version carries out, "a|b"; NULL: all */
+  guint32 minimum;       /* of a number; of the prefix length of a single CIDR */
+  guint32 maximum;       /* likewise; of a list: most entries */
 };
 
-/* All keys in the order of the manual; ends with a row whose name is NULL. */
+/* All keys, T2P_N_SETTINGS of them, in the order of the manual; ends with a row whose name is NULL. */
 const T2pSettingKey *t2p_setting_keys (void);
 const T2pSettingKey *t2p_setting_key_find (const char *name);
 /* Parses what a person typed after `key=`: lists are comma-separated, booleans yes/no/true/false,
@@ -59,10 +80,21 @@ T2pCapture t2p_settings_get_capture (const T2pSettings *settings);
 T2pScope t2p_settings_get_scope (const T2pSettings *settings);
 T2pDnsMode t2p_settings_get_dns (const T2pSettings *settings);
 T2pIpv6Mode t2p_settings_get_ipv6 (const T2pSettings *settings);
-/* Parsed CIDRs of `routes`, `exclude-routes`, `addresses`, `dns-pool4`, `dns-pool6`. Owned by
- * the settings; *out_n is their number. */
+/* Parsed CIDRs of `routes`, `exclude-routes`, `addresses`, `dns-pool4`, `dns-pool6`; those of
+ * `addresses` keep their host bits, `dns-servers` are /32 and /128. Owned by the settings;
+ * *out_n is their number. */
 const T2pIpPrefix *t2p_settings_get_prefixes (const T2pSettings *settings, const char *key, guint *out_n);
-/* Any key by type; a programmer's error when the key is unknown or has another type. */
+/* One entry of `users`. Names are looked up by whoever makes rules of them. */
+typedef struct
+{
+  char *name;          /* NULL: the uids below */
+  guint32 first, last; /* both included */
+} T2pUserRange;
+/* Owned by the settings; *out_n is their number. */
+const T2pUserRange *t2p_settings_get_users (const T2pSettings *settings, guint *out_n);
+/* Any key by type; a programmer's error when the key is unknown or has another type. What was
+ * not set has its default; an automatic value is 0, "" or an empty list. `proxies` are shown
+ * without userinfo. */
 guint32 t2p_settings_get_u32 (const T2pSettings *settings, const char *key);
 gboolean t2p_settings_get_bool (const T2pSettings *settings, const char *key);
 const char *t2p_settings_get_string (const T2pSettings *settings, const char *key);

@@ -1,0 +1,517 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "t2p-setting-value.h"
+
+#include "t2p-host-name.h"
+#include "t2p-limits.h"
+#include "t2p-quote.h"
+#include "t2p-setting-error.h"
+
+#include <net/if.h>
+#include <string.h>
+
+/* Theory of operation. A value is judged in this order: its type, its size, its format, and
+ * only then whether this version carries it out; so NotSupported always means a good value. */
+
+#define MAX_USER_NAME_BYTES 255
+#define LAST_UID (G_MAXUINT32 - 1) /* the last number is "none" to the kernel */
+#define FIRST_RESERVED_TABLE 253   /* default, main, local */
+#define LAST_RESERVED_TABLE 255
+
+static gboolean G_GNUC_PRINTF (2, 3) refuse_text (GError **error, const char *format, ...)
+{
+  va_list args;
+
+  va_start (args, format);
+  if (error != NULL)
+    *error = g_error_new_valist (T2P_ERROR, T2P_ERROR_INVALID_SETTINGS, format, args);
+  va_end (args);
+  return FALSE;
+}
+
+/* --- one entry of a list, or a single text: messages without the key */
+
+static gboolean
+take_uri (T2pSettingValue *value, const char *text, GError **error)
+{
+  T2pEndpoint *endpoint = t2p_endpoint_parse (text, error);
+
+  if (endpoint == NULL)
+    return FALSE;
+  g_ptr_array_add (value->endpoints, endpoint);
+  return TRUE;
+}
+
+static gboolean
+take_cidr (T2pSettingValue *value, const char *text, GError **error)
+{
+  T2pIpPrefix prefix;
+
+  if (!t2p_ip_prefix_parse (text, &prefix, error))
+    return FALSE;
+  g_array_append_val (value->prefixes, prefix);
+  return TRUE;
+}
+
+static gboolean
+is_unicast (const T2pIpAddress *address)
+{
+  return !t2p_ip_address_is_unspecified (address) && !t2p_ip_address_is_multicast (address);
+}
+
+static gboolean
+take_interface (T2pSettingValue *value, const char *text, GError **error)
+{
+  g_autofree char *seen = t2p_quote (text);
+  T2pIpPrefix prefix;
+
+  if (!t2p_ip_interface_parse (text, &prefix, error))
+    return FALSE;
+  if (!is_unicast (&prefix.address) || t2p_ip_address_is_loopback (&prefix.address) ||
+      prefix.length == 0)
+    return refuse_text (error, "%s fits no interface, expected such as 198.18.4.1/30", seen);
+  g_array_append_val (value->prefixes, prefix);
+  return TRUE;
+}
+
+static gboolean
+take_address (T2pSettingValue *value, const char *text, GError **error)
+{
+  g_autofree char *seen = t2p_quote (text);
+  T2pIpAddress address;
+  T2pIpPrefix prefix;
+
+  if (!t2p_ip_address_parse (text, &address) || !is_unicast (&address))
+    return refuse_text (error, "%s is no address of a server, expected such as 192.0.2.53",
+                        seen);
+  prefix = t2p_ip_prefix_of (&address, (guint8) t2p_ip_address_bits (&address));
+  g_array_append_val (value->prefixes, prefix);
+  return TRUE;
+}
+
+static gboolean
+check_domain (const char *text, GError **error)
+{
+  g_autofree char *seen = t2p_quote (text);
+  const char *name = g_str_has_prefix (text, "*.") ? text + 2 : text;
+
+  if (strcmp (text, ".") == 0 || t2p_host_name_is_valid (name))
+    return TRUE;
+  return refuse_text (error, "%s is no domain name, expected such as corp.example or '.'",
+                      seen);
+}
+
+static gboolean
+check_link (const char *text, GError **error)
+{
+  g_autofree char *seen = t2p_quote (text);
+  const char *percent = strchr (text, '%');
+  const gsize length = strlen (text);
+
+  if (length == 0 || length >= IFNAMSIZ)
+    return refuse_text (error, "%s has %" G_GSIZE_FORMAT " bytes, expected 1 to %d", seen,
+                        length, IFNAMSIZ - 1);
+  if (percent != NULL && (percent[1] != 'd' || strchr (percent + 1, '%') != NULL))
+    return refuse_text (error, "%s has a '%%', expected at most one, in '%%d'", seen);
+  for (const char *at = text; *at != '\0'; at++)
+    if (!g_ascii_isalnum (*at) && strchr ("._-%", *at) == NULL)
+      return refuse_text (error,
+                          "%s is no name of an interface, expected letters, digits, '.', "
+                          "'_', '-' and '%%d'",
+                          seen);
+  /* The kernel keeps these two for itself, in /proc/sys/net. */
+  if (strcmp (text, ".") == 0 || strcmp (text, "..") == 0 || strcmp (text, "all") == 0 ||
+      strcmp (text, "default") == 0)
+    return refuse_text (error, "%s is reserved, expected another name", seen);
+  return TRUE;
+}
+
+static gboolean
+user_name_is_valid (const char *text)
+{
+  if (text[0] == '-' || text[0] == '\0' || strlen (text) > MAX_USER_NAME_BYTES)
+    return FALSE;
+  for (const char *at = text; *at != '\0'; at++)
+    if (!g_ascii_isalnum (*at) && strchr ("._-+@$\\", *at) == NULL)
+      return FALSE;
+  return TRUE;
+}
+
+static gboolean
+parse_uids (const char *text, T2pUserRange *out_range)
+{
+  g_auto (GStrv) ends = g_strsplit (text, "-", 3);
+  const guint n = g_strv_length (ends);
+  guint64 first = 0;
+  guint64 last = 0;
+
+  if (n > 2 || !g_ascii_string_to_unsigned (ends[0], 10, 0, LAST_UID, &first, NULL) ||
+      !g_ascii_string_to_unsigned (ends[n - 1], 10, first, LAST_UID, &last, NULL))
+    return FALSE;
+  out_range->first = (guint32) first;
+  out_range->last = (guint32) last;
+  return TRUE;
+}
+
+static gboolean
+take_user (T2pSettingValue *value, const char *text, GError **error)
+{
+  T2pUserRange range = { NULL, 0, 0 };
+  g_autofree char *seen = t2p_quote (text);
+
+  if (g_ascii_isdigit (text[0]) ? !parse_uids (text, &range) : !user_name_is_valid (text))
+    return refuse_text (
+        error, "%s is no user, expected a name, a uid, or a range such as 1000-1999", seen);
+  if (!g_ascii_isdigit (text[0]))
+    range.name = g_strdup (text);
+  g_array_append_val (value->users, range);
+  return TRUE;
+}
+
+static gboolean
+take_text (T2pSettingValue *value, const T2pSettingKey *key, const char *text, GError **error)
+{
+  if (strlen (text) > T2P_MAX_STRING_BYTES)
+    return refuse_text (error, "has %" G_GSIZE_FORMAT " bytes, expected at most %d",
+                        strlen (text), T2P_MAX_STRING_BYTES);
+  switch (key->format)
+    {
+    case T2P_SETTING_FORMAT_URI:
+      return take_uri (value, text, error);
+    case T2P_SETTING_FORMAT_CIDR:
+      return take_cidr (value, text, error);
+    case T2P_SETTING_FORMAT_INTERFACE:
+      return take_interface (value, text, error);
+    case T2P_SETTING_FORMAT_ADDRESS:
+      return take_address (value, text, error);
+    case T2P_SETTING_FORMAT_DOMAIN:
+      return check_domain (text, error);
+    case T2P_SETTING_FORMAT_LINK:
+      return check_link (text, error);
+    case T2P_SETTING_FORMAT_USER:
+      return take_user (value, text, error);
+    case T2P_SETTING_FORMAT_TEXT:
+    case T2P_SETTING_FORMAT_CHOICE:
+    case T2P_SETTING_FORMAT_FLAG:
+    case T2P_SETTING_FORMAT_NUMBER:
+      return TRUE;
+    }
+  g_return_val_if_reached (FALSE);
+}
+
+/* --- lists */
+
+static gboolean
+fill_list (T2pSettingValue *value, const T2pSettingKey *key, GVariant *variant, GError **error)
+{
+  const gsize n = g_variant_n_children (variant);
+  GVariantIter iter;
+  const char *text = NULL;
+  guint index = 0;
+
+  if (n > key->maximum)
+    return t2p_setting_refuse_code (key->name, T2P_ERROR_LIMIT_EXCEEDED, error,
+                                    "has %" G_GSIZE_FORMAT " entries, expected at most %u", n,
+                                    key->maximum);
+  if (n < key->minimum)
+    return t2p_setting_refuse (key->name, error, "is empty, expected at least one entry");
+  g_variant_iter_init (&iter, variant);
+  for (; g_variant_iter_next (&iter, "&s", &text); index++)
+    {
+      GError *cause = NULL;
+
+      if (!take_text (value, key, text, &cause))
+        return t2p_setting_refuse_entry (key->name, index, cause, error);
+    }
+  return TRUE;
+}
+
+/* --- single values */
+
+static gboolean
+is_listed (const char *choices, const char *text)
+{
+  g_auto (GStrv) words = g_strsplit (choices, "|", -1);
+
+  return g_strv_contains ((const char *const *) words, text);
+}
+
+static gboolean
+check_choice (const T2pSettingKey *key, const char *text, GError **error)
+{
+  g_autofree char *seen = NULL;
+  g_autofree char *words = NULL;
+
+  if (key->choices == NULL || is_listed (key->choices, text))
+    return TRUE;
+  seen = t2p_quote (text);
+  words = t2p_setting_choices_to_words (key->choices);
+  return t2p_setting_refuse (key->name, error, "%s is unknown, expected %s", seen, words);
+}
+
+static gboolean
+check_pool (const T2pSettingValue *value, const T2pSettingKey *key, GError **error)
+{
+  const T2pIpPrefix *prefix = &g_array_index (value->prefixes, T2pIpPrefix, 0);
+  const gboolean wants_v6 = g_str_has_suffix (key->name, "6");
+  char seen[T2P_PREFIX_STRLEN];
+
+  if ((prefix->address.family == AF_INET6) == wants_v6 && prefix->length >= key->minimum &&
+      prefix->length <= key->maximum)
+    return TRUE;
+  t2p_ip_prefix_format (prefix, seen);
+  return t2p_setting_refuse (key->name, error, "%s does not fit, expected %s, /%u to /%u", seen,
+                             wants_v6 ? "IPv6" : "IPv4", key->minimum, key->maximum);
+}
+
+static gboolean
+fill_string (T2pSettingValue *value,
+             const T2pSettingKey *key,
+             GVariant *variant,
+             GError **error)
+{
+  const char *text = g_variant_get_string (variant, NULL);
+  g_autoptr (GError) cause = NULL;
+
+  if (key->format == T2P_SETTING_FORMAT_CIDR && text[0] == '\0')
+    return TRUE;
+  if (!check_choice (key, text, error))
+    return FALSE;
+  if (!take_text (value, key, text, &cause))
+    return t2p_setting_refuse (key->name, error, "%s", cause->message);
+  return key->format != T2P_SETTING_FORMAT_CIDR || check_pool (value, key, error);
+}
+
+static gboolean
+check_number (const T2pSettingKey *key, guint32 number, GError **error)
+{
+  if (number < key->minimum || number > key->maximum)
+    return t2p_setting_refuse (key->name, error, "is %u, expected %u to %u", number,
+                               key->minimum, key->maximum);
+  if (strcmp (key->name, "route-table") == 0 && number >= FIRST_RESERVED_TABLE &&
+      number <= LAST_RESERVED_TABLE)
+    return t2p_setting_refuse (key->name, error,
+                               "is %u, expected none of the system's own, %d to %d", number,
+                               FIRST_RESERVED_TABLE, LAST_RESERVED_TABLE);
+  return TRUE;
+}
+
+static const char *
+type_words (const char *type)
+{
+  switch (type[0])
+    {
+    case 's':
+      return "a string";
+    case 'u':
+      return "an unsigned 32-bit number";
+    case 'b':
+      return "a boolean";
+    case 'a':
+      return "a list of strings";
+    default:
+      return "a value";
+    }
+}
+
+static gboolean
+check_type (const T2pSettingKey *key, GVariant *variant, GError **error)
+{
+  g_autofree char *seen = NULL;
+
+  if (g_variant_is_of_type (variant, G_VARIANT_TYPE (key->type)))
+    return TRUE;
+  seen = t2p_quote (g_variant_get_type_string (variant));
+  return t2p_setting_refuse (key->name, error, "has type %s, expected '%s' (%s)", seen,
+                             key->type, type_words (key->type));
+}
+
+static gboolean
+check_format (T2pSettingValue *value,
+              const T2pSettingKey *key,
+              GVariant *variant,
+              GError **error)
+{
+  switch (key->type[0])
+    {
+    case 'a':
+      return fill_list (value, key, variant, error);
+    case 's':
+      return fill_string (value, key, variant, error);
+    case 'u':
+      return check_number (key, g_variant_get_uint32 (variant), error);
+    default:
+      return TRUE;
+    }
+}
+
+/* --- what this version carries out */
+
+static gboolean
+check_upstream (const T2pSettingKey *key,
+                guint index,
+                const T2pEndpoint *endpoint,
+                GError **error)
+{
+  const T2pScheme scheme = t2p_endpoint_get_scheme (endpoint);
+
+  if (scheme != T2P_SCHEME_SOCKS5 && scheme != T2P_SCHEME_SOCKS5H)
+    return t2p_setting_refuse_code (
+        key->name, T2P_ERROR_NOT_SUPPORTED, error,
+        "entry %u: scheme '%s' is not carried out by this version, expected socks5 or socks5h",
+        index + 1, t2p_scheme_to_string (scheme));
+  if (strchr (t2p_endpoint_get_display (endpoint), '?') != NULL)
+    return t2p_setting_refuse_code (
+        key->name, T2P_ERROR_NOT_SUPPORTED, error,
+        "entry %u: options after '?' are not carried out by this version, expected none",
+        index + 1);
+  return TRUE;
+}
+
+static char *
+value_text (GVariant *variant)
+{
+  if (g_variant_is_of_type (variant, G_VARIANT_TYPE_STRING))
+    return g_variant_dup_string (variant, NULL);
+  if (g_variant_is_of_type (variant, G_VARIANT_TYPE_UINT32))
+    return g_strdup_printf ("%u", g_variant_get_uint32 (variant));
+  if (g_variant_is_of_type (variant, G_VARIANT_TYPE_BOOLEAN))
+    return g_strdup (g_variant_get_boolean (variant) ? "true" : "false");
+  return g_strdup_printf ("%" G_GSIZE_FORMAT " entries", g_variant_n_children (variant));
+}
+
+static gboolean
+check_supported (const T2pSettingValue *value,
+                 const T2pSettingKey *key,
+                 GVariant *variant,
+                 GError **error)
+{
+  const gboolean is_empty_list = key->type[0] == 'a' && g_variant_n_children (variant) == 0;
+  g_autofree char *text = value_text (variant);
+  g_autofree char *seen = NULL;
+  g_autofree char *words = NULL;
+
+  for (guint i = 0; value->endpoints != NULL && i < value->endpoints->len; i++)
+    if (!check_upstream (key, i, g_ptr_array_index (value->endpoints, i), error))
+      return FALSE;
+  if (key->supported == NULL || is_empty_list || strcmp (text, key->supported) == 0 ||
+      is_listed (key->supported, text))
+    return TRUE;
+  seen = t2p_quote (text);
+  words = key->supported[0] != '\0' ? t2p_setting_choices_to_words (key->supported)
+                                    : g_strdup ("nothing");
+  return t2p_setting_refuse_code (key->name, T2P_ERROR_NOT_SUPPORTED, error,
+                                  "%s is not carried out by this version, expected %s", seen,
+                                  words);
+}
+
+/* `a | b` is a chain: a password has to encode the bar. */
+static gboolean
+check_no_chain (const T2pSettingKey *key, GVariant *variant, GError **error)
+{
+  GVariantIter iter;
+  const char *text = NULL;
+
+  if (key->format != T2P_SETTING_FORMAT_URI)
+    return TRUE;
+  g_variant_iter_init (&iter, variant);
+  for (guint index = 0; g_variant_iter_next (&iter, "&s", &text); index++)
+    if (strchr (text, '|') != NULL)
+      return t2p_setting_refuse_code (key->name, T2P_ERROR_NOT_SUPPORTED, error,
+                                      "entry %u: chains with '|' are not carried out by this "
+                                      "version, expected one upstream",
+                                      index + 1);
+  return TRUE;
+}
+
+/* --- the whole */
+
+static void
+user_range_clear (gpointer range)
+{
+  g_free (((T2pUserRange *) range)->name);
+}
+
+static void
+value_prepare (T2pSettingValue *value, const T2pSettingKey *key)
+{
+  t2p_setting_value_clear (value);
+  switch (key->format)
+    {
+    case T2P_SETTING_FORMAT_URI:
+      value->endpoints = g_ptr_array_new_with_free_func ((GDestroyNotify) t2p_endpoint_unref);
+      break;
+    case T2P_SETTING_FORMAT_CIDR:
+    case T2P_SETTING_FORMAT_INTERFACE:
+    case T2P_SETTING_FORMAT_ADDRESS:
+      value->prefixes = g_array_new (FALSE, FALSE, sizeof (T2pIpPrefix));
+      break;
+    case T2P_SETTING_FORMAT_USER:
+      value->users = g_array_new (FALSE, FALSE, sizeof (T2pUserRange));
+      g_array_set_clear_func (value->users, user_range_clear);
+      break;
+    case T2P_SETTING_FORMAT_TEXT:
+    case T2P_SETTING_FORMAT_CHOICE:
+    case T2P_SETTING_FORMAT_FLAG:
+    case T2P_SETTING_FORMAT_NUMBER:
+    case T2P_SETTING_FORMAT_DOMAIN:
+    case T2P_SETTING_FORMAT_LINK:
+      break;
+    }
+}
+
+static GVariant *
+display_uris (const GPtrArray *endpoints)
+{
+  GVariantBuilder builder;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE_STRING_ARRAY);
+  for (guint i = 0; i < endpoints->len; i++)
+    g_variant_builder_add (&builder, "s",
+                           t2p_endpoint_get_display (g_ptr_array_index (endpoints, i)));
+  return g_variant_builder_end (&builder);
+}
+
+/**
+ * t2p_setting_value_fill:
+ * @value: a value; what it held is dropped
+ * @key: its row of the table
+ * @variant: what the caller wants it to be
+ * @error: return location for %T2P_ERROR_INVALID_SETTINGS, %T2P_ERROR_LIMIT_EXCEEDED or
+ *   %T2P_ERROR_NOT_SUPPORTED
+ *
+ * Returns: whether @variant is a good value that this version carries out; if not, @value is
+ *   half filled and only good to be cleared
+ *
+ * Since: 0.1
+ */
+gboolean
+t2p_setting_value_fill (T2pSettingValue *value,
+                        const T2pSettingKey *key,
+                        GVariant *variant,
+                        GError **error)
+{
+  value_prepare (value, key);
+  if (!check_type (key, variant, error) || !check_no_chain (key, variant, error) ||
+      !check_format (value, key, variant, error) ||
+      !check_supported (value, key, variant, error))
+    return FALSE;
+  value->variant = value->endpoints != NULL
+                       ? g_variant_ref_sink (display_uris (value->endpoints))
+                       : g_variant_ref_sink (variant);
+  if (key->type[0] == 'a')
+    value->strv = g_variant_get_strv (value->variant, NULL);
+  return TRUE;
+}
+
+void
+t2p_setting_value_clear (T2pSettingValue *value)
+{
+  g_clear_pointer (&value->strv, g_free);
+  g_clear_pointer (&value->variant, g_variant_unref);
+  g_clear_pointer (&value->prefixes, g_array_unref);
+  g_clear_pointer (&value->users, g_array_unref);
+  g_clear_pointer (&value->endpoints, g_ptr_array_unref);
+  value->is_set = FALSE;
+}

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The installed files by which the system knows the service, each asked of who will read it."""
 import os
+import pathlib
 import re
 import sys
 
@@ -25,6 +26,7 @@ ACTIONS = {
     'bypass': (ASK, ASK, KEEP),
     'inspect': (ASK, ASK, KEEP),
 }
+TOP = pathlib.Path(__file__).resolve().parents[2]
 EXPOSURE = 35  # tenths; systemd's own scale, lower is better
 NAME = 'org.tun2proxy.Manager'
 
@@ -79,6 +81,15 @@ class Data(LabCase):
         self.assertRegex(network, r'\[Match\]\nName=t2p\*\n\n\[Link\]\nUnmanaged=yes\n')
         conf = self.lab.read(self.staged('**/systemd/networkd.conf.d/tun2proxy.conf'))
         self.assertRegex(conf, r'\[Network\]\nManageForeignRoutingPolicyRules=no\n')
+
+    def test_grammar(self):
+        """introspection files and the polkit policy follow their grammars"""
+        xmllint = 'xmllint --nonet --noout --dtdvalid /usr/share/'
+        self.lab.run(xmllint + 'polkit-1/policyconfig-1.dtd '
+                     + self.staged('**/org.tun2proxy.policy'))
+        for path in sorted((TOP / 'dbus').glob('*.xml')):
+            self.lab.write(f'/run/{path.name}', path.read_text())
+            self.lab.run(f'{xmllint}xml/dbus-1/introspect.dtd /run/{path.name}')
 
     def test_actions(self):
         """polkit knows exactly our actions with exactly their defaults"""

@@ -32,6 +32,8 @@ PACKAGES = {
     'microsocks': 'SOCKS5 with user and password',
     'squid': 'HTTP CONNECT',
     'tinyproxy': 'HTTP CONNECT',
+    'libxml2-utils': 'xmllint',
+    'libdbus-1-dev': 'the grammar of introspection files',
 }
 
 STATUS = '/var/lib/dpkg/status'

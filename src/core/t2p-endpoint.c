@@ -6,6 +6,7 @@
 #include "t2p-error.h"
 #include "t2p-host-name.h"
 #include "t2p-limits.h"
+#include "t2p-percent.h"
 #include "t2p-quote.h"
 
 #include <string.h>
@@ -52,9 +53,6 @@ G_STATIC_ASSERT (G_N_ELEMENTS (schemes) == T2P_SCHEME_REJECT + 1);
 #define KNOWN_SCHEMES                                                                          \
   "socks5, socks5h, socks4, socks4a, http, https, socks5+tls, direct or reject"
 
-/* RFC 3986 section 2.3 */
-#define UNRESERVED "-._~"
-
 const char *
 t2p_scheme_to_string (T2pScheme scheme)
 {
@@ -72,54 +70,6 @@ static gboolean G_GNUC_PRINTF (2, 3) refuse (GError **error, const char *format,
   va_end (args);
   g_set_error_literal (error, T2P_ERROR, T2P_ERROR_INVALID_ARGUMENT, message);
   return FALSE;
-}
-
-/* --- percent-encoding (RFC 3986 section 2.1) */
-
-static gboolean
-percent_byte (const char *at, const char *end, char *out_byte)
-{
-  if (end - at < 3 || !g_ascii_isxdigit (at[1]) || !g_ascii_isxdigit (at[2]))
-    return FALSE;
-  *out_byte = (char) (g_ascii_xdigit_value (at[1]) * 16 + g_ascii_xdigit_value (at[2]));
-  return TRUE;
-}
-
-/* Decodes at most @size bytes; -1 for a bad percent sign, a NUL or a control character. */
-static gssize
-percent_decode (const char *text, gsize length, char *out_bytes, gsize size)
-{
-  const char *end = text + length;
-  gsize n = 0;
-
-  for (const char *at = text; at < end;)
-    {
-      char byte = *at;
-
-      if (byte == '%')
-        {
-          if (!percent_byte (at, end, &byte) || byte == '\0')
-            return -1;
-          at += 2;
-        }
-      else if (g_ascii_iscntrl (byte) || byte == ' ')
-        return -1;
-      at++;
-      if (n == size)
-        return (gssize) size + 1;
-      out_bytes[n++] = byte;
-    }
-  return (gssize) n;
-}
-
-static void
-percent_append (GString *out, const char *bytes, gsize length, const char *allowed)
-{
-  for (gsize i = 0; i < length; i++)
-    if (g_ascii_isalnum (bytes[i]) || (bytes[i] != '\0' && strchr (allowed, bytes[i]) != NULL))
-      g_string_append_c (out, bytes[i]);
-    else
-      g_string_append_printf (out, "%%%02X", (guint8) bytes[i]);
 }
 
 /* --- scheme */
@@ -175,7 +125,7 @@ parse_credential (
     const char *text, gsize length, const char *what, T2pSecret **out_secret, GError **error)
 {
   char bytes[MAX_CREDENTIAL_BYTES] = "";
-  gssize n = percent_decode (text, length, bytes, sizeof bytes);
+  gssize n = t2p_percent_decode (text, length, bytes, sizeof bytes);
 
   if (n > 0 && n <= (gssize) sizeof bytes)
     *out_secret = t2p_secret_new (bytes, (gsize) n);
@@ -314,7 +264,7 @@ parse_option (T2pEndpoint *self, const char *text, GError **error)
   name = g_strndup (text, (gsize) (equals - text));
   if (t2p_endpoint_get_option (self, name) != NULL)
     return refuse (error, "option '%s' is given twice", name);
-  n = percent_decode (equals + 1, strlen (equals + 1), value, sizeof value);
+  n = t2p_percent_decode (equals + 1, strlen (equals + 1), value, sizeof value);
   if (n < 0 || n > (gssize) sizeof value)
     return refuse (error, "option '%s' is not percent-encoded rightly", name);
   g_ptr_array_add (self->options, g_steal_pointer (&name));
@@ -351,7 +301,7 @@ append_host_port_query (const T2pEndpoint *self, GString *out)
 
       g_string_append_printf (out, "%c%s=", i == 0 ? '?' : '&',
                               (const char *) g_ptr_array_index (self->options, i));
-      percent_append (out, value, strlen (value), UNRESERVED "/:,");
+      t2p_percent_append (out, value, strlen (value), T2P_PERCENT_UNRESERVED "/:,");
     }
 }
 
@@ -523,7 +473,7 @@ append_secret (GString *out, const T2pSecret *secret)
   gsize length = 0;
   const char *bytes = t2p_secret_peek (secret, &length);
 
-  percent_append (out, bytes, length, UNRESERVED);
+  t2p_percent_append (out, bytes, length, T2P_PERCENT_UNRESERVED);
 }
 
 /**

@@ -10,8 +10,8 @@
 
 #define MAX_KEY_BYTES 32 /* what is longer is like no key of ours */
 
-static gboolean
-refuse_va (const char *key, T2pError code, GError **error, const char *format, va_list args)
+static gboolean G_GNUC_PRINTF (4, 0)
+    refuse_va (const char *key, T2pError code, GError **error, const char *format, va_list args)
 {
   g_autofree char *reason = g_strdup_vprintf (format, args);
 

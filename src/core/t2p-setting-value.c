@@ -3,202 +3,19 @@
 
 #include "t2p-setting-value.h"
 
-#include "t2p-host-name.h"
 #include "t2p-limits.h"
 #include "t2p-quote.h"
+#include "t2p-setting-entry.h"
 #include "t2p-setting-error.h"
 
-#include <net/if.h>
 #include <string.h>
 
 /* Theory of operation. A value is judged in this order: its type, its size, its format, and
- * only then whether this version carries it out; so NotSupported always means a good value. */
+ * only then whether this version carries it out; so NotSupported means a good value. A chain of
+ * upstreams has no format yet, and is looked for first. */
 
-#define MAX_USER_NAME_BYTES 255
-#define LAST_UID (G_MAXUINT32 - 1) /* the last number is "none" to the kernel */
-#define FIRST_RESERVED_TABLE 253   /* default, main, local */
+#define FIRST_RESERVED_TABLE 253 /* default, main, local */
 #define LAST_RESERVED_TABLE 255
-
-static gboolean G_GNUC_PRINTF (2, 3) refuse_text (GError **error, const char *format, ...)
-{
-  va_list args;
-
-  va_start (args, format);
-  if (error != NULL)
-    *error = g_error_new_valist (T2P_ERROR, T2P_ERROR_INVALID_SETTINGS, format, args);
-  va_end (args);
-  return FALSE;
-}
-
-/* --- one entry of a list, or a single text: messages without the key */
-
-static gboolean
-take_uri (T2pSettingValue *value, const char *text, GError **error)
-{
-  T2pEndpoint *endpoint = t2p_endpoint_parse (text, error);
-
-  if (endpoint == NULL)
-    return FALSE;
-  g_ptr_array_add (value->endpoints, endpoint);
-  return TRUE;
-}
-
-static gboolean
-take_cidr (T2pSettingValue *value, const char *text, GError **error)
-{
-  T2pIpPrefix prefix;
-
-  if (!t2p_ip_prefix_parse (text, &prefix, error))
-    return FALSE;
-  g_array_append_val (value->prefixes, prefix);
-  return TRUE;
-}
-
-static gboolean
-is_unicast (const T2pIpAddress *address)
-{
-  return !t2p_ip_address_is_unspecified (address) && !t2p_ip_address_is_multicast (address);
-}
-
-static gboolean
-take_interface (T2pSettingValue *value, const char *text, GError **error)
-{
-  g_autofree char *seen = t2p_quote (text);
-  T2pIpPrefix prefix;
-
-  if (!t2p_ip_interface_parse (text, &prefix, error))
-    return FALSE;
-  if (!is_unicast (&prefix.address) || t2p_ip_address_is_loopback (&prefix.address) ||
-      prefix.length == 0)
-    return refuse_text (error, "%s fits no interface, expected such as 198.18.4.1/30", seen);
-  g_array_append_val (value->prefixes, prefix);
-  return TRUE;
-}
-
-static gboolean
-take_address (T2pSettingValue *value, const char *text, GError **error)
-{
-  g_autofree char *seen = t2p_quote (text);
-  T2pIpAddress address;
-  T2pIpPrefix prefix;
-
-  if (!t2p_ip_address_parse (text, &address) || !is_unicast (&address))
-    return refuse_text (error, "%s is no address of a server, expected such as 192.0.2.53",
-                        seen);
-  prefix = t2p_ip_prefix_of (&address, (guint8) t2p_ip_address_bits (&address));
-  g_array_append_val (value->prefixes, prefix);
-  return TRUE;
-}
-
-static gboolean
-check_domain (const char *text, GError **error)
-{
-  g_autofree char *seen = t2p_quote (text);
-  const char *name = g_str_has_prefix (text, "*.") ? text + 2 : text;
-
-  if (strcmp (text, ".") == 0 || t2p_host_name_is_valid (name))
-    return TRUE;
-  return refuse_text (error, "%s is no domain name, expected such as corp.example or '.'",
-                      seen);
-}
-
-static gboolean
-check_link (const char *text, GError **error)
-{
-  g_autofree char *seen = t2p_quote (text);
-  const char *percent = strchr (text, '%');
-  const gsize length = strlen (text);
-
-  if (length == 0 || length >= IFNAMSIZ)
-    return refuse_text (error, "%s has %" G_GSIZE_FORMAT " bytes, expected 1 to %d", seen,
-                        length, IFNAMSIZ - 1);
-  if (percent != NULL && (percent[1] != 'd' || strchr (percent + 1, '%') != NULL))
-    return refuse_text (error, "%s has a '%%', expected at most one, in '%%d'", seen);
-  for (const char *at = text; *at != '\0'; at++)
-    if (!g_ascii_isalnum (*at) && strchr ("._-%", *at) == NULL)
-      return refuse_text (error,
-                          "%s is no name of an interface, expected letters, digits, '.', "
-                          "'_', '-' and '%%d'",
-                          seen);
-  /* The kernel keeps these two for itself, in /proc/sys/net. */
-  if (strcmp (text, ".") == 0 || strcmp (text, "..") == 0 || strcmp (text, "all") == 0 ||
-      strcmp (text, "default") == 0)
-    return refuse_text (error, "%s is reserved, expected another name", seen);
-  return TRUE;
-}
-
-static gboolean
-user_name_is_valid (const char *text)
-{
-  if (text[0] == '-' || text[0] == '\0' || strlen (text) > MAX_USER_NAME_BYTES)
-    return FALSE;
-  for (const char *at = text; *at != '\0'; at++)
-    if (!g_ascii_isalnum (*at) && strchr ("._-+@$\\", *at) == NULL)
-      return FALSE;
-  return TRUE;
-}
-
-static gboolean
-parse_uids (const char *text, T2pUserRange *out_range)
-{
-  g_auto (GStrv) ends = g_strsplit (text, "-", 3);
-  const guint n = g_strv_length (ends);
-  guint64 first = 0;
-  guint64 last = 0;
-
-  if (n > 2 || !g_ascii_string_to_unsigned (ends[0], 10, 0, LAST_UID, &first, NULL) ||
-      !g_ascii_string_to_unsigned (ends[n - 1], 10, first, LAST_UID, &last, NULL))
-    return FALSE;
-  out_range->first = (guint32) first;
-  out_range->last = (guint32) last;
-  return TRUE;
-}
-
-static gboolean
-take_user (T2pSettingValue *value, const char *text, GError **error)
-{
-  T2pUserRange range = { NULL, 0, 0 };
-  g_autofree char *seen = t2p_quote (text);
-
-  if (g_ascii_isdigit (text[0]) ? !parse_uids (text, &range) : !user_name_is_valid (text))
-    return refuse_text (
-        error, "%s is no user, expected a name, a uid, or a range such as 1000-1999", seen);
-  if (!g_ascii_isdigit (text[0]))
-    range.name = g_strdup (text);
-  g_array_append_val (value->users, range);
-  return TRUE;
-}
-
-static gboolean
-take_text (T2pSettingValue *value, const T2pSettingKey *key, const char *text, GError **error)
-{
-  if (strlen (text) > T2P_MAX_STRING_BYTES)
-    return refuse_text (error, "has %" G_GSIZE_FORMAT " bytes, expected at most %d",
-                        strlen (text), T2P_MAX_STRING_BYTES);
-  switch (key->format)
-    {
-    case T2P_SETTING_FORMAT_URI:
-      return take_uri (value, text, error);
-    case T2P_SETTING_FORMAT_CIDR:
-      return take_cidr (value, text, error);
-    case T2P_SETTING_FORMAT_INTERFACE:
-      return take_interface (value, text, error);
-    case T2P_SETTING_FORMAT_ADDRESS:
-      return take_address (value, text, error);
-    case T2P_SETTING_FORMAT_DOMAIN:
-      return check_domain (text, error);
-    case T2P_SETTING_FORMAT_LINK:
-      return check_link (text, error);
-    case T2P_SETTING_FORMAT_USER:
-      return take_user (value, text, error);
-    case T2P_SETTING_FORMAT_TEXT:
-    case T2P_SETTING_FORMAT_CHOICE:
-    case T2P_SETTING_FORMAT_FLAG:
-    case T2P_SETTING_FORMAT_NUMBER:
-      return TRUE;
-    }
-  g_return_val_if_reached (FALSE);
-}
 
 /* --- lists */
 
@@ -221,7 +38,7 @@ fill_list (T2pSettingValue *value, const T2pSettingKey *key, GVariant *variant, 
     {
       GError *cause = NULL;
 
-      if (!take_text (value, key, text, &cause))
+      if (!t2p_setting_entry_take (value, key, text, &cause))
         return t2p_setting_refuse_entry (key->name, index, cause, error);
     }
   return TRUE;
@@ -278,7 +95,7 @@ fill_string (T2pSettingValue *value,
     return TRUE;
   if (!check_choice (key, text, error))
     return FALSE;
-  if (!take_text (value, key, text, &cause))
+  if (!t2p_setting_entry_take (value, key, text, &cause))
     return t2p_setting_refuse (key->name, error, "%s", cause->message);
   return key->format != T2P_SETTING_FORMAT_CIDR || check_pool (value, key, error);
 }

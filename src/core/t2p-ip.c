@@ -104,7 +104,10 @@ t2p_ip_address_from_bytes (int family, const guint8 *bytes)
   g_return_val_if_fail (family == AF_INET || family == AF_INET6, address);
 
   address.family = (guint8) family;
-  memcpy (address.bytes, bytes, family == AF_INET ? 4 : 16);
+  if (family == AF_INET)
+    memcpy (address.bytes, bytes, sizeof (struct in_addr));
+  else
+    memcpy (address.bytes, bytes, sizeof (struct in6_addr));
   return address;
 }
 

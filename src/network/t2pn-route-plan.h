@@ -32,6 +32,8 @@ typedef struct
  * @owner_uid: whose traffic `scope=user` captures
  * @users: (array length=n_users) (nullable): `users` of the settings, looked up by the caller;
  *   only with `scope=system`
+ * @own_ifindexes: (array length=n_own_ifindexes) (nullable): links of all tunnels of the
+ * service, whose addresses are no uplink's
  * @proxy_has_ipv4: whether the proxy carries IPv4; what it lacks is unreachable in table T
  * @proxy_has_ipv6: the same for IPv6, as far as `ipv6=auto` goes by it
  * @worker_uid: 0: the workers' sockets carry the mark. Else the kernel (before 5.17) refuses
@@ -47,6 +49,8 @@ typedef struct
   guint32 owner_uid;
   const T2pnUidRange *users;
   guint n_users;
+  const int *own_ifindexes;
+  guint n_own_ifindexes;
   gboolean proxy_has_ipv4;
   gboolean proxy_has_ipv6;
   guint32 worker_uid;

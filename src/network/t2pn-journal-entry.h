@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "t2pn-process.h"
+#include "t2pn-resolv-conf.h"
+
+#include <json-glib/json-glib.h>
+
+G_BEGIN_DECLS
+
+/* One thing that was done to the machine, and how it is spelled in the journal. */
+
+typedef enum
+{
+  T2PN_ENTRY_DEVICE,
+  T2PN_ENTRY_SOCKET,
+  T2PN_ENTRY_WORKER,
+  T2PN_ENTRY_ADDRESS,
+  T2PN_ENTRY_ROUTE,
+  T2PN_ENTRY_RULE,
+  T2PN_ENTRY_RESOLV_CONF,
+} T2pnEntryKind;
+
+typedef struct
+{
+  T2pnEntryKind kind;
+  union
+  {
+    struct
+    {
+      char name[IFNAMSIZ];
+      int ifindex;
+    } device;
+    char *socket;
+    T2pnProcess worker;
+    T2pnAddress address;
+    T2pnRoute route;
+    T2pnRule rule;
+    T2pnResolvConf *resolv_conf;
+  } u;
+} T2pnEntry;
+
+void t2pn_entry_free (T2pnEntry *entry);
+JsonObject *t2pn_entry_to_json (const T2pnEntry *entry);
+/* NULL for what this version does not know, or is malformed. */
+T2pnEntry *t2pn_entry_from_json (JsonObject *object);
+
+G_END_DECLS

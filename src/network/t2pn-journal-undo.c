@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "t2pn-journal-undo.h"
+
+#include "t2pn-netlink.h"
+
+#include <errno.h>
+#include <glib/gstdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct _T2pnUndo
+{
+  char *label;
+  gboolean is_dry_run;
+  GPtrArray *lines;
+  T2pnNetlink *netlink;   /* opened when first needed, as is the snapshot */
+  T2pnSnapshot *snapshot; /* of the moment before anything was undone */
+};
+
+T2pnUndo *
+t2pn_undo_new (const char *label, gboolean is_dry_run, GPtrArray *lines)
+{
+  T2pnUndo *undo = g_new0 (T2pnUndo, 1);
+
+  undo->label = g_strdup (label);
+  undo->is_dry_run = is_dry_run;
+  undo->lines = lines;
+  return undo;
+}
+
+void
+t2pn_undo_free (T2pnUndo *undo)
+{
+  if (undo == NULL)
+    return;
+  g_free (undo->label);
+  t2pn_netlink_free (undo->netlink);
+  t2pn_snapshot_free (undo->snapshot);
+  g_free (undo);
+}
+
+/* Takes @what. Whether to go on and do it. */
+static gboolean
+announce (T2pnUndo *undo, char *what)
+{
+  if (undo->lines != NULL)
+    g_ptr_array_add (undo->lines, g_strdup_printf ("%s: %s", undo->label, what));
+  g_free (what);
+  return !undo->is_dry_run;
+}
+
+static gboolean
+look_at_network (T2pnUndo *undo, GError **error)
+{
+  if (undo->snapshot == NULL)
+    undo->snapshot = t2pn_snapshot_take (error);
+  if (undo->snapshot != NULL && undo->netlink == NULL)
+    undo->netlink = t2pn_netlink_new (error);
+  return undo->netlink != NULL;
+}
+
+static gboolean
+undo_rule (T2pnUndo *undo, const T2pnRule *rule, GError **error)
+{
+  g_autofree char *text = NULL;
+
+  if (!look_at_network (undo, error))
+    return FALSE;
+  for (guint i = 0; i < undo->snapshot->rules->len; i++)
+    {
+      const T2pnRule *other = &g_array_index (undo->snapshot->rules, T2pnRule, i);
+
+      if (!t2pn_rule_equal (other, rule))
+        continue;
+      text = t2pn_rule_to_text (rule);
+      if (!announce (undo, g_strdup_printf ("IPv%c rule %s",
+                                            rule->family == AF_INET ? '4' : '6', text)))
+        return TRUE;
+      return t2pn_netlink_delete_rule (undo->netlink, rule, error);
+    }
+  return TRUE;
+}
+
+/* The kernel fills in a metric, and lo for IPv6 routes that lead nowhere. */
+static gboolean
+is_same_route (const T2pnRoute *found, const T2pnRoute *wanted)
+{
+  return found->table == wanted->table && found->type == wanted->type &&
+         found->protocol == wanted->protocol &&
+         t2p_ip_prefix_equal (&found->destination, &wanted->destination) &&
+         (wanted->ifindex == 0 || wanted->ifindex == found->ifindex);
+}
+
+static gboolean
+undo_route (T2pnUndo *undo, const T2pnRoute *route, GError **error)
+{
+  g_autofree char *text = NULL;
+
+  if (!look_at_network (undo, error))
+    return FALSE;
+  for (guint i = 0; i < undo->snapshot->routes->len; i++)
+    {
+      if (!is_same_route (&g_array_index (undo->snapshot->routes, T2pnRoute, i), route))
+        continue;
+      text = t2pn_route_to_text (route, NULL);
+      if (!announce (undo, g_strdup_printf ("route %s", text)))
+        return TRUE;
+      return t2pn_netlink_delete_route (undo->netlink, route, error);
+    }
+  return TRUE;
+}
+
+static gboolean
+undo_address (T2pnUndo *undo, const T2pnAddress *address, GError **error)
+{
+  char text[T2P_IP_STRLEN];
+
+  if (!look_at_network (undo, error))
+    return FALSE;
+  t2p_ip_address_format (&address->address, text);
+  for (guint i = 0; i < undo->snapshot->addresses->len; i++)
+    {
+      const T2pnAddress *other = &g_array_index (undo->snapshot->addresses, T2pnAddress, i);
+
+      if (other->ifindex != address->ifindex || other->length != address->length ||
+          !t2p_ip_address_equal (&other->address, &address->address))
+        continue;
+      if (!announce (undo, g_strdup_printf ("address %s/%u", text, address->length)))
+        return TRUE;
+      return t2pn_netlink_delete_address (undo->netlink, address, error);
+    }
+  return TRUE;
+}
+
+static gboolean
+undo_worker (T2pnUndo *undo, const T2pnProcess *worker, GError **error)
+{
+  if (!t2pn_process_is_alive (worker) ||
+      !announce (undo, g_strdup_printf ("worker process %d", worker->pid)))
+    return TRUE;
+  /* The routes of its device go with it. */
+  g_clear_pointer (&undo->snapshot, t2pn_snapshot_free);
+  if (t2pn_process_end (worker))
+    return TRUE;
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED, "could not end the worker, process %d",
+               worker->pid);
+  return FALSE;
+}
+
+static gboolean
+undo_socket (T2pnUndo *undo, const char *path, GError **error)
+{
+  struct stat status;
+  int errsv;
+
+  if (lstat (path, &status) != 0 || !S_ISSOCK (status.st_mode) ||
+      !announce (undo, g_strdup_printf ("socket %s", path)))
+    return TRUE;
+  if (unlink (path) == 0)
+    return TRUE;
+  errsv = errno;
+  g_set_error (error, G_IO_ERROR, (int) g_io_error_from_errno (errsv),
+               "could not remove %s: %s", path, g_strerror (errsv));
+  return FALSE;
+}
+
+static gboolean
+undo_resolv_conf (T2pnUndo *undo, const T2pnResolvConf *saved, GError **error)
+{
+  if (!t2pn_resolv_conf_is_ours (saved) ||
+      !announce (undo, g_strdup_printf ("the content of %s", saved->path)))
+    return TRUE;
+  return t2pn_resolv_conf_restore (saved, error);
+}
+
+gboolean
+t2pn_undo_entry (T2pnUndo *undo, const T2pnEntry *entry, GError **error)
+{
+  switch (entry->kind)
+    {
+    case T2PN_ENTRY_DEVICE:
+      return TRUE; /* it is gone with the last of its descriptors */
+    case T2PN_ENTRY_SOCKET:
+      return undo_socket (undo, entry->u.socket, error);
+    case T2PN_ENTRY_WORKER:
+      return undo_worker (undo, &entry->u.worker, error);
+    case T2PN_ENTRY_ADDRESS:
+      return undo_address (undo, &entry->u.address, error);
+    case T2PN_ENTRY_ROUTE:
+      return undo_route (undo, &entry->u.route, error);
+    case T2PN_ENTRY_RULE:
+      return undo_rule (undo, &entry->u.rule, error);
+    case T2PN_ENTRY_RESOLV_CONF:
+      return undo_resolv_conf (undo, entry->u.resolv_conf, error);
+    }
+  return TRUE;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "t2pn-journal.h"
+
+G_BEGIN_DECLS
+
+void t2pn_resolv_conf_free (T2pnResolvConf *saved);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (T2pnResolvConf, t2pn_resolv_conf_free)
+
+/* What stands at @path now, to be given back later, and @ours, which is to take its place.
+ * (transfer full). T2P_ERROR_DNS_SETUP_FAILED. */
+T2pnResolvConf *t2pn_resolv_conf_save (const char *path, const char *ours, GError **error);
+/* Puts @saved->ours in place atomically; the type of what stood there does not matter. Refuses
+ * with T2P_ERROR_DNS_SETUP_FAILED when the file cannot be exchanged (mount point, immutable).
+ */
+gboolean t2pn_resolv_conf_replace (const T2pnResolvConf *saved, GError **error);
+/* Whether what is there is still ours. */
+gboolean t2pn_resolv_conf_is_ours (const T2pnResolvConf *saved);
+/* Gives back what was saved: link, file with its mode and owner, or nothing. Leaves alone what
+ * is no longer ours, which is a success. */
+gboolean t2pn_resolv_conf_restore (const T2pnResolvConf *saved, GError **error);
+
+G_END_DECLS

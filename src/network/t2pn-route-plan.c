@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Theory of operation
+ *
+ * The whole decision about routes and rules is taken here, from values, so that every case can
+ * be tested as text; backends only carry it out. A family is carried by the tunnel, rejected
+ * (the proxy lacks it: unreachable at once, neither silence nor a leak) or left alone.
+ *
+ * Capture `none` has no table and no rule: only the prefixes of the link, and with virtual DNS
+ * the pools, are routed to it, in main. The pool is a route there rather than the prefix of the
+ * address, because the kernel would make its last address a broadcast address. */
+#include "config.h"
+
+#include "t2pn-route-plan.h"
+
+#include "t2pn-route-rules.h"
+
+#include <linux/rtnetlink.h>
+#include <string.h>
+
+typedef enum
+{
+  FAMILY_LEFT,
+  FAMILY_REJECTED,
+  FAMILY_CARRIED,
+} FamilyMode;
+
+typedef struct
+{
+  T2pnRoutePlan *plan;
+  const T2pnRoutePlanInput *input;
+  int family;
+  FamilyMode mode;
+  guint32 table;
+  GHashTable *seen; /* set of T2pIpPrefix: one route for each destination of a table */
+} Builder;
+
+static guint
+prefix_hash (gconstpointer key)
+{
+  const guint8 *bytes = key;
+  guint hash = 5381;
+
+  for (gsize i = 0; i < sizeof (T2pIpPrefix); i++)
+    hash = hash * 33 + bytes[i];
+  return hash;
+}
+
+static gboolean
+prefix_equal (gconstpointer a, gconstpointer b)
+{
+  return t2p_ip_prefix_equal (a, b);
+}
+
+static FamilyMode
+mode_of_ipv6 (const T2pnRoutePlanInput *input, const T2pnSnapshot *snapshot)
+{
+  T2pIpv6Mode mode = t2p_settings_get_ipv6 (input->settings);
+  gboolean is_wanted =
+      mode == T2P_IPV6_MODE_ON || (mode == T2P_IPV6_MODE_AUTO && input->proxy_has_ipv6);
+
+  if (!snapshot->has_ipv6 || mode == T2P_IPV6_MODE_LEAVE)
+    return FAMILY_LEFT;
+  return is_wanted && snapshot->links_get_ipv6 ? FAMILY_CARRIED : FAMILY_REJECTED;
+}
+
+static FamilyMode
+mode_of (const T2pnRoutePlanInput *input, const T2pnSnapshot *snapshot, int family)
+{
+  if (family == AF_INET6)
+    return mode_of_ipv6 (input, snapshot);
+  return input->proxy_has_ipv4 ? FAMILY_CARRIED : FAMILY_REJECTED;
+}
+
+static T2pIpPrefix
+everything (int family)
+{
+  const guint8 zero[16] = { 0 };
+  T2pIpPrefix prefix;
+
+  memset (&prefix, 0, sizeof prefix);
+  prefix.address = t2p_ip_address_from_bytes (family, zero);
+  return prefix;
+}
+
+static void
+append_route (Builder *builder, const T2pIpPrefix *destination, guint8 type)
+{
+  T2pnRoute route;
+
+  if (destination->address.family != builder->family ||
+      !g_hash_table_add (builder->seen, g_memdup2 (destination, sizeof *destination)))
+    return;
+  memset (&route, 0, sizeof route);
+  route.destination = *destination;
+  route.table = builder->table;
+  route.type = type;
+  route.protocol = T2PN_PROTOCOL;
+  route.scope = RT_SCOPE_UNIVERSE;
+  if (type == RTN_UNICAST)
+    {
+      route.ifindex = builder->input->ifindex;
+      if (builder->family == AF_INET)
+        route.scope = RT_SCOPE_LINK;
+    }
+  g_array_append_val (builder->plan->routes, route);
+}
+
+static void
+append_setting (Builder *builder, const char *key, guint8 type)
+{
+  guint n = 0;
+  const T2pIpPrefix *prefixes = t2p_settings_get_prefixes (builder->input->settings, key, &n);
+
+  for (guint i = 0; i < n; i++)
+    append_route (builder, &prefixes[i], type);
+}
+
+/* What no proxy carries stays on the wire that it is meant for. IPv6 has its multicast routes
+ * in table local. */
+static void
+append_multicast (Builder *builder)
+{
+  T2pIpAddress multicast = t2p_ip_address_from_v4 (0xe0000000);
+  T2pIpAddress broadcast = t2p_ip_address_from_v4 (G_MAXUINT32);
+  T2pIpPrefix prefixes[] = { t2p_ip_prefix_of (&multicast, 4),
+                             t2p_ip_prefix_of (&broadcast, 32) };
+
+  if (strcmp (t2p_settings_get_string (builder->input->settings, "lan"), "none") == 0)
+    return;
+  for (guint i = 0; i < G_N_ELEMENTS (prefixes); i++)
+    append_route (builder, &prefixes[i], RTN_THROW);
+}
+
+static void
+append_pool (Builder *builder)
+{
+  const T2pnAddressPool *pool = &builder->input->pool;
+
+  if (builder->mode == FAMILY_CARRIED &&
+      t2p_settings_get_dns (builder->input->settings) == T2P_DNS_MODE_VIRTUAL)
+    append_route (builder, builder->family == AF_INET ? &pool->pool4 : &pool->pool6,
+                  RTN_UNICAST);
+}
+
+static void
+append_table (Builder *builder)
+{
+  guint8 type = builder->mode == FAMILY_CARRIED ? RTN_UNICAST : RTN_UNREACHABLE;
+  T2pIpPrefix all = everything (builder->family);
+
+  append_pool (builder);
+  append_setting (builder, "exclude-routes", RTN_THROW);
+  if (t2p_settings_get_capture (builder->input->settings) == T2P_CAPTURE_ROUTES)
+    {
+      append_setting (builder, "routes", type);
+      return;
+    }
+  append_multicast (builder);
+  append_route (builder, &all, type);
+}
+
+/* An explicit address brings no route (it may lie in a prefix of the LAN), so that the
+ * responder beside it needs one. */
+static void
+append_responder (Builder *builder)
+{
+  const T2pnAddressPool *pool = &builder->input->pool;
+  gboolean is_v4 = builder->family == AF_INET;
+  const T2pIpAddress *responder = is_v4 ? &pool->responder4 : &pool->responder6;
+  T2pIpPrefix prefix = t2p_ip_prefix_of (responder, t2p_ip_address_bits (responder));
+
+  if (!(is_v4 ? pool->is_explicit4 : pool->is_explicit6) || builder->mode != FAMILY_CARRIED ||
+      t2p_settings_get_dns (builder->input->settings) == T2P_DNS_MODE_OFF)
+    return;
+  append_route (builder, &prefix, RTN_UNICAST);
+}
+
+static void
+append_address (Builder *builder)
+{
+  const T2pnAddressPool *pool = &builder->input->pool;
+  gboolean is_v4 = builder->family == AF_INET;
+  gboolean is_none = t2p_settings_get_capture (builder->input->settings) == T2P_CAPTURE_NONE;
+  T2pnAddress address;
+
+  /* The IPv4 capture rules need an address to come from, carried or not. */
+  if (builder->mode != FAMILY_CARRIED && !is_v4)
+    return;
+  memset (&address, 0, sizeof address);
+  address.ifindex = builder->input->ifindex;
+  address.address = is_v4 ? pool->address4 : pool->address6;
+  address.length = is_v4 ? pool->link_length4 : pool->link_length6;
+  address.without_prefix_route = !is_none && (is_v4 ? pool->is_explicit4 : pool->is_explicit6);
+  g_array_append_val (builder->plan->addresses, address);
+}
+
+static void
+append_family (T2pnRoutePlan *plan,
+               const T2pnRoutePlanInput *input,
+               const T2pnSnapshot *snapshot,
+               int family)
+{
+  g_autoptr (GHashTable) seen = g_hash_table_new_full (prefix_hash, prefix_equal, g_free, NULL);
+  Builder builder = {
+    plan, input, family, mode_of (input, snapshot, family), RT_TABLE_MAIN, seen,
+  };
+  guint n_routes;
+
+  if (builder.mode == FAMILY_LEFT)
+    return;
+  append_address (&builder);
+  if (t2p_settings_get_capture (input->settings) == T2P_CAPTURE_NONE)
+    {
+      append_pool (&builder);
+      append_responder (&builder);
+      return;
+    }
+  append_responder (&builder);
+  builder.table = input->ids.table;
+  n_routes = plan->routes->len;
+  append_table (&builder);
+  if (plan->routes->len > n_routes)
+    t2pn_route_rules_append (plan, input, snapshot, family);
+}
+
+/* --- is anything of it somebody else's? */
+
+static gboolean
+check_table (const T2pnRoutePlanInput *input, const T2pnSnapshot *snapshot, GError **error)
+{
+  for (guint i = 0; i < snapshot->routes->len; i++)
+    {
+      const T2pnRoute *route = &g_array_index (snapshot->routes, T2pnRoute, i);
+
+      if (route->table == input->ids.table && route->protocol != T2PN_PROTOCOL)
+        {
+          g_autofree char *text = t2pn_route_to_text (route, NULL);
+
+          g_set_error (error, T2P_ERROR, T2P_ERROR_ROUTE_CONFLICT,
+                       "routing table %u has a route of another program: %s", input->ids.table,
+                       text);
+          return FALSE;
+        }
+    }
+  return TRUE;
+}
+
+static gboolean
+check_rules (const T2pnRoutePlan *plan, const T2pnSnapshot *snapshot, GError **error)
+{
+  const GArray *mine[] = { plan->bypass_rules, plan->capture_rules };
+
+  for (guint i = 0; i < snapshot->rules->len; i++)
+    {
+      const T2pnRule *other = &g_array_index (snapshot->rules, T2pnRule, i);
+
+      for (guint j = 0; other->protocol != T2PN_PROTOCOL && j < G_N_ELEMENTS (mine); j++)
+        for (guint k = 0; k < mine[j]->len; k++)
+          if (g_array_index (mine[j], T2pnRule, k).family == other->family &&
+              g_array_index (mine[j], T2pnRule, k).priority == other->priority)
+            {
+              g_autofree char *text = t2pn_rule_to_text (other);
+
+              g_set_error (error, T2P_ERROR, T2P_ERROR_ROUTE_CONFLICT,
+                           "another program's rule is in the way: %s", text);
+              return FALSE;
+            }
+    }
+  return TRUE;
+}
+
+static const T2pnRoute *
+find_other_route (const T2pnSnapshot *snapshot, const T2pnRoute *mine)
+{
+  for (guint i = 0; i < snapshot->routes->len; i++)
+    {
+      const T2pnRoute *other = &g_array_index (snapshot->routes, T2pnRoute, i);
+
+      if (other->table == mine->table && other->ifindex != mine->ifindex &&
+          t2p_ip_prefix_equal (&mine->destination, &other->destination))
+        return other;
+    }
+  return NULL;
+}
+
+/* The pools may have been taken since they were chosen. */
+static gboolean
+check_main (const T2pnRoutePlan *plan, const T2pnSnapshot *snapshot, GError **error)
+{
+  for (guint i = 0; i < plan->routes->len; i++)
+    {
+      const T2pnRoute *mine = &g_array_index (plan->routes, T2pnRoute, i);
+      const T2pnRoute *other;
+      g_autofree char *text = NULL;
+
+      other = mine->table == RT_TABLE_MAIN ? find_other_route (snapshot, mine) : NULL;
+      if (other == NULL)
+        continue;
+      text = t2pn_route_to_text (other, NULL);
+      g_set_error (error, T2P_ERROR, T2P_ERROR_ROUTE_CONFLICT,
+                   "main has another route already: %s", text);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+T2pnRoutePlan *
+t2pn_route_plan_new (const T2pnRoutePlanInput *input,
+                     const T2pnSnapshot *snapshot,
+                     GError **error)
+{
+  g_autoptr (T2pnRoutePlan) plan = g_new0 (T2pnRoutePlan, 1);
+  gboolean has_table = t2p_settings_get_capture (input->settings) != T2P_CAPTURE_NONE;
+
+  plan->ifindex = input->ifindex;
+  plan->mtu = t2p_settings_get_u32 (input->settings, "mtu");
+  g_strlcpy (plan->ifname, input->ifname, sizeof plan->ifname);
+  plan->addresses = g_array_new (FALSE, TRUE, sizeof (T2pnAddress));
+  plan->bypass_rules = g_array_new (FALSE, TRUE, sizeof (T2pnRule));
+  plan->routes = g_array_new (FALSE, TRUE, sizeof (T2pnRoute));
+  plan->capture_rules = g_array_new (FALSE, TRUE, sizeof (T2pnRule));
+  append_family (plan, input, snapshot, AF_INET);
+  append_family (plan, input, snapshot, AF_INET6);
+  if ((has_table && !check_table (input, snapshot, error)) ||
+      !check_rules (plan, snapshot, error) || !check_main (plan, snapshot, error))
+    return NULL;
+  return g_steal_pointer (&plan);
+}
+
+void
+t2pn_route_plan_free (T2pnRoutePlan *plan)
+{
+  if (plan == NULL)
+    return;
+  g_clear_pointer (&plan->addresses, g_array_unref);
+  g_clear_pointer (&plan->bypass_rules, g_array_unref);
+  g_clear_pointer (&plan->routes, g_array_unref);
+  g_clear_pointer (&plan->capture_rules, g_array_unref);
+  g_free (plan);
+}
+
+/* --- text */
+
+static char
+family_digit (int family)
+{
+  return family == AF_INET ? '4' : '6';
+}
+
+static void
+write_rules (GString *text, const GArray *rules)
+{
+  for (guint i = 0; i < rules->len; i++)
+    {
+      const T2pnRule *rule = &g_array_index (rules, T2pnRule, i);
+      g_autofree char *line = t2pn_rule_to_text (rule);
+
+      g_string_append_printf (text, "ip -%c rule add %s protocol %u\n",
+                              family_digit (rule->family), line, rule->protocol);
+    }
+}
+
+static void
+write_addresses (GString *text, const T2pnRoutePlan *plan)
+{
+  for (guint i = 0; i < plan->addresses->len; i++)
+    {
+      const T2pnAddress *address = &g_array_index (plan->addresses, T2pnAddress, i);
+      char formatted[T2P_IP_STRLEN];
+
+      t2p_ip_address_format (&address->address, formatted);
+      g_string_append_printf (text, "ip -%c address add %s/%u dev %s%s\n",
+                              family_digit (address->address.family), formatted,
+                              address->length, plan->ifname,
+                              address->without_prefix_route ? " noprefixroute" : "");
+    }
+}
+
+char *
+t2pn_route_plan_to_text (const T2pnRoutePlan *plan)
+{
+  GString *text = g_string_new (NULL);
+
+  write_addresses (text, plan);
+  write_rules (text, plan->bypass_rules);
+  for (guint i = 0; i < plan->routes->len; i++)
+    {
+      const T2pnRoute *route = &g_array_index (plan->routes, T2pnRoute, i);
+      g_autofree char *line = t2pn_route_to_text (route, plan->ifname);
+
+      g_string_append_printf (text, "ip -%c route add %s proto %u\n",
+                              family_digit (route->destination.address.family), line,
+                              route->protocol);
+    }
+  write_rules (text, plan->capture_rules);
+  return g_string_free (text, FALSE);
+}

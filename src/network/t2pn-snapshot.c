@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "t2pn-snapshot.h"
+
+#include "t2pn-netlink-dump.h"
+
+#include <linux/rtnetlink.h>
+
+T2pnSnapshot *
+t2pn_snapshot_new (void)
+{
+  T2pnSnapshot *snapshot = g_new0 (T2pnSnapshot, 1);
+
+  snapshot->links = g_array_new (FALSE, TRUE, sizeof (T2pnLink));
+  snapshot->addresses = g_array_new (FALSE, TRUE, sizeof (T2pnAddress));
+  snapshot->routes = g_array_new (FALSE, TRUE, sizeof (T2pnRoute));
+  snapshot->rules = g_array_new (FALSE, TRUE, sizeof (T2pnRule));
+  snapshot->has_ipv6 = TRUE;
+  snapshot->links_get_ipv6 = TRUE;
+  return snapshot;
+}
+
+void
+t2pn_snapshot_free (T2pnSnapshot *snapshot)
+{
+  if (snapshot == NULL)
+    return;
+  g_array_unref (snapshot->links);
+  g_array_unref (snapshot->addresses);
+  g_array_unref (snapshot->routes);
+  g_array_unref (snapshot->rules);
+  g_free (snapshot);
+}
+
+static gboolean
+links_get_ipv6 (void)
+{
+  g_autofree char *text = NULL;
+
+  /* A file that is not there (no /proc, no IPv6) says nothing against it: the kernel will. */
+  if (!g_file_get_contents ("/proc/sys/net/ipv6/conf/default/disable_ipv6", &text, NULL, NULL))
+    return TRUE;
+  return text[0] == '0';
+}
+
+T2pnSnapshot *
+t2pn_snapshot_take (GError **error)
+{
+  g_autoptr (T2pnSnapshot) snapshot = t2pn_snapshot_new ();
+  g_autoptr (T2pnNetlinkDump) dump = t2pn_netlink_dump_new (error);
+
+  if (dump == NULL)
+    return NULL;
+  snapshot->has_ipv6 = g_file_test ("/proc/net/if_inet6", G_FILE_TEST_EXISTS);
+  snapshot->links_get_ipv6 = snapshot->has_ipv6 && links_get_ipv6 ();
+  if (!t2pn_netlink_dump_links (dump, snapshot->links, error) ||
+      !t2pn_netlink_dump_addresses (dump, snapshot->addresses, error) ||
+      !t2pn_netlink_dump_routes (dump, AF_INET, snapshot->routes, error) ||
+      !t2pn_netlink_dump_rules (dump, AF_INET, snapshot->rules, error))
+    return NULL;
+  if (snapshot->has_ipv6 &&
+      (!t2pn_netlink_dump_routes (dump, AF_INET6, snapshot->routes, error) ||
+       !t2pn_netlink_dump_rules (dump, AF_INET6, snapshot->rules, error)))
+    return NULL;
+  return g_steal_pointer (&snapshot);
+}
+
+const T2pnLink *
+t2pn_snapshot_find_link (const T2pnSnapshot *snapshot, int ifindex)
+{
+  for (guint i = 0; i < snapshot->links->len; i++)
+    {
+      const T2pnLink *link = &g_array_index (snapshot->links, T2pnLink, i);
+
+      if (link->ifindex == ifindex)
+        return link;
+    }
+  return NULL;
+}
+
+gboolean
+t2pn_snapshot_has_default (const T2pnSnapshot *snapshot, int family, int ignored_ifindex)
+{
+  for (guint i = 0; i < snapshot->routes->len; i++)
+    {
+      const T2pnRoute *route = &g_array_index (snapshot->routes, T2pnRoute, i);
+
+      if (route->destination.address.family == family && route->destination.length == 0 &&
+          route->table == RT_TABLE_MAIN && route->type == RTN_UNICAST &&
+          route->ifindex != ignored_ifindex)
+        return TRUE;
+    }
+  return FALSE;
+}
+
+gboolean
+t2pn_snapshot_is_local (const T2pnSnapshot *snapshot, const T2pIpAddress *address)
+{
+  if (t2p_ip_address_is_loopback (address))
+    return TRUE;
+  for (guint i = 0; i < snapshot->addresses->len; i++)
+    if (t2p_ip_address_equal (&g_array_index (snapshot->addresses, T2pnAddress, i).address,
+                              address))
+      return TRUE;
+  return FALSE;
+}

@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "plan-fixture.h"
+
+#define OWN 7 /* index of the tunnel's link */
+
+static T2pnRoutePlanInput
+make_input (const T2pSettings *settings, const T2pnSnapshot *snapshot)
+{
+  T2pnRoutePlanInput input = {
+    .settings = settings,
+    .ifindex = OWN,
+    .ifname = "t2p0",
+    .ids = { .mark = 0x2370, .table = 23700, .rule_priority = 5404 },
+    .owner_uid = 1000,
+    .proxy_has_ipv4 = TRUE,
+    .proxy_has_ipv6 = TRUE,
+  };
+  g_autoptr (GError) error = NULL;
+
+  t2pn_address_pool_choose (settings, snapshot, NULL, "seed", &input.pool, &error);
+  g_assert_no_error (error);
+  /* The derived prefix is tested elsewhere; here a short one reads better. */
+  input.pool.pool6 = parse_prefix ("fd00:1::/64");
+  t2p_ip_address_parse ("fd00:1::1", &input.pool.address6);
+  t2p_ip_address_parse ("fd00:1::2", &input.pool.responder6);
+  return input;
+}
+
+static void
+assert_plan (const T2pnRoutePlanInput *input,
+             const T2pnSnapshot *snapshot,
+             const char *expected)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (T2pnRoutePlan) plan = t2pn_route_plan_new (input, snapshot, &error);
+  g_autofree char *text = NULL;
+
+  g_assert_no_error (error);
+  text = t2pn_route_plan_to_text (plan);
+  g_assert_cmpstr (text, ==, expected);
+}
+
+static void
+assert_settings_plan (const char *settings_text, gboolean is_root, const char *expected)
+{
+  g_autoptr (T2pSettings) settings = make_settings (settings_text, is_root);
+  g_autoptr (T2pnSnapshot) snapshot = make_snapshot ();
+  T2pnRoutePlanInput input = make_input (settings, snapshot);
+
+  assert_plan (&input, snapshot, expected);
+}
+
+#define ADDRESSES                                                                              \
+  "ip -4 address add 198.18.0.1/30 dev t2p0\n"                                                 \
+  "ip -6 address add fd00:1::1/126 dev t2p0\n"
+
+static void
+test_none (void)
+{
+  assert_settings_plan ("", TRUE, ADDRESSES);
+}
+
+static void
+test_none_virtual (void)
+{
+  assert_settings_plan ("'dns': <'virtual'>", TRUE,
+                        ADDRESSES
+                        "ip -4 route add 198.18.0.0/18 dev t2p0 table main proto 142\n"
+                        "ip -6 route add fd00:1::/64 dev t2p0 table main proto 142\n");
+}
+
+#define DEFAULT_BYPASS                                                                         \
+  "ip -4 rule add priority 5404 lookup main suppress_prefixlength 0 protocol 142\n"            \
+  "ip -4 rule add priority 5405 fwmark 0x2370 lookup main protocol 142\n"                      \
+  "ip -4 rule add priority 5406 fwmark 0x2370 unreachable protocol 142\n"                      \
+  "ip -6 rule add priority 5404 lookup main suppress_prefixlength 0 protocol 142\n"            \
+  "ip -6 rule add priority 5405 fwmark 0x2370 lookup main protocol 142\n"                      \
+  "ip -6 rule add priority 5406 fwmark 0x2370 unreachable protocol 142\n"                      \
+  "ip -6 rule add priority 5407 from 2001:db8:1::7/128 lookup main protocol 142\n"             \
+  "ip -6 rule add priority 5408 from 2001:db8:1::7/128 unreachable protocol 142\n"
+#define MULTICAST                                                                              \
+  "ip -4 route add throw 224.0.0.0/4 table 23700 proto 142\n"                                  \
+  "ip -4 route add throw 255.255.255.255/32 table 23700 proto 142\n"
+#define DEFAULT_CAPTURE                                                                        \
+  "ip -4 rule add priority 5407 from 0.0.0.0/32 iif lo lookup 23700 protocol 142\n"            \
+  "ip -4 rule add priority 5408 from 198.18.0.1/32 iif lo lookup 23700 protocol 142\n"         \
+  "ip -6 rule add priority 5409 iif lo lookup 23700 protocol 142\n"
+
+static void
+test_default_system (void)
+{
+  assert_settings_plan (
+      "'capture': <'default'>", TRUE,
+      ADDRESSES DEFAULT_BYPASS
+      "ip -4 route add 198.18.0.0/18 dev t2p0 table 23700 proto 142\n" MULTICAST
+      "ip -4 route add default dev t2p0 table 23700 proto 142\n"
+      "ip -6 route add fd00:1::/64 dev t2p0 table 23700 proto 142\n"
+      "ip -6 route add default dev t2p0 table 23700 proto 142\n" DEFAULT_CAPTURE);
+}
+
+/* Nobody else's look-ups are touched, the bypass rules of everybody included. */
+static void
+test_default_user (void)
+{
+  assert_settings_plan (
+      "'capture': <'default'>, 'dns': <'off'>, 'ipv6': <'leave'>", FALSE,
+      "ip -4 address add 198.18.0.1/30 dev t2p0\n"
+      "ip -4 rule add priority 5404 uidrange 1000-1000 lookup main suppress_prefixlength 0 "
+      "protocol 142\n"
+      "ip -4 rule add priority 5405 fwmark 0x2370 lookup main protocol 142\n"
+      "ip -4 rule add priority 5406 fwmark 0x2370 unreachable protocol 142\n" MULTICAST
+      "ip -4 route add default dev t2p0 table 23700 proto 142\n"
+      "ip -4 rule add priority 5407 from 0.0.0.0/32 iif lo uidrange 1000-1000 lookup 23700 "
+      "protocol 142\n"
+      "ip -4 rule add priority 5408 from 198.18.0.1/32 iif lo uidrange 1000-1000 lookup 23700 "
+      "protocol 142\n");
+}
+
+static void
+test_reject_ipv6 (void)
+{
+  assert_settings_plan (
+      "'capture': <'default'>, 'dns': <'off'>, 'ipv6': <'reject'>", TRUE,
+      "ip -4 address add 198.18.0.1/30 dev t2p0\n" DEFAULT_BYPASS MULTICAST
+      "ip -4 route add default dev t2p0 table 23700 proto 142\n"
+      "ip -6 route add unreachable default table 23700 proto 142\n" DEFAULT_CAPTURE);
+}
+
+static void
+test_auto_goes_by_proxy (void)
+{
+  g_autoptr (T2pSettings) settings =
+      make_settings ("'capture': <'default'>, 'dns': <'off'>", TRUE);
+  g_autoptr (T2pnSnapshot) snapshot = make_snapshot ();
+  T2pnRoutePlanInput input = make_input (settings, snapshot);
+
+  input.proxy_has_ipv6 = FALSE;
+  assert_plan (&input, snapshot,
+               "ip -4 address add 198.18.0.1/30 dev t2p0\n" DEFAULT_BYPASS MULTICAST
+               "ip -4 route add default dev t2p0 table 23700 proto 142\n"
+               "ip -6 route add unreachable default table 23700 proto 142\n" DEFAULT_CAPTURE);
+}
+
+/* IPv6 is switched off for new links, but others have it: it must not leak. */
+static void
+test_no_ipv6_on_new_links (void)
+{
+  g_autoptr (T2pSettings) settings =
+      make_settings ("'capture': <'default'>, 'dns': <'off'>, 'ipv6': <'on'>", TRUE);
+  g_autoptr (T2pnSnapshot) snapshot = make_snapshot ();
+  T2pnRoutePlanInput input = make_input (settings, snapshot);
+
+  snapshot->links_get_ipv6 = FALSE;
+  assert_plan (&input, snapshot,
+               "ip -4 address add 198.18.0.1/30 dev t2p0\n" DEFAULT_BYPASS MULTICAST
+               "ip -4 route add default dev t2p0 table 23700 proto 142\n"
+               "ip -6 route add unreachable default table 23700 proto 142\n" DEFAULT_CAPTURE);
+}
+
+static void
+test_excludes_are_thrown (void)
+{
+  assert_settings_plan ("'capture': <'default'>, 'dns': <'off'>, 'ipv6': <'leave'>, 'lan': "
+                        "<'connected'>, 'exclude-routes': <['10.0.0.0/8', '2001:db8::/32']>",
+                        TRUE,
+                        "ip -4 address add 198.18.0.1/30 dev t2p0\n"
+                        "ip -4 rule add priority 5404 lookup main suppress_prefixlength 0 "
+                        "protocol 142\n"
+                        "ip -4 rule add priority 5405 fwmark 0x2370 lookup main protocol 142\n"
+                        "ip -4 rule add priority 5406 fwmark 0x2370 unreachable protocol 142\n"
+                        "ip -4 route add throw 10.0.0.0/8 table 23700 proto 142\n" MULTICAST
+                        "ip -4 route add default dev t2p0 table 23700 proto 142\n"
+                        "ip -4 rule add priority 5407 from 0.0.0.0/32 iif lo lookup 23700 "
+                        "protocol 142\n"
+                        "ip -4 rule add priority 5408 from 198.18.0.1/32 iif lo lookup 23700 "
+                        "protocol 142\n");
+}
+
+static void
+test_routes (void)
+{
+  assert_settings_plan (
+      "'capture': <'routes'>, 'routes': <['203.0.113.0/24', '2001:db8:9::/48']>, "
+      "'exclude-routes': <['203.0.113.128/25']>",
+      TRUE,
+      ADDRESSES
+      "ip -4 rule add priority 5404 fwmark 0x2370 lookup main protocol 142\n"
+      "ip -4 rule add priority 5405 fwmark 0x2370 unreachable protocol 142\n"
+      "ip -6 rule add priority 5404 fwmark 0x2370 lookup main protocol 142\n"
+      "ip -6 rule add priority 5405 fwmark 0x2370 unreachable protocol 142\n"
+      "ip -6 rule add priority 5406 from 2001:db8:1::7/128 lookup main protocol 142\n"
+      "ip -4 route add throw 203.0.113.128/25 table 23700 proto 142\n"
+      "ip -4 route add 203.0.113.0/24 dev t2p0 table 23700 proto 142\n"
+      "ip -6 route add 2001:db8:9::/48 dev t2p0 table 23700 proto 142\n"
+      "ip -4 rule add priority 5406 from 0.0.0.0/32 iif lo lookup 23700 protocol 142\n"
+      "ip -4 rule add priority 5407 from 198.18.0.1/32 iif lo lookup 23700 protocol 142\n"
+      "ip -6 rule add priority 5407 iif lo lookup 23700 protocol 142\n");
+}
+
+/* A family without routes gets no rules, a route given twice is one. */
+static void
+test_routes_of_one_family (void)
+{
+  assert_settings_plan (
+      "'capture': <'routes'>, 'scope': <'user'>, 'routes': <['203.0.113.0/24', "
+      "'203.0.113.0/24']>",
+      TRUE,
+      ADDRESSES
+      "ip -4 rule add priority 5404 fwmark 0x2370 lookup main protocol 142\n"
+      "ip -4 rule add priority 5405 fwmark 0x2370 unreachable protocol 142\n"
+      "ip -4 route add 203.0.113.0/24 dev t2p0 table 23700 proto 142\n"
+      "ip -4 rule add priority 5406 from 0.0.0.0/32 iif lo uidrange 1000-1000 lookup 23700 "
+      "protocol 142\n"
+      "ip -4 rule add priority 5407 from 198.18.0.1/32 iif lo uidrange 1000-1000 lookup 23700 "
+      "protocol 142\n");
+}
+
+static void
+test_users (void)
+{
+  g_autoptr (T2pSettings) settings = make_settings (
+      "'capture': <'routes'>, 'ipv6': <'leave'>, 'routes': <['203.0.113.0/24']>", TRUE);
+  g_autoptr (T2pnSnapshot) snapshot = make_snapshot ();
+  T2pnRoutePlanInput input = make_input (settings, snapshot);
+  const T2pnUidRange users[] = { { 1000, 1000 }, { 2000, 2999 } };
+
+  input.users = users;
+  input.n_users = G_N_ELEMENTS (users);
+  assert_plan (
+      &input, snapshot,
+      "ip -4 address add 198.18.0.1/30 dev t2p0\n"
+      "ip -4 rule add priority 5404 fwmark 0x2370 lookup main protocol 142\n"
+      "ip -4 rule add priority 5405 fwmark 0x2370 unreachable protocol 142\n"
+      "ip -4 route add 203.0.113.0/24 dev t2p0 table 23700 proto 142\n"
+      "ip -4 rule add priority 5406 from 0.0.0.0/32 iif lo uidrange 1000-1000 lookup "
+      "23700 protocol 142\n"
+      "ip -4 rule add priority 5406 from 0.0.0.0/32 iif lo uidrange 2000-2999 lookup "
+      "23700 protocol 142\n"
+      "ip -4 rule add priority 5407 from 198.18.0.1/32 iif lo uidrange 1000-1000 lookup "
+      "23700 protocol 142\n"
+      "ip -4 rule add priority 5407 from 198.18.0.1/32 iif lo uidrange 2000-2999 lookup "
+      "23700 protocol 142\n");
+}
+
+static void
+test_worker_uid_replaces_mark (void)
+{
+  g_autoptr (T2pSettings) settings = make_settings (
+      "'capture': <'routes'>, 'ipv6': <'leave'>, 'routes': <['203.0.113.0/24']>", TRUE);
+  g_autoptr (T2pnSnapshot) snapshot = make_snapshot ();
+  T2pnRoutePlanInput input = make_input (settings, snapshot);
+
+  input.worker_uid = 990;
+  assert_plan (&input, snapshot,
+               "ip -4 address add 198.18.0.1/30 dev t2p0\n"
+               "ip -4 rule add priority 5404 uidrange 990-990 lookup main protocol 142\n"
+               "ip -4 rule add priority 5405 uidrange 990-990 unreachable protocol 142\n"
+               "ip -4 route add 203.0.113.0/24 dev t2p0 table 23700 proto 142\n"
+               "ip -4 rule add priority 5406 from 0.0.0.0/32 iif lo lookup 23700 protocol 142\n"
+               "ip -4 rule add priority 5407 from 198.18.0.1/32 iif lo lookup 23700 protocol "
+               "142\n");
+}
+
+/* Where other programs' rules would have led our sockets, before unreachable; what could not
+ * have selected them is not followed. */
+static void
+test_follows_foreign_tables (void)
+{
+  g_autoptr (T2pSettings) settings = make_settings (
+      "'capture': <'routes'>, 'ipv6': <'leave'>, 'routes': <['203.0.113.0/24']>", TRUE);
+  g_autoptr (T2pnSnapshot) snapshot = make_snapshot ();
+  T2pnRoutePlanInput input;
+  T2pnRule *rule;
+
+  add_rule (snapshot, AF_INET, 5270, 52); /* was asked before ours */
+  add_rule (snapshot, AF_INET, 10000, 100)->source = parse_prefix ("192.168.1.0/24");
+  rule = add_rule (snapshot, AF_INET, 10001, 101);
+  rule->is_inverted = TRUE; /* wg-quick */
+  rule->mark = 0xca6c;
+  rule->mask = G_MAXUINT32;
+  rule = add_rule (snapshot, AF_INET, 10002, 102);
+  rule->mark = 0x4000; /* somebody else's sockets */
+  rule->mask = 0x4000;
+  g_strlcpy (add_rule (snapshot, AF_INET, 10003, 103)->input, "docker0", IFNAMSIZ);
+  add_rule (snapshot, AF_INET6, 10004, 104);
+  input = make_input (settings, snapshot);
+  assert_plan (&input, snapshot,
+               "ip -4 address add 198.18.0.1/30 dev t2p0\n"
+               "ip -4 rule add priority 5404 fwmark 0x2370 lookup main protocol 142\n"
+               "ip -4 rule add priority 5404 from 192.168.1.0/24 fwmark 0x2370 lookup 100 "
+               "protocol 142\n"
+               "ip -4 rule add priority 5404 fwmark 0x2370 lookup 101 protocol 142\n"
+               "ip -4 rule add priority 5405 fwmark 0x2370 unreachable protocol 142\n"
+               "ip -4 route add 203.0.113.0/24 dev t2p0 table 23700 proto 142\n"
+               "ip -4 rule add priority 5406 from 0.0.0.0/32 iif lo lookup 23700 protocol 142\n"
+               "ip -4 rule add priority 5407 from 198.18.0.1/32 iif lo lookup 23700 protocol "
+               "142\n");
+}
+
+/* The address of another tunnel is no uplink's: its sockets would leave by the uplink. */
+static void
+test_own_links_are_no_uplinks (void)
+{
+  g_autoptr (T2pSettings) settings =
+      make_settings ("'capture': <'routes'>, 'routes': <['2001:db8:9::/48']>", TRUE);
+  g_autoptr (T2pnSnapshot) snapshot = make_snapshot ();
+  T2pnRoutePlanInput input = make_input (settings, snapshot);
+  const int own[] = { OWN, 8 };
+
+  add_address (snapshot, OWN, "fd00:1::1", 126);
+  add_address (snapshot, 8, "fd00:2::1", 126);
+  input.own_ifindexes = own;
+  input.n_own_ifindexes = G_N_ELEMENTS (own);
+  assert_plan (&input, snapshot,
+               ADDRESSES
+               "ip -6 rule add priority 5404 fwmark 0x2370 lookup main protocol 142\n"
+               "ip -6 rule add priority 5405 fwmark 0x2370 unreachable protocol 142\n"
+               "ip -6 rule add priority 5406 from 2001:db8:1::7/128 lookup main protocol 142\n"
+               "ip -6 route add 2001:db8:9::/48 dev t2p0 table 23700 proto 142\n"
+               "ip -6 rule add priority 5407 iif lo lookup 23700 protocol 142\n");
+}
+
+static void
+test_explicit_address (void)
+{
+  assert_settings_plan (
+      "'capture': <'routes'>, 'routes': <['203.0.113.0/24']>, 'ipv6': <'leave'>, "
+      "'addresses': <['10.20.0.5/8']>, 'dns': <'virtual'>",
+      TRUE,
+      "ip -4 address add 10.20.0.5/8 dev t2p0 noprefixroute\n"
+      "ip -4 rule add priority 5404 fwmark 0x2370 lookup main protocol 142\n"
+      "ip -4 rule add priority 5405 fwmark 0x2370 unreachable protocol 142\n"
+      "ip -4 route add 10.20.0.6/32 dev t2p0 table main proto 142\n"
+      "ip -4 route add 198.18.0.0/18 dev t2p0 table 23700 proto 142\n"
+      "ip -4 route add 203.0.113.0/24 dev t2p0 table 23700 proto 142\n"
+      "ip -4 rule add priority 5406 from 0.0.0.0/32 iif lo lookup 23700 protocol 142\n"
+      "ip -4 rule add priority 5407 from 10.20.0.5/32 iif lo lookup 23700 protocol 142\n");
+}
+
+static void
+assert_conflict (T2pnSnapshot *snapshot, const char *settings_text, const char *culprit)
+{
+  g_autoptr (T2pSettings) settings = make_settings (settings_text, TRUE);
+  g_autoptr (T2pnSnapshot) clean = make_snapshot ();
+  T2pnRoutePlanInput input = make_input (settings, clean);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (T2pnRoutePlan) plan = t2pn_route_plan_new (&input, snapshot, &error);
+
+  g_assert_null (plan);
+  g_assert_error (error, T2P_ERROR, T2P_ERROR_ROUTE_CONFLICT);
+  g_assert_nonnull (strstr (error->message, culprit));
+}
+
+static void
+test_conflicts (void)
+{
+  const char *routes = "'capture': <'routes'>, 'routes': <['203.0.113.0/24']>";
+  g_autoptr (T2pnSnapshot) table = make_snapshot ();
+  g_autoptr (T2pnSnapshot) rule = make_snapshot ();
+  g_autoptr (T2pnSnapshot) pool = make_snapshot ();
+
+  add_route (table, "10.1.0.0/16", 2, 23700);
+  assert_conflict (table, routes, "10.1.0.0/16");
+  add_rule (rule, AF_INET, 5406, 77);
+  assert_conflict (rule, routes, "5406 lookup 77");
+  add_route (pool, "198.18.0.0/18", 2, RT_TABLE_MAIN);
+  assert_conflict (pool, "'dns': <'virtual'>", "198.18.0.0/18");
+}
+
+/* What is there of an earlier run of ours is no conflict: update() meets its own rules. */
+static void
+test_own_rules_are_no_conflict (void)
+{
+  g_autoptr (T2pSettings) settings = make_settings ("'capture': <'default'>", TRUE);
+  g_autoptr (T2pnSnapshot) snapshot = make_snapshot ();
+  T2pnRoutePlanInput input = make_input (settings, snapshot);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (T2pnRoutePlan) plan = NULL;
+
+  add_rule (snapshot, AF_INET, 5406, 23700)->protocol = T2PN_PROTOCOL;
+  plan = t2pn_route_plan_new (&input, snapshot, &error);
+  g_assert_no_error (error);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/route-plan/none/only-addresses", test_none);
+  g_test_add_func ("/route-plan/none/virtual-dns-routes-the-pools-in-main", test_none_virtual);
+  g_test_add_func ("/route-plan/default/system", test_default_system);
+  g_test_add_func ("/route-plan/default/user-touches-nobody-else", test_default_user);
+  g_test_add_func ("/route-plan/default/reject-ipv6-is-unreachable", test_reject_ipv6);
+  g_test_add_func ("/route-plan/default/auto-goes-by-the-proxy", test_auto_goes_by_proxy);
+  g_test_add_func ("/route-plan/default/no-ipv6-on-new-links", test_no_ipv6_on_new_links);
+  g_test_add_func ("/route-plan/default/excludes-are-thrown", test_excludes_are_thrown);
+  g_test_add_func ("/route-plan/routes/both-families", test_routes);
+  g_test_add_func ("/route-plan/routes/one-family", test_routes_of_one_family);
+  g_test_add_func ("/route-plan/routes/users", test_users);
+  g_test_add_func ("/route-plan/worker-uid-replaces-mark", test_worker_uid_replaces_mark);
+  g_test_add_func ("/route-plan/follows-foreign-tables", test_follows_foreign_tables);
+  g_test_add_func ("/route-plan/own-links-are-no-uplinks", test_own_links_are_no_uplinks);
+  g_test_add_func ("/route-plan/explicit-address-brings-no-prefix", test_explicit_address);
+  g_test_add_func ("/route-plan/conflicts-name-the-culprit", test_conflicts);
+  g_test_add_func ("/route-plan/own-rules-are-no-conflict", test_own_rules_are_no_conflict);
+  return g_test_run ();
+}

@@ -223,6 +223,38 @@ t2p_ip_header_parse (const guint8 *packet, gsize length, T2pIpHeader *out_header
     }
 }
 
+/* Group D, E and limited broadcast begin with 224 or more; 0/8 and 127/8 are nobody's. */
+static gboolean
+is_host_v4 (const guint8 *bytes)
+{
+  return bytes[0] != 0 && bytes[0] != 127 && bytes[0] < 224;
+}
+
+static gboolean
+is_host_v6 (const guint8 *bytes)
+{
+  static const guint8 zeros[15] = { 0 };
+
+  return bytes[0] != 0xff && (memcmp (bytes, zeros, sizeof zeros) != 0 || bytes[15] > 1);
+}
+
+/**
+ * t2p_ip_header_is_unicast:
+ * @header: a header
+ *
+ * Who answers anything else can be made to shout at strangers, or at himself (RFC 1122 sections
+ * 3.2.2 and 4.2.3.10).
+ *
+ * Returns: whether both addresses can be single hosts other than this one's loopback
+ */
+gboolean
+t2p_ip_header_is_unicast (const T2pIpHeader *header)
+{
+  if (header->version == 4)
+    return is_host_v4 (header->source.bytes) && is_host_v4 (header->destination.bytes);
+  return is_host_v6 (header->source.bytes) && is_host_v6 (header->destination.bytes);
+}
+
 /**
  * t2p_ip_header_checksum_ok:
  * @packet: the packet that @header was parsed from

@@ -79,6 +79,7 @@ typedef struct
 } T2pIpHeader;
 
 T2pIpParse t2p_ip_header_parse (const guint8 *packet, gsize length, T2pIpHeader *out_header);
+gboolean t2p_ip_header_is_unicast (const T2pIpHeader *header);
 gboolean t2p_ip_header_checksum_ok (const guint8 *packet, const T2pIpHeader *header);
 gboolean
 t2p_ip_header_write (T2pWriter *writer, const T2pIpHeader *header, gsize payload_bytes);

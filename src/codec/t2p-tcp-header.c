@@ -7,6 +7,8 @@
 
 #include <netinet/in.h>
 
+#define REPLY_TTL 64
+
 /* Option kinds of RFC 9293 section 3.2 and RFC 7323. */
 #define OPTION_END 0
 #define OPTION_NOP 1
@@ -115,6 +117,58 @@ t2p_tcp_checksum_ok (const guint8 *packet, const T2pIpHeader *ip)
   guint32 sum = t2p_checksum_pseudo (&ip->source, &ip->destination, IPPROTO_TCP, length);
 
   return t2p_checksum_finish (t2p_checksum_add (sum, packet + ip->header_bytes, length)) == 0;
+}
+
+/* What a segment takes of the sequence space (RFC 9293 section 3.4). */
+static guint32
+sequence_length (const T2pTcpHeader *tcp)
+{
+  return (guint32) tcp->payload_bytes + ((tcp->flags & T2P_TCP_SYN) != 0) +
+         ((tcp->flags & T2P_TCP_FIN) != 0);
+}
+
+/**
+ * t2p_tcp_write_reset:
+ * @writer: where to
+ * @ip: the IP header of a segment
+ * @tcp: its TCP header
+ *
+ * Writes the whole packet that a host without such a connection answers (RFC 9293 section
+ * 3.10.7.1).
+ *
+ * Returns: %FALSE when it does not fit, or must not be sent: for a RST, and for what was not
+ * sent from one host to one host
+ */
+gboolean
+t2p_tcp_write_reset (T2pWriter *writer, const T2pIpHeader *ip, const T2pTcpHeader *tcp)
+{
+  T2pIpHeader answer = { .source = ip->destination,
+                         .destination = ip->source,
+                         .protocol = IPPROTO_TCP,
+                         .ttl = REPLY_TTL,
+                         .dont_fragment = TRUE };
+  gboolean has_ack = (tcp->flags & T2P_TCP_ACK) != 0;
+  guint32 sum;
+  guint8 *segment;
+
+  if ((tcp->flags & T2P_TCP_RST) != 0 || !t2p_ip_header_is_unicast (ip) ||
+      !t2p_ip_header_write (writer, &answer, T2P_TCP_HEADER_BYTES))
+    return FALSE;
+  segment = t2p_writer_reserve (writer, T2P_TCP_HEADER_BYTES);
+  if (segment == NULL)
+    return FALSE;
+  memset (segment, 0, T2P_TCP_HEADER_BYTES);
+  t2p_store_be16 (segment, tcp->destination_port);
+  t2p_store_be16 (segment + 2, tcp->source_port);
+  t2p_store_be32 (segment + 4, has_ack ? tcp->acknowledgement : 0);
+  t2p_store_be32 (segment + 8, has_ack ? 0 : tcp->sequence + sequence_length (tcp));
+  segment[12] = T2P_TCP_HEADER_BYTES / 4 << 4;
+  segment[13] = (guint8) (T2P_TCP_RST | (has_ack ? 0 : T2P_TCP_ACK));
+  sum = t2p_checksum_pseudo (&answer.source, &answer.destination, IPPROTO_TCP,
+                             T2P_TCP_HEADER_BYTES);
+  t2p_store_be16 (segment + T2P_TCP_CHECKSUM_AT,
+                  t2p_checksum_finish (t2p_checksum_add (sum, segment, T2P_TCP_HEADER_BYTES)));
+  return TRUE;
 }
 
 /**

@@ -65,6 +65,8 @@ typedef struct
 
 T2pTcpParse
 t2p_tcp_header_parse (const guint8 *segment, gsize length, T2pTcpHeader *out_header);
+gboolean
+t2p_tcp_write_reset (T2pWriter *writer, const T2pIpHeader *ip, const T2pTcpHeader *tcp);
 gboolean t2p_tcp_checksum_ok (const guint8 *packet, const T2pIpHeader *ip);
 const char *t2p_tcp_parse_to_string (T2pTcpParse parse);
 

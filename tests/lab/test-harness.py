@@ -10,7 +10,8 @@ import unittest
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from t2plab import Lab, LabCase, LabError, changes, network_dump, peer, plan, tap  # noqa: E402
+from t2plab import (Lab, LabCase, LabError, StubProxy, changes, network_dump, peer,  # noqa: E402
+                    plan, tap)
 
 V4_URL = f'http://{plan.SERVER4}/ip'
 V6_URL = f'http://[{plan.SERVER6}]/ip'
@@ -111,6 +112,32 @@ class WithProxies(LabCase):
         self.lab.sh('ip route del 192.0.2.0/24; ip -6 rule del pref 99; nft delete table inet probe;'
                     'sed -i /probe/d /etc/resolv.conf')
         self.assertEqual(changes(before, network_dump(self.lab)), [])
+
+    def through_stub(self, behaviour, argument=''):
+        """curl's exit status through a stub proxy, and what the stub was asked for."""
+        with StubProxy(self.lab, behaviour, argument) as stub:
+            done = self.lab.run(['curl', '-sS', '-m', '2', '-x', stub.uri, '-p', '-o', '/dev/null',
+                                 f'http://{plan.SERVER4}/bytes/200000'], check=False)
+            return done.returncode, stub.requests()
+
+    def test_stub(self):
+        """the stub proxy misbehaves as told, and tells what it was asked for"""
+        wanted = [{'kind': 'ipv4', 'host': plan.SERVER4, 'port': plan.HTTP}]
+        self.assertEqual(self.through_stub('record')[1], wanted)
+        self.assertEqual(self.through_stub('slow')[1], wanted)
+        self.assertEqual(self.through_stub('refuse', 5), (97, wanted))
+        self.assertEqual(self.through_stub('close-midway'), (97, wanted))
+        self.assertEqual(self.through_stub('vanish', 100000), (56, wanted))
+        self.assertEqual(self.through_stub('silent'), (28, []))
+        for behaviour in ('no-method', 'close-early', 'garbage'):
+            self.assertEqual(self.through_stub(behaviour), (97, []), behaviour)
+
+    def test_client(self):
+        """the client tells a refusal from a silence, and answers after its end of data"""
+        self.assertEqual(self.lab.client('connect', plan.SERVER4, 9)[0], 'refused')
+        self.assertEqual(self.lab.client('connect', '10.77.0.222', 9, 0.2)[0], 'timed out')
+        told = self.lab.client('half-close', plan.SERVER6, plan.ANSWER_AFTER_EOF, 300000)
+        self.assertEqual((told['told'], told['received']), (300000, (1 << 20) + 21))
 
     def test_background(self):
         """a background program has a pid that outside can signal"""

@@ -4,8 +4,9 @@ from .bus import Bus, BusError, Tunnel
 from .dump import changes, is_kernels_own, network_dump
 from .lab import Background, Lab, LabError, Netns, why_not
 from .service import Service, open_fds, processes
+from .stubs import StubProxy
 from .tap import LabCase
 
 __all__ = ['Background', 'Bus', 'BusError', 'Lab', 'LabCase', 'LabError', 'Netns', 'Service',
-           'Tunnel', 'changes', 'is_kernels_own', 'network_dump', 'open_fds', 'processes',
-           'why_not']
+           'StubProxy', 'Tunnel', 'changes', 'is_kernels_own', 'network_dump', 'open_fds',
+           'processes', 'why_not']

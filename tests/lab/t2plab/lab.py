@@ -321,6 +321,11 @@ class Lab:
         self._running.append(background)
         return background
 
+    def client(self, *words, **kwargs):
+        """Runs client.py inside: what an application sees. Returns what it says."""
+        argv = ['/usr/bin/python3', '-B', HERE / 'client.py', *words]
+        return json.loads(self.run(argv, **kwargs).stdout)
+
     def restart(self, part, sig=signal.SIGTERM):
         """Ends a part by a signal and starts it again as it was (nm, resolved, polkitd, …)."""
         known = json.loads(self.read(f'/run/lab/{part}.json'))

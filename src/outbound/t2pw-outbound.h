@@ -58,6 +58,8 @@ typedef struct
   void (*close) (T2pwCarrier *carrier, gboolean reset); /* frees; no handler is called any more */
   /* The upstream in use, for people; without userinfo. */
   const char *(*describe) (T2pwCarrier *carrier);
+  /* Data waits for an acknowledgement that does not come (the uplink changed under it). */
+  gboolean (*is_stalled) (T2pwCarrier *carrier);
 } T2pwCarrierClass;
 
 struct _T2pwOutbound
@@ -110,6 +112,18 @@ static inline void
 t2pw_carrier_close (T2pwCarrier *carrier, gboolean reset)
 {
   carrier->klass->close (carrier, reset);
+}
+
+static inline const char *
+t2pw_carrier_describe (T2pwCarrier *carrier)
+{
+  return carrier->klass->describe (carrier);
+}
+
+static inline gboolean
+t2pw_carrier_is_stalled (T2pwCarrier *carrier)
+{
+  return carrier->klass->is_stalled (carrier);
 }
 
 G_END_DECLS

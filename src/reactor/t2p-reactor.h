@@ -13,6 +13,10 @@ G_BEGIN_DECLS
  * per event: watches, timers and tasks are embedded in their owners. */
 typedef struct _T2pReactor T2pReactor;
 
+/* The owner of an embedded watch, timer or task. */
+#define T2P_OWNER_OF(member_pointer, Type, member)                                                \
+  ((Type *) (gpointer) ((char *) (member_pointer) - G_STRUCT_OFFSET (Type, member)))
+
 typedef struct _T2pWatch T2pWatch;
 typedef void (*T2pWatchFunc) (T2pWatch *watch, guint32 events);
 struct _T2pWatch

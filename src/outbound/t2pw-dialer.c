@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Theory of operation
+ *
+ * Connects to the first of several addresses that answers, in the manner of RFC 8305: families
+ * interleaved, a new attempt every 250 ms or as soon as one has failed, the first that connects
+ * wins and the others are closed. One timer staggers, one ends the whole. Nothing blocks; the
+ * number of attempts is bounded by T2PW_DIAL_MAX_ADDRESSES and so is the memory. */
+#include "config.h"
+
+#include "t2pw-dialer.h"
+
+#include "t2p-error.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define STAGGER_MS 250 /* RFC 8305 section 5, "Connection Attempt Delay" */
+
+typedef struct
+{
+  T2pWatch watch;
+  T2pwDial *dial;
+  int fd; /* -1: not begun, or failed */
+  gint64 started_us;
+  T2pIpEndpoint peer;
+} Attempt;
+
+struct _T2pwDial
+{
+  T2pReactor *reactor;
+  T2pwSocketPolicy *policy;
+  T2pTimer stagger;
+  T2pTimer total;
+  T2pTask task;
+  T2pwDialDone done;
+  gpointer user_data;
+  GError *last_error;
+  guint n_attempts;
+  guint n_begun;
+  guint n_running;
+  Attempt attempts[];
+};
+
+static void
+attempt_close (Attempt *attempt)
+{
+  if (attempt->fd < 0)
+    return;
+  t2p_reactor_remove (attempt->dial->reactor, &attempt->watch);
+  close (attempt->fd);
+  attempt->fd = -1;
+}
+
+/**
+ * t2pw_dial_cancel:
+ *
+ * Closes every attempt and frees the dial; its callback is not called.
+ */
+void
+t2pw_dial_cancel (T2pwDial *dial)
+{
+  for (guint i = 0; i < dial->n_begun; i++)
+    attempt_close (&dial->attempts[i]);
+  t2p_reactor_disarm (dial->reactor, &dial->stagger);
+  t2p_reactor_disarm (dial->reactor, &dial->total);
+  t2p_reactor_cancel (dial->reactor, &dial->task);
+  g_clear_error (&dial->last_error);
+  g_free (dial);
+}
+
+static void
+dial_fail (T2pwDial *dial, GError *error)
+{
+  T2pwDialDone done = dial->done;
+  gpointer user_data = dial->user_data;
+
+  t2pw_dial_cancel (dial);
+  done (-1, NULL, 0, error, user_data);
+  g_error_free (error);
+}
+
+static void
+dial_succeed (T2pwDial *dial, Attempt *winner)
+{
+  T2pwDialDone done = dial->done;
+  gpointer user_data = dial->user_data;
+  T2pIpEndpoint peer = winner->peer;
+  gint64 rtt_us = g_get_monotonic_time () - winner->started_us;
+  int fd = winner->fd;
+
+  t2p_reactor_remove (dial->reactor, &winner->watch);
+  winner->fd = -1;
+  t2pw_dial_cancel (dial);
+  done (fd, &peer, rtt_us, NULL, user_data);
+}
+
+static GError *
+connect_error_new (const T2pIpEndpoint *peer, int saved_errno)
+{
+  char text[T2P_ENDPOINT_STRLEN];
+
+  t2p_ip_endpoint_format (peer, text);
+  return g_error_new (T2P_ERROR, T2P_ERROR_PROXY_UNREACHABLE, "no connection to %s: %s", text,
+                      g_strerror (saved_errno));
+}
+
+static void dial_advance_cb (T2pTask *task);
+
+static void
+attempt_failed (Attempt *attempt, int saved_errno)
+{
+  T2pwDial *dial = attempt->dial;
+
+  attempt_close (attempt);
+  dial->n_running--;
+  g_clear_error (&dial->last_error);
+  dial->last_error = connect_error_new (&attempt->peer, saved_errno);
+  t2p_reactor_defer (dial->reactor, &dial->task, dial_advance_cb);
+}
+
+static void
+attempt_ready_cb (T2pWatch *watch, guint32 events)
+{
+  Attempt *attempt = T2P_OWNER_OF (watch, Attempt, watch);
+  int so_error = 0;
+  socklen_t length = sizeof so_error;
+
+  if (getsockopt (attempt->fd, SOL_SOCKET, SO_ERROR, &so_error, &length) < 0)
+    so_error = errno;
+  if (so_error != 0)
+    attempt_failed (attempt, so_error);
+  else if ((events & EPOLLOUT) != 0)
+    dial_succeed (attempt->dial, attempt);
+}
+
+static gboolean
+attempt_connect (Attempt *attempt, int *out_errno)
+{
+  T2pwDial *dial = attempt->dial;
+  struct sockaddr_storage storage;
+  socklen_t length = t2p_ip_endpoint_to_sockaddr (&attempt->peer, &storage);
+  int result;
+
+  do
+    result = connect (attempt->fd, (struct sockaddr *) &storage, length);
+  while (result < 0 && errno == EINTR);
+  if (result < 0 && errno != EINPROGRESS)
+    {
+      *out_errno = errno;
+      return FALSE;
+    }
+  if (!t2p_reactor_add (dial->reactor, &attempt->watch, attempt->fd, EPOLLOUT, attempt_ready_cb,
+                        NULL))
+    {
+      *out_errno = ENOMEM;
+      return FALSE;
+    }
+  return TRUE;
+}
+
+static void
+dial_begin_next (T2pwDial *dial)
+{
+  Attempt *attempt = &dial->attempts[dial->n_begun++];
+  int saved_errno = 0;
+
+  attempt->started_us = g_get_monotonic_time ();
+  attempt->fd = t2pw_upstream_socket_new (dial->policy, attempt->peer.address.family, NULL);
+  dial->n_running++;
+  if (attempt->fd < 0)
+    {
+      attempt_failed (attempt, EMFILE);
+    }
+  else if (!attempt_connect (attempt, &saved_errno))
+    {
+      close (attempt->fd);
+      attempt->fd = -1;
+      attempt_failed (attempt, saved_errno);
+    }
+}
+
+static void
+stagger_cb (T2pTimer *timer)
+{
+  T2pwDial *dial = T2P_OWNER_OF (timer, T2pwDial, stagger);
+
+  if (dial->n_begun < dial->n_attempts)
+    dial_begin_next (dial);
+  if (dial->n_begun < dial->n_attempts)
+    t2p_reactor_arm (dial->reactor, &dial->stagger, STAGGER_MS, stagger_cb);
+}
+
+/* After a failure: the next address at once, or the end. */
+static void
+dial_advance_cb (T2pTask *task)
+{
+  T2pwDial *dial = T2P_OWNER_OF (task, T2pwDial, task);
+
+  if (dial->n_begun < dial->n_attempts)
+    stagger_cb (&dial->stagger);
+  else if (dial->n_running == 0)
+    dial_fail (dial, g_steal_pointer (&dial->last_error));
+}
+
+static void
+total_cb (T2pTimer *timer)
+{
+  T2pwDial *dial = T2P_OWNER_OF (timer, T2pwDial, total);
+  char text[T2P_ENDPOINT_STRLEN];
+
+  t2p_ip_endpoint_format (&dial->attempts[0].peer, text);
+  dial_fail (dial, g_error_new (T2P_ERROR, T2P_ERROR_PROXY_UNREACHABLE,
+                                "%s did not answer in time", text));
+}
+
+/* RFC 8305 section 4: alternate the families, beginning with that of the first address. */
+static void
+dial_interleave (T2pwDial *dial, const T2pIpEndpoint *peers, guint n_peers)
+{
+  guint next[2] = { 0, 0 };
+  int families[2] = { peers[0].address.family,
+                      peers[0].address.family == AF_INET ? AF_INET6 : AF_INET };
+
+  for (guint turn = 0; dial->n_attempts < MIN (n_peers, T2PW_DIAL_MAX_ADDRESSES); turn ^= 1)
+    {
+      while (next[turn] < n_peers && peers[next[turn]].address.family != families[turn])
+        next[turn]++;
+      if (next[turn] < n_peers)
+        dial->attempts[dial->n_attempts++].peer = peers[next[turn]++];
+      else if (next[turn ^ 1] >= n_peers)
+        break;
+    }
+}
+
+/**
+ * t2pw_dial_start:
+ * @peers: addresses in the order to try; copied
+ * @n_peers: at least 1
+ * @timeout_ms: for the whole
+ *
+ * Returns: the dial, valid until @done is called or it is cancelled. @done gets T2P_ERROR:
+ * PROXY_UNREACHABLE.
+ */
+T2pwDial *
+t2pw_dial_start (T2pReactor *reactor,
+                 T2pwSocketPolicy *policy,
+                 const T2pIpEndpoint *peers,
+                 guint n_peers,
+                 guint timeout_ms,
+                 T2pwDialDone done,
+                 gpointer user_data)
+{
+  guint n = MIN (n_peers, T2PW_DIAL_MAX_ADDRESSES);
+  T2pwDial *dial;
+
+  g_return_val_if_fail (n_peers > 0, NULL);
+
+  dial = g_malloc0 (sizeof *dial + n * sizeof (Attempt));
+  dial->reactor = reactor;
+  dial->policy = policy;
+  dial->done = done;
+  dial->user_data = user_data;
+  dial_interleave (dial, peers, n_peers);
+  for (guint i = 0; i < dial->n_attempts; i++)
+    {
+      dial->attempts[i].dial = dial;
+      dial->attempts[i].fd = -1;
+      dial->attempts[i].watch.fd = -1;
+    }
+  t2p_reactor_arm (reactor, &dial->total, timeout_ms, total_cb);
+  stagger_cb (&dial->stagger);
+  return dial;
+}

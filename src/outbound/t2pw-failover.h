@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "t2p-enums.h"
+#include "t2pw-outbound.h"
+
+G_BEGIN_DECLS
+
+/** T2pwFailoverHandler: changes of the whole, not of single flows. Never called from within a
+ * function of the failover that its owner called. */
+typedef struct
+{
+  /* @is_up: some upstream answers (again). @message for people, without userinfo. */
+  void (*state_changed) (gboolean is_up,
+                         T2pStateReason reason,
+                         const char *message,
+                         gpointer user_data);
+  /* Another upstream is in use: their labels; "" for none. */
+  void (*active_changed) (const char *old_label,
+                          const char *new_label,
+                          T2pStateReason reason,
+                          gpointer user_data);
+} T2pwFailoverHandler;
+
+/** T2pwMemberState: what is known of one upstream. */
+typedef enum
+{
+  T2PW_MEMBER_UNKNOWN,
+  T2PW_MEMBER_UP,
+  T2PW_MEMBER_DOWN,
+} T2pwMemberState;
+
+/** T2pwMemberStatus: strings are valid until the failover is touched again. */
+typedef struct
+{
+  const char *label;
+  T2pwMemberState state;
+  gboolean is_active;
+  const GError *error; /* (nullable): why it is down */
+  T2pwOutbound *outbound;
+} T2pwMemberStatus;
+
+T2pwOutbound *
+t2pw_failover_new (T2pReactor *reactor, const T2pwFailoverHandler *handler, gpointer user_data);
+void t2pw_failover_add (T2pwOutbound *failover,
+                        T2pwOutbound *outbound,
+                        const char *label,
+                        const T2pwDestination *harmless);
+void t2pw_failover_uplink_changed (T2pwOutbound *failover);
+guint t2pw_failover_get_n_members (T2pwOutbound *failover);
+void
+t2pw_failover_get_status (T2pwOutbound *failover, guint index, T2pwMemberStatus *out_status);
+
+T2pStateReason t2pw_state_reason_from_error (const GError *error);
+
+G_END_DECLS

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Theory of operation
+ *
+ * A row of real handshakes with one upstream, one at a time: CONNECT to the proxy itself by its
+ * address, to "localhost" by name, to ::1, and UDP ASSOCIATE. Nobody else is bothered, and
+ * every answer but "not supported" and the family's "network unreachable" shows that the proxy
+ * understands the request: a rule of its own may well forbid this very destination. A fault in
+ * the first ends the probe, since the others could tell no more. */
+#include "config.h"
+
+#include "t2pw-probe.h"
+
+#include "t2p-error.h"
+#include "t2pw-outbound-factory.h"
+#include "t2pw-socks5.h"
+
+#include <netinet/in.h>
+
+/* Behind the deadline of the first handshake. */
+#define GRACE_MS 100
+
+typedef enum
+{
+  STEP_CONNECT,
+  STEP_NAME,
+  STEP_IPV6,
+  STEP_UDP,
+  N_STEPS,
+} Step;
+
+struct _T2pwProbe
+{
+  T2pwOutboundContext context; /* with our own deadline */
+  T2pwUpstream *upstream;      /* owned by @outbound */
+  T2pwOutbound *outbound;
+  T2pwCarrier *carrier;
+  Step step;
+  gboolean answered[N_STEPS];
+  GError *error;
+  T2pTimer timer;
+  T2pTask task;
+  T2pwProbeDone done;
+  gpointer user_data;
+};
+
+/**
+ * t2pw_probe_cancel:
+ *
+ * Its callback is not called.
+ */
+void
+t2pw_probe_cancel (T2pwProbe *probe)
+{
+  T2pReactor *reactor = probe->context.reactor;
+
+  t2p_reactor_disarm (reactor, &probe->timer);
+  t2p_reactor_cancel (reactor, &probe->task);
+  if (probe->carrier != NULL)
+    t2pw_carrier_close (probe->carrier, TRUE);
+  t2pw_outbound_free (probe->outbound);
+  g_clear_error (&probe->error);
+  g_free (probe);
+}
+
+static const char *
+auth_of (const T2pwProbe *probe)
+{
+  switch (t2pw_socks5_get_auth (probe->outbound))
+    {
+    case T2PW_SOCKS5_AUTH_NONE:
+      return "none";
+    case T2PW_SOCKS5_AUTH_PASSWORD:
+      return "password";
+    case T2PW_SOCKS5_AUTH_UNKNOWN:
+      break;
+    }
+  /* It wants one, and we had none to give. */
+  if (g_error_matches (probe->error, T2P_ERROR, T2P_ERROR_PROXY_AUTHENTICATION_FAILED))
+    return "password";
+  return "";
+}
+
+static void
+probe_finish (T2pwProbe *probe)
+{
+  T2pwProbeDone done = probe->done;
+  gpointer user_data = probe->user_data;
+  g_autoptr (GError) error = NULL;
+  T2pwProbeResult result = {
+    .is_reachable = t2pw_upstream_get_rtt_us (probe->upstream) > 0,
+    .rtt_us = t2pw_upstream_get_rtt_us (probe->upstream),
+    .auth = auth_of (probe),
+    .can_connect = probe->answered[STEP_CONNECT],
+    .can_names = probe->answered[STEP_NAME],
+    .can_ipv6 = probe->answered[STEP_IPV6],
+    .udp = probe->answered[STEP_UDP] ? "associate" : "none",
+  };
+
+  result.error = error = g_steal_pointer (&probe->error);
+  t2pw_probe_cancel (probe);
+  done (&result, user_data);
+}
+
+static void probe_step_cb (T2pTask *task);
+
+static void
+probe_next (T2pwProbe *probe)
+{
+  probe->step++;
+  t2p_reactor_defer (probe->context.reactor, &probe->task, probe_step_cb);
+}
+
+static void
+opened_cb (T2pwCarrier *carrier, gpointer user_data)
+{
+  T2pwProbe *probe = user_data;
+
+  probe->answered[probe->step] = TRUE;
+  t2pw_carrier_close (g_steal_pointer (&probe->carrier), TRUE);
+  probe_next (probe);
+}
+
+/* Whether a "no" shows that the request is understood. */
+static gboolean
+is_understood (Step step, T2pRefusal refusal, const GError *error)
+{
+  if (!g_error_matches (error, T2P_ERROR, T2P_ERROR_FAILED))
+    return FALSE;
+  if (step == STEP_UDP)
+    return FALSE;
+  return step != STEP_IPV6 || refusal != T2P_REFUSAL_NET_UNREACHABLE;
+}
+
+static gboolean
+ends_probe (Step step, const GError *error)
+{
+  return step == STEP_CONNECT && !g_error_matches (error, T2P_ERROR, T2P_ERROR_FAILED);
+}
+
+static void
+failed_cb (T2pwCarrier *carrier, T2pRefusal refusal, const GError *error, gpointer user_data)
+{
+  T2pwProbe *probe = user_data;
+
+  probe->carrier = NULL;
+  if (ends_probe (probe->step, error))
+    {
+      probe->error = g_error_copy (error);
+      probe->step = N_STEPS - 1;
+    }
+  else
+    probe->answered[probe->step] = is_understood (probe->step, refusal, error);
+  probe_next (probe);
+}
+
+static void
+ignore_cb (T2pwCarrier *carrier, gpointer user_data)
+{
+}
+
+static const T2pwCarrierHandler probe_handler = {
+  .opened = opened_cb,
+  .failed = failed_cb,
+  .readable = ignore_cb,
+  .writable = ignore_cb,
+};
+
+static void
+step_destination (T2pwProbe *probe, T2pwDestination *out_destination)
+{
+  T2pEndpoint *endpoint = t2pw_upstream_get_endpoint (probe->upstream);
+  T2pIpEndpoint peer;
+
+  *out_destination = (T2pwDestination){ .port = t2p_endpoint_get_port (endpoint) };
+  if (probe->step == STEP_NAME)
+    out_destination->name = "localhost";
+  else if (probe->step == STEP_IPV6)
+    out_destination->address =
+        t2p_ip_address_from_bytes (AF_INET6, (const guint8 *) &in6addr_loopback);
+  else if (t2pw_upstream_get_peer (probe->upstream, &peer))
+    out_destination->address = peer.address;
+  else
+    t2pw_harmless_destination (endpoint, out_destination);
+}
+
+static void
+probe_step_cb (T2pTask *task)
+{
+  T2pwProbe *probe = T2P_OWNER_OF (task, T2pwProbe, task);
+  T2pwDestination destination;
+
+  if (probe->step == N_STEPS)
+    {
+      probe_finish (probe);
+      return;
+    }
+  if (probe->step == STEP_UDP)
+    {
+      probe->carrier = t2pw_socks5_ask_associate (probe->outbound, &probe_handler, probe);
+      return;
+    }
+  step_destination (probe, &destination);
+  probe->carrier = t2pw_outbound_open (probe->outbound, &destination, &probe_handler, probe);
+}
+
+/* What is known by then is told; a first step that hangs has told more exactly what hung. */
+static void
+deadline_cb (T2pTimer *timer)
+{
+  T2pwProbe *probe = T2P_OWNER_OF (timer, T2pwProbe, timer);
+
+  if (probe->step == STEP_CONNECT && probe->error == NULL)
+    probe->error = g_error_new_literal (T2P_ERROR, T2P_ERROR_TIMED_OUT,
+                                        "the upstream did not answer in time");
+  probe_finish (probe);
+}
+
+static gboolean
+check_scheme (T2pEndpoint *endpoint, GError **error)
+{
+  T2pScheme scheme = t2p_endpoint_get_scheme (endpoint);
+
+  if (scheme == T2P_SCHEME_SOCKS5 || scheme == T2P_SCHEME_SOCKS5H)
+    return TRUE;
+  g_set_error (error, T2P_ERROR, T2P_ERROR_NOT_SUPPORTED,
+               "upstreams of scheme '%s' cannot be probed, expected socks5",
+               t2p_scheme_to_string (scheme));
+  return FALSE;
+}
+
+/**
+ * t2pw_probe_start:
+ * @context: copied; its time-out holds for the whole
+ * @addresses: (array length=n_addresses): what the host stands for, when that is known already
+ *
+ * Returns: the probe, valid until @done is called or it is cancelled. Errors:
+ * T2P_ERROR_NOT_SUPPORTED.
+ */
+T2pwProbe *
+t2pw_probe_start (const T2pwOutboundContext *context,
+                  T2pEndpoint *endpoint,
+                  const T2pIpAddress *addresses,
+                  guint n_addresses,
+                  T2pwProbeDone done,
+                  gpointer user_data,
+                  GError **error)
+{
+  T2pwProbe *probe;
+
+  if (!check_scheme (endpoint, error))
+    return NULL;
+  probe = g_new0 (T2pwProbe, 1);
+  probe->context = *context;
+  probe->upstream = t2pw_upstream_new (&probe->context, endpoint);
+  t2pw_upstream_set_addresses (probe->upstream, addresses, n_addresses);
+  probe->outbound = t2pw_socks5_new (&probe->context, probe->upstream);
+  probe->done = done;
+  probe->user_data = user_data;
+  t2p_reactor_arm (context->reactor, &probe->timer, context->connect_timeout_ms + GRACE_MS,
+                   deadline_cb);
+  t2p_reactor_defer (context->reactor, &probe->task, probe_step_cb);
+  return probe;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "t2p-ip.h"
+
+G_BEGIN_DECLS
+
+/**
+ * T2pwSocketPolicy:
+ * @mark: SO_MARK of our own sockets, by which they pass the tunnel by; 0: none
+ * @mark_was_refused: the kernel said EPERM at least once: the owner looks and tells the daemon,
+ *   which has a `uidrange` rule for that case
+ *
+ * How every socket towards an upstream or a name server is made. One for each worker.
+ */
+typedef struct
+{
+  guint32 mark;
+  gboolean mark_was_refused;
+} T2pwSocketPolicy;
+
+void t2pw_socket_policy_apply (T2pwSocketPolicy *policy, int fd);
+int t2pw_upstream_socket_new (T2pwSocketPolicy *policy, int family, GError **error);
+
+G_END_DECLS

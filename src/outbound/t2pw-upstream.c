@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "t2pw-upstream.h"
+
+#include "t2p-error.h"
+
+struct _T2pwUpstream
+{
+  const T2pwOutboundContext *context;
+  T2pEndpoint *endpoint;
+  T2pIpEndpoint peers[T2PW_DIAL_MAX_ADDRESSES];
+  guint n_peers;
+  gboolean is_stale; /* the addresses did not answer: look the name up again */
+  gboolean has_peer;
+  T2pIpEndpoint peer; /* that answered last */
+  gint64 rtt_us;
+};
+
+struct _T2pwUpstreamDial
+{
+  T2pwUpstream *upstream;
+  T2pwLookup *lookup;
+  T2pwDial *dial;
+  T2pwDialDone done;
+  gpointer user_data;
+};
+
+/**
+ * t2pw_upstream_new:
+ * @endpoint: (transfer none): with a host; a reference is taken
+ */
+T2pwUpstream *
+t2pw_upstream_new (const T2pwOutboundContext *context, T2pEndpoint *endpoint)
+{
+  T2pwUpstream *upstream = g_new0 (T2pwUpstream, 1);
+  T2pIpAddress literal;
+
+  upstream->context = context;
+  upstream->endpoint = t2p_endpoint_ref (endpoint);
+  if (t2p_endpoint_get_address (endpoint, &literal))
+    t2pw_upstream_set_addresses (upstream, &literal, 1);
+  return upstream;
+}
+
+void
+t2pw_upstream_free (T2pwUpstream *upstream)
+{
+  t2p_endpoint_unref (upstream->endpoint);
+  g_free (upstream);
+}
+
+/**
+ * t2pw_upstream_set_addresses:
+ *
+ * What the name stands for, in the order to try; of none, nothing changes.
+ */
+void
+t2pw_upstream_set_addresses (T2pwUpstream *upstream, const T2pIpAddress *addresses, guint n)
+{
+  if (n == 0)
+    return;
+  upstream->n_peers = MIN (n, T2PW_DIAL_MAX_ADDRESSES);
+  for (guint i = 0; i < upstream->n_peers; i++)
+    upstream->peers[i] = (T2pIpEndpoint){ .address = addresses[i],
+                                          .port = t2p_endpoint_get_port (upstream->endpoint) };
+  upstream->is_stale = FALSE;
+}
+
+/* (transfer none) */
+T2pEndpoint *
+t2pw_upstream_get_endpoint (T2pwUpstream *upstream)
+{
+  return upstream->endpoint;
+}
+
+/* Of the last TCP handshake; 0 before the first. */
+gint64
+t2pw_upstream_get_rtt_us (const T2pwUpstream *upstream)
+{
+  return upstream->rtt_us;
+}
+
+/* The address that answered last. */
+gboolean
+t2pw_upstream_get_peer (const T2pwUpstream *upstream, T2pIpEndpoint *out_peer)
+{
+  if (!upstream->has_peer)
+    return FALSE;
+  *out_peer = upstream->peer;
+  return TRUE;
+}
+
+static void
+dial_done_cb (
+    int fd, const T2pIpEndpoint *peer, gint64 rtt_us, const GError *error, gpointer data)
+{
+  g_autofree T2pwUpstreamDial *dial = data;
+  T2pwUpstream *upstream = dial->upstream;
+  T2pIpAddress literal;
+
+  if (fd >= 0)
+    {
+      upstream->has_peer = TRUE;
+      upstream->peer = *peer;
+      upstream->rtt_us = rtt_us;
+    }
+  else
+    upstream->is_stale = !t2p_endpoint_get_address (upstream->endpoint, &literal);
+  dial->done (fd, peer, rtt_us, error, dial->user_data);
+}
+
+static void
+dial_connect (T2pwUpstreamDial *dial)
+{
+  T2pwUpstream *upstream = dial->upstream;
+
+  dial->dial = t2pw_dial_start (upstream->context->reactor, upstream->context->policy,
+                                upstream->peers, upstream->n_peers,
+                                upstream->context->connect_timeout_ms, dial_done_cb, dial);
+}
+
+static void
+lookup_done_cb (const T2pIpAddress *addresses,
+                guint n,
+                guint32 ttl_s,
+                const GError *error,
+                gpointer user_data)
+{
+  T2pwUpstreamDial *dial = user_data;
+
+  dial->lookup = NULL;
+  t2pw_upstream_set_addresses (dial->upstream, addresses, n);
+  if (dial->upstream->n_peers > 0)
+    {
+      dial_connect (dial); /* old addresses are better than none */
+      return;
+    }
+  dial->done (-1, NULL, 0, error, dial->user_data);
+  g_free (dial);
+}
+
+T2pwUpstreamDial *
+t2pw_upstream_dial (T2pwUpstream *upstream, T2pwDialDone done, gpointer user_data)
+{
+  const T2pwOutboundContext *context = upstream->context;
+  T2pwUpstreamDial *dial = g_new0 (T2pwUpstreamDial, 1);
+  gboolean knows_enough =
+      upstream->n_peers > 0 && (!upstream->is_stale || context->names == NULL);
+
+  dial->upstream = upstream;
+  dial->done = done;
+  dial->user_data = user_data;
+  g_return_val_if_fail (upstream->n_peers > 0 || context->names != NULL, dial);
+  if (knows_enough)
+    dial_connect (dial);
+  else
+    dial->lookup =
+        t2pw_names_lookup (context->names, t2p_endpoint_get_host (upstream->endpoint),
+                           context->connect_timeout_ms, lookup_done_cb, dial);
+  return dial;
+}
+
+/**
+ * t2pw_upstream_dial_cancel:
+ *
+ * Its callback is not called.
+ */
+void
+t2pw_upstream_dial_cancel (T2pwUpstreamDial *dial)
+{
+  g_clear_pointer (&dial->lookup, t2pw_lookup_cancel);
+  g_clear_pointer (&dial->dial, t2pw_dial_cancel);
+  g_free (dial);
+}

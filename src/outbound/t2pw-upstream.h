@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "t2p-endpoint.h"
+#include "t2p-reactor.h"
+#include "t2pw-dialer.h"
+#include "t2pw-names.h"
+
+G_BEGIN_DECLS
+
+/**
+ * T2pwOutboundContext:
+ * @names: (nullable): without it, upstreams are literals or have known addresses
+ * @connect_timeout_ms: for the connection and the handshake together
+ *
+ * What all outbounds of a worker share. Outlives them.
+ */
+typedef struct
+{
+  T2pReactor *reactor;
+  T2pwSocketPolicy *policy;
+  T2pwNames *names;
+  guint connect_timeout_ms;
+} T2pwOutboundContext;
+
+/* One proxy: its endpoint and where it is. */
+typedef struct _T2pwUpstream T2pwUpstream;
+typedef struct _T2pwUpstreamDial T2pwUpstreamDial;
+
+T2pwUpstream *t2pw_upstream_new (const T2pwOutboundContext *context, T2pEndpoint *endpoint);
+void t2pw_upstream_free (T2pwUpstream *upstream);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (T2pwUpstream, t2pw_upstream_free)
+
+void
+t2pw_upstream_set_addresses (T2pwUpstream *upstream, const T2pIpAddress *addresses, guint n);
+T2pEndpoint *t2pw_upstream_get_endpoint (T2pwUpstream *upstream);
+gint64 t2pw_upstream_get_rtt_us (const T2pwUpstream *upstream);
+gboolean t2pw_upstream_get_peer (const T2pwUpstream *upstream, T2pIpEndpoint *out_peer);
+
+/* As t2pw_dial_start(); a name is looked up first when its addresses are not known or did not
+ * answer the last time. */
+T2pwUpstreamDial *
+t2pw_upstream_dial (T2pwUpstream *upstream, T2pwDialDone done, gpointer user_data);
+void t2pw_upstream_dial_cancel (T2pwUpstreamDial *dial);
+
+G_END_DECLS

@@ -27,6 +27,10 @@ SQUID = 3128            # * HTTP CONNECT
 TINYPROXY = 8888        #   HTTP CONNECT
 PROXY_USER, PROXY_PASSWORD = 'alice', 'secret'
 
+DANTED_URI = f'socks5://{PROXY4}:{DANTED}'
+DANTED6_URI = f'socks5://[{PROXY6}]:{DANTED}'
+MICROSOCKS_URI = f'socks5://{PROXY_USER}:{PROXY_PASSWORD}@{PROXY4}:{MICROSOCKS}'
+
 # Services of the server, see peer.py.
 HTTP, HTTP_ALT = 80, 8080
 ECHO = 7                # TCP and UDP

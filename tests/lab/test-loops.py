@@ -1,0 +1,89 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Our own packets never enter our own tunnel."""
+import os
+import re
+import sys
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from t2plab import LabCase, Service, plan, tap  # noqa: E402
+
+URL = f'http://{plan.SERVER4}/bytes/1000000000'
+SECONDS = int(os.environ.get('T2P_LAB_LOOP_SECONDS', 60))
+
+
+class Loops(LabCase):
+    def setUp(self):
+        self.service = Service(self.lab).start()
+        self.addCleanup(self.service.__exit__, None)
+        self.tunnel = self.service.create('work', plan.DANTED_URI, capture='default',
+                                          connect_timeout=3)
+        self.count_marked()
+
+    def mark(self):
+        return re.search(r'fwmark (0x[0-9a-f]+)', self.lab.run('ip rule').stdout)[1]
+
+    def count_marked(self):
+        """A counter of packets with our mark that leave by the tun."""
+        self.lab.run('nft -f -', input=f'''
+            table inet watch {{
+                counter marked {{ }}
+                chain out {{
+                    type filter hook output priority 300;
+                    oifname "{self.tunnel.interface}" meta mark {self.mark()} counter name marked
+                }}
+            }}''')
+        self.addCleanup(self.lab.run, 'nft delete table inet watch')
+
+    def marked(self):
+        said = self.lab.run('nft list counter inet watch marked').stdout
+        return int(re.search(r'packets (\d+)', said)[1])
+
+    def traffic(self):
+        """Something that fetches again and again, until it is killed."""
+        script = f'while :; do curl -s -m 5 -o /dev/null {URL} || sleep 0.1; done'
+        busy = self.lab.start(['sh', '-c', script], name='traffic')
+        self.addCleanup(busy.wait)
+        self.addCleanup(busy.kill)
+        return busy
+
+    def received(self):
+        return self.tunnel.statistics()['rx-bytes']
+
+    def test_none(self):
+        """no packet with our mark leaves by the tun while it carries traffic"""
+        self.traffic()
+        time.sleep(SECONDS)
+        self.assertEqual(self.marked(), 0)
+        self.assertGreater(self.received(), 1000000)
+
+    def test_without_bypass(self):
+        """the same watch sees packets when the bypass rules are taken away"""
+        self.traffic()
+        self.lab.sh(f'for f in -4 -6; do while ip $f rule del fwmark {self.mark()} 2>/dev/null; '
+                    'do :; done; done')
+        self.lab.wait_for(lambda: self.marked() > 0, timeout=20, what='a marked packet')
+
+    def test_uplink_lost(self):
+        """without a default route still none, upstreams fail at once, degraded, then active"""
+        self.traffic()
+        self.lab.wait_for(lambda: self.received() > 1000000)
+        self.lab.run(f'ip route del default via {plan.ROUTER4}')
+        try:
+            self.service.wait_state(self.tunnel, 'degraded', timeout=30)
+            outcome, seconds, _ = self.lab.client('connect', plan.SERVER4, 80)
+            self.assertNotIn(outcome, ('connected', 'closed', 'timed out'))
+            self.assertLess(seconds, 3)
+            self.assertEqual(self.marked(), 0)
+        finally:
+            self.lab.run(f'ip route add default via {plan.ROUTER4}')
+        self.service.wait_state(self.tunnel, 'active', timeout=60)
+        before = self.received()
+        self.lab.wait_for(lambda: self.received() > before + 1000000, timeout=20)
+        self.assertEqual(self.marked(), 0)
+
+
+if __name__ == '__main__':
+    tap.main()

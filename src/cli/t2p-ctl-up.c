@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include <glib/gi18n.h>
+
+#include "t2p-ctl-json.h"
+#include "t2p-ctl-password.h"
+#include "t2p-ctl-settings.h"
+#include "t2p-ctl-terminal.h"
+#include "t2p-ctl-tunnel.h"
+#include "t2p-ctl.h"
+
+static char *option_name = NULL;
+static gboolean option_no_wait = FALSE;
+
+static const GOptionEntry options[] = {
+  { "name", 'n', 0, G_OPTION_ARG_STRING, &option_name,
+    N_ ("Name of the tunnel (else its interface, or the proxy's host)"), N_ ("NAME") },
+  { "no-wait", 0, 0, G_OPTION_ARG_NONE, &option_no_wait,
+    N_ ("Don't wait until the tunnel is active"), NULL },
+  { NULL },
+};
+
+/* The options of the command line are about the first proxy only: a password is for nobody
+ * else. */
+static gboolean
+add_credentials (T2pCtl *ctl, T2pCtlSettings *settings, GError **error)
+{
+  char *uri = g_ptr_array_index (settings->proxies, 0);
+  char *complete = t2p_ctl_add_credentials (ctl, uri, error);
+
+  if (complete == NULL)
+    return FALSE;
+  t2p_ctl_wipe (uri);
+  g_ptr_array_index (settings->proxies, 0) = complete;
+  return TRUE;
+}
+
+static void
+print_warnings (GVariant *result)
+{
+  g_autofree const char **warnings = NULL;
+
+  if (!g_variant_lookup (result, "warnings", "^a&s", &warnings))
+    return;
+  for (gsize i = 0; warnings[i] != NULL; i++)
+    {
+      g_autofree char *text = t2p_ctl_printable (warnings[i]);
+
+      g_printerr (_ ("warning: %s\n"), text);
+    }
+}
+
+static void
+print_for_people (T2pTunnel *tunnel, GVariant *result)
+{
+  g_autofree char *interface = NULL;
+  g_autofree char *state = t2p_ctl_tunnel_describe_state (tunnel);
+  const char *seen = t2p_tunnel_get_interface (tunnel);
+
+  if (*seen == '\0')
+    (void) g_variant_lookup (result, "interface", "&s", &seen);
+  interface = t2p_ctl_printable (seen);
+  /* Translators: name of a tunnel, name of an interface, a state */
+  g_print (_ ("Tunnel “%s” on %s is %s.\n"), t2p_tunnel_get_name (tunnel), interface, state);
+  if (t2p_tunnel_get_capture (tunnel) == T2P_CAPTURE_NONE)
+    g_print (
+        _ ("It captures nothing by itself: a program that binds to %s uses it, for example\n"
+           "  curl --interface %s https://example.org\n"
+           "For all of your traffic give capture=default, for some routes=CIDR,… with "
+           "capture=routes.\n"),
+        interface, interface);
+  print_warnings (result);
+}
+
+static void
+print_for_programs (T2pTunnel *tunnel, GVariant *result)
+{
+  GVariantDict dict = G_VARIANT_DICT_INIT (NULL);
+  g_autoptr (GVariant) warnings =
+      g_variant_lookup_value (result, "warnings", G_VARIANT_TYPE_STRING_ARRAY);
+
+  t2p_ctl_tunnel_to_dict (tunnel, &dict);
+  g_variant_dict_insert_value (&dict, "warnings",
+                               warnings != NULL ? warnings : g_variant_new_strv (NULL, 0));
+  t2p_ctl_print_json (g_variant_dict_end (&dict));
+}
+
+static T2pTunnel *
+create (
+    T2pCtl *ctl, const char *name, GVariant *settings, GVariant **out_result, GError **error)
+{
+  GVariantDict call = G_VARIANT_DICT_INIT (NULL);
+
+  g_variant_dict_insert (&call, "wait", "b", !option_no_wait);
+  return t2p_client_create_tunnel_sync (ctl->client, name, settings, g_variant_dict_end (&call),
+                                        NULL, out_result, error);
+}
+
+static gboolean
+run (T2pCtl *ctl, char **arguments, GError **error)
+{
+  g_autoptr (T2pCtlSettings) settings = t2p_ctl_settings_parse (arguments, error);
+  g_autoptr (T2pTunnel) tunnel = NULL;
+  g_autoptr (GVariant) result = NULL;
+  g_autofree char *name = NULL;
+
+  if (settings == NULL)
+    return FALSE;
+  name = option_name != NULL ? g_strdup (option_name)
+                             : t2p_ctl_settings_default_name (settings, error);
+  if (name == NULL || !add_credentials (ctl, settings, error) || !t2p_ctl_connect (ctl, error))
+    return FALSE;
+  tunnel = create (ctl, name, t2p_ctl_settings_end (settings), &result, error);
+  if (tunnel == NULL)
+    {
+      g_prefix_error (error, _ ("could not bring up the tunnel “%s”: "), name);
+      return FALSE;
+    }
+  if (ctl->is_json)
+    print_for_programs (tunnel, result);
+  else
+    print_for_people (tunnel, result);
+  return TRUE;
+}
+
+const T2pCtlVerb t2p_ctl_up_verb = {
+  .name = "up",
+  .arguments = N_ ("URI… [KEY=VALUE…]"),
+  .summary = N_ ("Create a tunnel to a proxy and bring it up"),
+  .options = options,
+  .run = run,
+};

@@ -307,7 +307,7 @@ entry_tell_waiters (Entry *entry)
 }
 
 static void
-entry_fail (Entry *entry, const char *reason)
+entry_fail (Entry *entry, int code, const char *reason)
 {
   g_autofree char *quoted = t2p_quote (entry->name);
 
@@ -336,10 +336,15 @@ entry_take_answer (Entry *entry, const struct ares_addrinfo *answer)
     }
   entry->expires_us = g_get_monotonic_time () + ttl_s * G_USEC_PER_SEC;
   if (entry->n_addresses == 0)
-    entry_fail (entry, "the answer holds none");
+    entry_fail (entry, T2P_ERROR_NOT_FOUND, "the answer holds none");
 }
 
-static void entry_ask (Entry *entry);
+static int
+error_of_status (int status)
+{
+  return status == ARES_ENOTFOUND || status == ARES_ENODATA ? T2P_ERROR_NOT_FOUND
+                                                            : T2P_ERROR_RESOLVE_FAILED;
+}
 
 static void
 answer_cb (void *data, int status, int timeouts, struct ares_addrinfo *answer)
@@ -360,7 +365,7 @@ answer_cb (void *data, int status, int timeouts, struct ares_addrinfo *answer)
   if (status == ARES_SUCCESS && answer != NULL)
     entry_take_answer (entry, answer);
   else
-    entry_fail (entry, ares_strerror (status));
+    entry_fail (entry, error_of_status (status), ares_strerror (status));
   g_clear_pointer (&answer, ares_freeaddrinfo);
   entry_tell_waiters (entry);
 }
@@ -439,7 +444,7 @@ names_get_entry (T2pwNames *names, const char *name)
  * @timeout_ms: after which the waiter is told, whatever the query does
  *
  * Returns: (transfer none): the look-up, valid until @done is called or it is cancelled. @done
- * gets T2P_ERROR: RESOLVE_FAILED, LIMIT_EXCEEDED.
+ * gets T2P_ERROR: NOT_FOUND (there is no such name), RESOLVE_FAILED, LIMIT_EXCEEDED.
  */
 T2pwLookup *
 t2pw_names_lookup (T2pwNames *names,

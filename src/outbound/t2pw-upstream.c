@@ -128,6 +128,7 @@ lookup_done_cb (const T2pIpAddress *addresses,
                 gpointer user_data)
 {
   T2pwUpstreamDial *dial = user_data;
+  g_autoptr (GError) not_found = NULL;
 
   dial->lookup = NULL;
   t2pw_upstream_set_addresses (dial->upstream, addresses, n);
@@ -136,7 +137,8 @@ lookup_done_cb (const T2pIpAddress *addresses,
       dial_connect (dial); /* old addresses are better than none */
       return;
     }
-  dial->done (-1, NULL, 0, error, dial->user_data);
+  not_found = g_error_new_literal (T2P_ERROR, T2P_ERROR_RESOLVE_FAILED, error->message);
+  dial->done (-1, NULL, 0, not_found, dial->user_data);
   g_free (dial);
 }
 

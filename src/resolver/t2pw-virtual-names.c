@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Theory of operation
+ *
+ * Entries are handed out in order until the pool is used up; then the one that was used longest
+ * ago is given to another name, if its last answer and its last flow are T2P_VIRTUAL_NAME_
+ * QUARANTINE_S old: an application may keep an address that long, and must never reach another
+ * name by it. Else the pool is full. Entries that flows have pinned are not in the list of
+ * candidates at all. The list is threaded through the entries by index. */
+#include "config.h"
+
+#include "t2pw-virtual-names.h"
+
+#include "t2p-limits.h"
+
+#include <string.h>
+
+#define QUARANTINE_US ((gint64) T2P_VIRTUAL_NAME_QUARANTINE_S * G_USEC_PER_SEC)
+
+typedef struct
+{
+  char *name;
+  gint64 used_us;
+  guint32 pins;
+  guint32 older; /* neighbours in the list of candidates; 0: the end */
+  guint32 newer;
+} Entry;
+
+struct _T2pwVirtualNames
+{
+  T2pIpPrefix pool4;
+  T2pIpPrefix pool6; /* family 0: none */
+  guint32 end;       /* behind the last index */
+  GArray *entries;   /* of Entry, grown as needed; [0, RESERVED) stay empty */
+  GHashTable *by_name;
+  guint32 oldest;
+  guint32 newest;
+};
+
+/**
+ * t2pw_virtual_names_new:
+ * @pool4: at most a /29
+ * @pool6: (nullable): for AAAA; as long as its host part holds what @pool4 has
+ *
+ * Returns: (transfer full): an empty map
+ */
+T2pwVirtualNames *
+t2pw_virtual_names_new (const T2pIpPrefix *pool4, const T2pIpPrefix *pool6)
+{
+  T2pwVirtualNames *names;
+  guint64 size;
+
+  g_return_val_if_fail (pool4->address.family == AF_INET && pool4->length <= 29, NULL);
+  g_return_val_if_fail (pool6 == NULL || pool6->length <= 96, NULL);
+
+  names = g_new0 (T2pwVirtualNames, 1);
+  names->pool4 = *pool4;
+  if (pool6 != NULL)
+    names->pool6 = *pool6;
+  size = G_GUINT64_CONSTANT (1) << (32 - pool4->length);
+  /* the last address is the broadcast address of the prefix */
+  names->end = (guint32) MIN (size - 1, T2PW_VIRTUAL_RESERVED + T2PW_VIRTUAL_MAX_NAMES);
+  names->entries = g_array_new (FALSE, TRUE, sizeof (Entry));
+  g_array_set_size (names->entries, T2PW_VIRTUAL_RESERVED);
+  names->by_name = g_hash_table_new (g_str_hash, g_str_equal);
+  return names;
+}
+
+static Entry *
+entry_at (const T2pwVirtualNames *names, guint32 index)
+{
+  return &g_array_index (names->entries, Entry, index);
+}
+
+static gboolean
+is_known (const T2pwVirtualNames *names, guint32 index)
+{
+  return index >= T2PW_VIRTUAL_RESERVED && index < names->entries->len;
+}
+
+void
+t2pw_virtual_names_free (T2pwVirtualNames *names)
+{
+  for (guint32 i = T2PW_VIRTUAL_RESERVED; i < names->entries->len; i++)
+    g_free (entry_at (names, i)->name);
+  g_hash_table_unref (names->by_name);
+  g_array_unref (names->entries);
+  g_free (names);
+}
+
+static void
+candidates_remove (T2pwVirtualNames *names, guint32 index)
+{
+  Entry *entry = entry_at (names, index);
+
+  *(entry->older != 0 ? &entry_at (names, entry->older)->newer : &names->oldest) = entry->newer;
+  *(entry->newer != 0 ? &entry_at (names, entry->newer)->older : &names->newest) = entry->older;
+  entry->older = entry->newer = 0;
+}
+
+static void
+candidates_append (T2pwVirtualNames *names, guint32 index)
+{
+  Entry *entry = entry_at (names, index);
+
+  entry->older = names->newest;
+  entry->newer = 0;
+  *(names->newest != 0 ? &entry_at (names, names->newest)->newer : &names->oldest) = index;
+  names->newest = index;
+}
+
+static void
+entry_touch (T2pwVirtualNames *names, guint32 index, gint64 now_us)
+{
+  Entry *entry = entry_at (names, index);
+
+  entry->used_us = now_us;
+  if (entry->pins > 0)
+    return;
+  candidates_remove (names, index);
+  candidates_append (names, index);
+}
+
+/* An index without a name that is in the list of candidates; NONE when the pool is full. */
+static guint32
+take_index (T2pwVirtualNames *names, gint64 now_us)
+{
+  guint32 index = names->oldest;
+  Entry *entry;
+
+  if (names->entries->len < names->end)
+    {
+      index = names->entries->len;
+      g_array_set_size (names->entries, index + 1);
+      candidates_append (names, index);
+      return index;
+    }
+  if (index == 0 || now_us - entry_at (names, index)->used_us < QUARANTINE_US)
+    return T2PW_VIRTUAL_NONE;
+  entry = entry_at (names, index);
+  g_hash_table_remove (names->by_name, entry->name);
+  g_clear_pointer (&entry->name, g_free);
+  return index;
+}
+
+/**
+ * t2pw_virtual_names_assign:
+ * @name: lower case, without a dot at its end
+ * @now_us: monotonic
+ *
+ * The index of @name, a new one when it has none, and begins its quarantine anew: to be called
+ * for each answer.
+ *
+ * Returns: T2PW_VIRTUAL_NONE when the pool is full
+ */
+guint32
+t2pw_virtual_names_assign (T2pwVirtualNames *names, const char *name, gint64 now_us)
+{
+  guint32 index = GPOINTER_TO_UINT (g_hash_table_lookup (names->by_name, name));
+
+  if (index == T2PW_VIRTUAL_NONE)
+    {
+      index = take_index (names, now_us);
+      if (index == T2PW_VIRTUAL_NONE)
+        return T2PW_VIRTUAL_NONE;
+      entry_at (names, index)->name = g_strdup (name);
+      g_hash_table_insert (names->by_name, entry_at (names, index)->name,
+                           GUINT_TO_POINTER (index));
+    }
+  entry_touch (names, index, now_us);
+  return index;
+}
+
+/**
+ * t2pw_virtual_names_covers:
+ *
+ * Whether @address lies in a pool, with a name or without: it must never reach a proxy.
+ */
+gboolean
+t2pw_virtual_names_covers (const T2pwVirtualNames *names, const T2pIpAddress *address)
+{
+  if (address->family == AF_INET)
+    return t2p_ip_prefix_contains (&names->pool4, address);
+  return names->pool6.address.family == AF_INET6 &&
+         t2p_ip_prefix_contains (&names->pool6, address);
+}
+
+static guint32
+low_word (const T2pIpAddress *address)
+{
+  guint32 word;
+
+  memcpy (&word, address->bytes + 12, sizeof word);
+  return GUINT32_FROM_BE (word);
+}
+
+/**
+ * t2pw_virtual_names_find:
+ *
+ * Returns: the index of the name that @address stands for, or T2PW_VIRTUAL_NONE
+ */
+guint32
+t2pw_virtual_names_find (const T2pwVirtualNames *names, const T2pIpAddress *address)
+{
+  T2pIpAddress expected;
+  guint32 index;
+
+  if (!t2pw_virtual_names_covers (names, address))
+    return T2PW_VIRTUAL_NONE;
+  if (address->family == AF_INET)
+    index = t2p_ip_address_to_v4 (address) - t2p_ip_address_to_v4 (&names->pool4.address);
+  else
+    index = low_word (address);
+  if (!t2pw_virtual_names_get_address (names, index, address->family, &expected))
+    return T2PW_VIRTUAL_NONE;
+  return t2p_ip_address_equal (address, &expected) ? index : T2PW_VIRTUAL_NONE;
+}
+
+/**
+ * t2pw_virtual_names_get_name:
+ *
+ * Returns: (nullable): valid while the entry is pinned, or until the next assignment
+ */
+const char *
+t2pw_virtual_names_get_name (const T2pwVirtualNames *names, guint32 index)
+{
+  return is_known (names, index) ? entry_at (names, index)->name : NULL;
+}
+
+/**
+ * t2pw_virtual_names_get_address:
+ * @family: AF_INET or AF_INET6
+ *
+ * FALSE when @index has no name, or the family no pool.
+ */
+gboolean
+t2pw_virtual_names_get_address (const T2pwVirtualNames *names,
+                                guint32 index,
+                                int family,
+                                T2pIpAddress *out_address)
+{
+  guint32 low = GUINT32_TO_BE (index);
+
+  if (t2pw_virtual_names_get_name (names, index) == NULL)
+    return FALSE;
+  if (family == AF_INET)
+    {
+      *out_address =
+          t2p_ip_address_from_v4 (t2p_ip_address_to_v4 (&names->pool4.address) + index);
+      return TRUE;
+    }
+  if (names->pool6.address.family != AF_INET6)
+    return FALSE;
+  *out_address = names->pool6.address;
+  memcpy (out_address->bytes + 12, &low, sizeof low);
+  return TRUE;
+}
+
+/**
+ * t2pw_virtual_names_pin:
+ * @index: with a name
+ *
+ * A flow uses the address: it is not given away until as many unpins have come.
+ */
+void
+t2pw_virtual_names_pin (T2pwVirtualNames *names, guint32 index)
+{
+  g_return_if_fail (is_known (names, index));
+
+  if (entry_at (names, index)->pins++ == 0)
+    candidates_remove (names, index);
+}
+
+void
+t2pw_virtual_names_unpin (T2pwVirtualNames *names, guint32 index, gint64 now_us)
+{
+  Entry *entry;
+
+  g_return_if_fail (is_known (names, index) && entry_at (names, index)->pins > 0);
+
+  entry = entry_at (names, index);
+  entry->used_us = now_us;
+  if (--entry->pins == 0)
+    candidates_append (names, index);
+}
+
+guint
+t2pw_virtual_names_get_n_used (const T2pwVirtualNames *names)
+{
+  return g_hash_table_size (names->by_name);
+}

@@ -3,7 +3,7 @@
 
 #include "t2pn-journal-undo.h"
 
-#include "t2pn-netlink.h"
+#include "t2pn-netlink-objects.h"
 
 #include <errno.h>
 #include <glib/gstdio.h>
@@ -64,52 +64,28 @@ look_at_network (T2pnUndo *undo, GError **error)
 static gboolean
 undo_rule (T2pnUndo *undo, const T2pnRule *rule, GError **error)
 {
-  g_autofree char *text = NULL;
+  g_autofree char *text = t2pn_rule_to_text (rule);
 
   if (!look_at_network (undo, error))
     return FALSE;
-  for (guint i = 0; i < undo->snapshot->rules->len; i++)
-    {
-      const T2pnRule *other = &g_array_index (undo->snapshot->rules, T2pnRule, i);
-
-      if (!t2pn_rule_equal (other, rule))
-        continue;
-      text = t2pn_rule_to_text (rule);
-      if (!announce (undo, g_strdup_printf ("IPv%c rule %s",
-                                            rule->family == AF_INET ? '4' : '6', text)))
-        return TRUE;
-      return t2pn_netlink_delete_rule (undo->netlink, rule, error);
-    }
-  return TRUE;
-}
-
-/* The kernel fills in a metric, and lo for IPv6 routes that lead nowhere. */
-static gboolean
-is_same_route (const T2pnRoute *found, const T2pnRoute *wanted)
-{
-  return found->table == wanted->table && found->type == wanted->type &&
-         found->protocol == wanted->protocol &&
-         t2p_ip_prefix_equal (&found->destination, &wanted->destination) &&
-         (wanted->ifindex == 0 || wanted->ifindex == found->ifindex);
+  if (!t2pn_netlink_objects_has_rule (undo->snapshot->rules, rule) ||
+      !announce (undo,
+                 g_strdup_printf ("IPv%c rule %s", rule->family == AF_INET ? '4' : '6', text)))
+    return TRUE;
+  return t2pn_netlink_delete_rule (undo->netlink, rule, error);
 }
 
 static gboolean
 undo_route (T2pnUndo *undo, const T2pnRoute *route, GError **error)
 {
-  g_autofree char *text = NULL;
+  g_autofree char *text = t2pn_route_to_text (route, NULL);
 
   if (!look_at_network (undo, error))
     return FALSE;
-  for (guint i = 0; i < undo->snapshot->routes->len; i++)
-    {
-      if (!is_same_route (&g_array_index (undo->snapshot->routes, T2pnRoute, i), route))
-        continue;
-      text = t2pn_route_to_text (route, NULL);
-      if (!announce (undo, g_strdup_printf ("route %s", text)))
-        return TRUE;
-      return t2pn_netlink_delete_route (undo->netlink, route, error);
-    }
-  return TRUE;
+  if (!t2pn_netlink_objects_has_route (undo->snapshot->routes, route) ||
+      !announce (undo, g_strdup_printf ("route %s", text)))
+    return TRUE;
+  return t2pn_netlink_delete_route (undo->netlink, route, error);
 }
 
 static gboolean
@@ -120,18 +96,10 @@ undo_address (T2pnUndo *undo, const T2pnAddress *address, GError **error)
   if (!look_at_network (undo, error))
     return FALSE;
   t2p_ip_address_format (&address->address, text);
-  for (guint i = 0; i < undo->snapshot->addresses->len; i++)
-    {
-      const T2pnAddress *other = &g_array_index (undo->snapshot->addresses, T2pnAddress, i);
-
-      if (other->ifindex != address->ifindex || other->length != address->length ||
-          !t2p_ip_address_equal (&other->address, &address->address))
-        continue;
-      if (!announce (undo, g_strdup_printf ("address %s/%u", text, address->length)))
-        return TRUE;
-      return t2pn_netlink_delete_address (undo->netlink, address, error);
-    }
-  return TRUE;
+  if (!t2pn_netlink_objects_has_address (undo->snapshot->addresses, address) ||
+      !announce (undo, g_strdup_printf ("address %s/%u", text, address->length)))
+    return TRUE;
+  return t2pn_netlink_delete_address (undo->netlink, address, error);
 }
 
 static gboolean

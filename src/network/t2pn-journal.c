@@ -192,15 +192,32 @@ t2pn_journal_get_step (const T2pnJournal *journal)
   return step->name;
 }
 
+static Step *
+find_step (T2pnJournal *journal, const char *name)
+{
+  for (guint i = journal->steps->len; i > 0; i--)
+    {
+      Step *step = g_ptr_array_index (journal->steps, i - 1);
+
+      if (strcmp (step->name, name) == 0)
+        return step;
+    }
+  return NULL;
+}
+
+static Step *
+last_step (T2pnJournal *journal)
+{
+  if (journal->steps->len == 0)
+    return add_step (journal, "");
+  return g_ptr_array_index (journal->steps, journal->steps->len - 1);
+}
+
 static T2pnEntry *
-add_entry (T2pnJournal *journal, T2pnEntryKind kind)
+add_entry (Step *step, T2pnEntryKind kind)
 {
   T2pnEntry *entry = g_new0 (T2pnEntry, 1);
-  Step *step;
 
-  if (journal->steps->len == 0)
-    add_step (journal, "");
-  step = g_ptr_array_index (journal->steps, journal->steps->len - 1);
   entry->kind = kind;
   g_ptr_array_add (step->entries, entry);
   return entry;
@@ -209,7 +226,7 @@ add_entry (T2pnJournal *journal, T2pnEntryKind kind)
 gboolean
 t2pn_journal_add_device (T2pnJournal *journal, const char *ifname, int ifindex, GError **error)
 {
-  T2pnEntry *entry = add_entry (journal, T2PN_ENTRY_DEVICE);
+  T2pnEntry *entry = add_entry (last_step (journal), T2PN_ENTRY_DEVICE);
 
   g_strlcpy (entry->u.device.name, ifname, sizeof entry->u.device.name);
   entry->u.device.ifindex = ifindex;
@@ -219,7 +236,7 @@ t2pn_journal_add_device (T2pnJournal *journal, const char *ifname, int ifindex, 
 gboolean
 t2pn_journal_add_socket (T2pnJournal *journal, const char *path, GError **error)
 {
-  add_entry (journal, T2PN_ENTRY_SOCKET)->u.socket = g_strdup (path);
+  add_entry (last_step (journal), T2PN_ENTRY_SOCKET)->u.socket = g_strdup (path);
   return write_file (journal, error);
 }
 
@@ -230,8 +247,19 @@ t2pn_journal_add_worker (T2pnJournal *journal, pid_t pid, GError **error)
 
   if (!t2pn_process_identify (pid, &process))
     return TRUE; /* nobody is left to be ended */
-  add_entry (journal, T2PN_ENTRY_WORKER)->u.worker = process;
+  add_entry (last_step (journal), T2PN_ENTRY_WORKER)->u.worker = process;
   return write_file (journal, error);
+}
+
+static void
+add_network (Step *step, const GArray *addresses, const GArray *routes, const GArray *rules)
+{
+  for (guint i = 0; addresses != NULL && i < addresses->len; i++)
+    add_entry (step, T2PN_ENTRY_ADDRESS)->u.address = g_array_index (addresses, T2pnAddress, i);
+  for (guint i = 0; routes != NULL && i < routes->len; i++)
+    add_entry (step, T2PN_ENTRY_ROUTE)->u.route = g_array_index (routes, T2pnRoute, i);
+  for (guint i = 0; rules != NULL && i < rules->len; i++)
+    add_entry (step, T2PN_ENTRY_RULE)->u.rule = g_array_index (rules, T2pnRule, i);
 }
 
 gboolean
@@ -241,13 +269,45 @@ t2pn_journal_add_network (T2pnJournal *journal,
                           const GArray *rules,
                           GError **error)
 {
-  for (guint i = 0; addresses != NULL && i < addresses->len; i++)
-    add_entry (journal, T2PN_ENTRY_ADDRESS)->u.address =
-        g_array_index (addresses, T2pnAddress, i);
-  for (guint i = 0; routes != NULL && i < routes->len; i++)
-    add_entry (journal, T2PN_ENTRY_ROUTE)->u.route = g_array_index (routes, T2pnRoute, i);
-  for (guint i = 0; rules != NULL && i < rules->len; i++)
-    add_entry (journal, T2PN_ENTRY_RULE)->u.rule = g_array_index (rules, T2pnRule, i);
+  add_network (last_step (journal), addresses, routes, rules);
+  return write_file (journal, error);
+}
+
+gboolean
+t2pn_journal_add_step_network (T2pnJournal *journal,
+                               const char *step,
+                               const GArray *addresses,
+                               const GArray *routes,
+                               const GArray *rules,
+                               GError **error)
+{
+  Step *found = find_step (journal, step);
+
+  add_network (found != NULL ? found : last_step (journal), addresses, routes, rules);
+  return write_file (journal, error);
+}
+
+gboolean
+t2pn_journal_set_step_network (T2pnJournal *journal,
+                               const char *step,
+                               const GArray *addresses,
+                               const GArray *routes,
+                               const GArray *rules,
+                               GError **error)
+{
+  Step *found = find_step (journal, step);
+
+  if (found == NULL)
+    found = last_step (journal);
+  for (guint i = found->entries->len; i > 0; i--)
+    {
+      const T2pnEntry *entry = g_ptr_array_index (found->entries, i - 1);
+
+      if (entry->kind == T2PN_ENTRY_ADDRESS || entry->kind == T2PN_ENTRY_ROUTE ||
+          entry->kind == T2PN_ENTRY_RULE)
+        g_ptr_array_remove_index (found->entries, i - 1);
+    }
+  add_network (found, addresses, routes, rules);
   return write_file (journal, error);
 }
 
@@ -261,7 +321,7 @@ t2pn_journal_add_resolv_conf (T2pnJournal *journal, const T2pnResolvConf *saved,
   copy->link_target = g_strdup (saved->link_target);
   copy->content = g_strdup (saved->content);
   copy->ours = g_strdup (saved->ours);
-  add_entry (journal, T2PN_ENTRY_RESOLV_CONF)->u.resolv_conf = copy;
+  add_entry (last_step (journal), T2PN_ENTRY_RESOLV_CONF)->u.resolv_conf = copy;
   return write_file (journal, error);
 }
 

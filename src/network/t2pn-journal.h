@@ -64,6 +64,20 @@ gboolean t2pn_journal_add_network (T2pnJournal *journal,
                                    const GArray *routes,
                                    const GArray *rules,
                                    GError **error);
+/* The same for a step that was begun before: adds to what it has done to the network, or says
+ * what is left of it. */
+gboolean t2pn_journal_add_step_network (T2pnJournal *journal,
+                                        const char *step,
+                                        const GArray *addresses,
+                                        const GArray *routes,
+                                        const GArray *rules,
+                                        GError **error);
+gboolean t2pn_journal_set_step_network (T2pnJournal *journal,
+                                        const char *step,
+                                        const GArray *addresses,
+                                        const GArray *routes,
+                                        const GArray *rules,
+                                        GError **error);
 gboolean t2pn_journal_add_resolv_conf (T2pnJournal *journal,
                                        const T2pnResolvConf *saved,
                                        GError **error);

@@ -244,6 +244,30 @@ test_what_is_never_answered (void)
   unload (&f);
 }
 
+/* RFC 1122 section 3.2.2: of ICMPv4 exactly these are errors. */
+static void
+test_which_types_are_errors (void)
+{
+  static const guint8 errors[] = { 3, 4, 5, 11, 12 };
+  Fixture f = { 0 };
+
+  load (&f, "4500 001c 0000 4000 4001 0000 c0000201 c6336407 0000000000000000");
+  for (guint type = 0; type < 256; type++)
+    {
+      f.bytes->data[20] = (guint8) type;
+      g_assert_cmpint (t2p_icmp_may_answer (f.bytes->data, f.bytes->len, &f.ip), ==,
+                       memchr (errors, (int) type, sizeof errors) == NULL);
+    }
+  load (&f, "60000000 0008 3a 40" V6_ADDRESSES "0000000000000000");
+  for (guint type = 0; type < 256; type++)
+    {
+      f.bytes->data[40] = (guint8) type;
+      g_assert_cmpint (t2p_icmp_may_answer (f.bytes->data, f.bytes->len, &f.ip), ==,
+                       type >= 128);
+    }
+  unload (&f);
+}
+
 static void
 test_pings_may_be_refused (void)
 {
@@ -386,6 +410,7 @@ main (int argc, char **argv)
   g_test_add_func ("/icmp/too-big", test_too_big);
   g_test_add_func ("/icmp/bad-protocol", test_bad_protocol);
   g_test_add_func ("/icmp/what-is-never-answered", test_what_is_never_answered);
+  g_test_add_func ("/icmp/which-types-are-errors", test_which_types_are_errors);
   g_test_add_func ("/icmp/pings-may-be-refused", test_pings_may_be_refused);
   g_test_add_func ("/icmp/pings-are-answered", test_pings_are_answered);
   g_test_add_func ("/icmp/no-room", test_no_room);

@@ -150,8 +150,24 @@ class Lab:
             raise
         return self
 
+    @staticmethod
+    def _sweep(base):
+        """Removes what labs of killed test programs left: their files and empty cgroups."""
+        for state in base.glob('t2p-lab-*'):
+            cgroup = ''
+            with contextlib.suppress(OSError, ValueError):
+                pid, _, cgroup = (state / 'pid').read_text().partition(' ')
+                if str(state) in pathlib.Path(f'/proc/{pid}/cmdline').read_text():
+                    continue
+            with contextlib.suppress(OSError):
+                if time.time() - state.stat().st_mtime > 600:
+                    shutil.rmtree(state, ignore_errors=True)
+                    if cgroup:
+                        pathlib.Path(cgroup).rmdir()
+
     def _make_state(self):
         base = pathlib.Path(os.environ.get('T2P_LAB_STATE', '/var/tmp'))
+        self._sweep(base)
         if self.state is None:
             self.state = pathlib.Path(tempfile.mkdtemp(prefix='t2p-lab-', dir=base))
         self.state.mkdir(parents=True, exist_ok=True)

@@ -87,7 +87,7 @@ proxy_address (const Options *options)
   struct sockaddr_in address = { .sin_family = AF_INET };
 
   address.sin_addr.s_addr = inet_addr (parts[0]);
-  address.sin_port = htons ((guint16) atoi (parts[1]));
+  address.sin_port = htons ((guint16) strtoul (parts[1], NULL, 10));
   return address;
 }
 

@@ -175,8 +175,7 @@ def main():
         good = demonstrate(lab, uri, url)
     step('The same on this machine, for real:')
     print('    meson setup build && meson install -C build')
-    print(f'    tun2proxyctl up {"socks5://PROXY:1080" if uri is None else "PROXY-URI"} '
-          'name=demo capture=default')
+    print('    tun2proxyctl up --name demo socks5://PROXY:1080 capture=default')
     print('    tun2proxyctl down demo')
     sys.exit(0 if good else 1)
 

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Theory of operation
+ *
+ * The stack is the assembly: packets come from the tun queue, are parsed and verified, and go
+ * to the flow that they belong to, which is a stream, a held SYN or nothing yet. What cannot
+ * belong to a flow is answered (reset, ICMP error) or counted and dropped.
+ *
+ * A turn of the loop: the tun queue reads a burst; streams take notes; their tasks run and call
+ * the owner, who reads and writes; at the end of the turn the ACKs that are due go out, one for
+ * each stream, and streams that waited for memory are looked at. */
+#include "config.h"
+
+#include "t2pw-accelerator.h"
+#include "t2pw-lwip.h"
+#include "t2pw-pcb.h"
+#include "t2pw-reply.h"
+#include "t2pw-stack-private.h"
+
+#include <gio/gio.h>
+#include <linux/if_tun.h>
+
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20 /* Linux 6.2 */
+#define TUN_F_USO6 0x40
+#endif
+
+#define IDLE_AFTER_MS 2000
+#define DNS_PORT 53
+
+/* --- answers */
+
+void
+t2pw_stack_send_reply (T2pwStack *stack, const guint8 *bytes, gsize length)
+{
+  struct virtio_net_hdr vnet = { 0 };
+  struct iovec part = { (gpointer) bytes, length };
+
+  if (length > 0)
+    t2pw_tun_queue_write (&stack->queue, &vnet, &part, 1);
+}
+
+gboolean
+t2pw_stack_sends_super_packets (const T2pwStack *stack, guint8 family)
+{
+  guint32 needed = family == AF_INET ? TUN_F_TSO4 : TUN_F_TSO6;
+
+  return stack->config.has_vnet_header && (stack->config.offloads & needed) != 0;
+}
+
+static void
+answer_icmp (T2pwStack *stack, const T2pwPacket *packet, T2pRefusal refusal)
+{
+  guint8 reply[T2PW_REPLY_MAX_BYTES];
+
+  if (!stack->config.drop_icmp)
+    t2pw_stack_send_reply (stack, reply, t2pw_reply_icmp (packet, refusal, reply));
+}
+
+static void
+answer_bad_protocol (T2pwStack *stack, const T2pwPacket *packet)
+{
+  guint8 reply[T2PW_REPLY_MAX_BYTES];
+
+  stack->counters.dropped_protocol++;
+  if (!stack->config.drop_icmp)
+    t2pw_stack_send_reply (stack, reply, t2pw_reply_bad_protocol (packet, reply));
+}
+
+/* --- packets */
+
+static void
+take_unknown_tcp (T2pwStack *stack, const T2pwPacket *packet, const T2pwFlowId *id)
+{
+  guint8 opening = packet->tcp.flags & (T2P_TCP_SYN | T2P_TCP_ACK | T2P_TCP_RST | T2P_TCP_FIN);
+  guint8 reply[T2PW_REPLY_MAX_BYTES];
+
+  if (opening == T2P_TCP_SYN)
+    {
+      t2pw_held_syn_take (stack, packet, id);
+      return;
+    }
+  stack->counters.dropped_no_flow++;
+  t2pw_stack_send_reply (stack, reply, t2pw_reply_reset (packet, reply));
+}
+
+static gboolean
+take_tcp (T2pwStack *stack, T2pwPacket *packet, T2pwBuffer *buffer)
+{
+  T2pwFlowId id = t2pw_flow_id (&packet->ip.source, packet->tcp.source_port,
+                                &packet->ip.destination, packet->tcp.destination_port);
+  T2pwFlowNode *node = t2pw_flow_hash_find (&stack->flows, &id);
+
+  if (node == NULL)
+    {
+      take_unknown_tcp (stack, packet, &id);
+      return FALSE;
+    }
+  switch (node->kind)
+    {
+    case T2PW_FLOW_HELD_SYN:
+      t2pw_held_syn_input ((T2pwHeldSyn *) node, packet);
+      return FALSE;
+    case T2PW_FLOW_STREAM:
+      return t2pw_pcb_input ((T2pwStream *) node, packet, buffer);
+    }
+  return FALSE;
+}
+
+static void
+take_udp (T2pwStack *stack, const T2pwPacket *packet)
+{
+  T2pwFlowKey key = { { packet->ip.source, packet->udp.source_port },
+                      { packet->ip.destination, packet->udp.destination_port } };
+  const guint8 *data = t2pw_packet_transport (packet) + T2P_UDP_HEADER_BYTES;
+  gsize left = packet->udp.payload_bytes;
+  gsize most = packet->segment_bytes > 0 ? packet->segment_bytes : left;
+  gboolean is_refused = stack->config.refuse_udp && key.destination.port != DNS_PORT;
+
+  /* A USO super-packet is many datagrams of one length; an empty datagram is one, too. */
+  do
+    {
+      gsize length = MIN (left, most);
+
+      if (is_refused || !stack->handler->datagram (&key, data, length, stack->user_data))
+        {
+          answer_icmp (stack, packet, T2P_REFUSAL_PORT_UNREACHABLE);
+          return;
+        }
+      data += length;
+      left -= length;
+    }
+  while (left > 0);
+}
+
+static gboolean
+packet_cb (const struct virtio_net_hdr *vnet,
+           T2pwBuffer *buffer,
+           gsize length,
+           gpointer user_data)
+{
+  T2pwStack *stack = user_data;
+  T2pwStackCounters *counters = &stack->counters;
+  T2pwPacket packet;
+
+  switch (t2pw_packet_parse (&packet, vnet, buffer->data, length))
+    {
+    case T2PW_VERDICT_TCP:
+      return take_tcp (stack, &packet, buffer);
+    case T2PW_VERDICT_UDP:
+      take_udp (stack, &packet);
+      break;
+    case T2PW_VERDICT_ICMP_ECHO:
+      answer_icmp (stack, &packet, T2P_REFUSAL_ADMIN_PROHIBITED);
+      counters->dropped_protocol++;
+      break;
+    case T2PW_VERDICT_MALFORMED:
+      counters->dropped_malformed++;
+      break;
+    case T2PW_VERDICT_CHECKSUM:
+      counters->dropped_checksum++;
+      break;
+    case T2PW_VERDICT_FRAGMENT:
+      counters->dropped_fragment++;
+      break;
+    case T2PW_VERDICT_MULTICAST:
+      counters->dropped_multicast++;
+      break;
+    case T2PW_VERDICT_PROTOCOL:
+      answer_bad_protocol (stack, &packet);
+      break;
+    case T2PW_VERDICT_IGNORED:
+      break;
+    }
+  return FALSE;
+}
+
+static void
+lost_cb (const GError *error, gpointer user_data)
+{
+  T2pwStack *stack = user_data;
+
+  stack->handler->device_lost (error, stack->user_data);
+}
+
+static const T2pwTunQueueHandler queue_handler = { .packet = packet_cb, .lost = lost_cb };
+
+/* --- time */
+
+static void
+idle_timer_cb (T2pTimer *timer)
+{
+  T2pwStack *stack =
+      (T2pwStack *) (gpointer) ((guint8 *) timer - offsetof (T2pwStack, idle_timer));
+  T2pwStream *next;
+
+  for (T2pwStream *s = stack->lists[T2PW_LIST_GROWN]; s != NULL; s = next)
+    {
+      next = s->links[T2PW_LIST_GROWN].next;
+      if (!s->was_active)
+        t2pw_stream_shrink (s);
+      s->was_active = FALSE;
+    }
+}
+
+static void
+turn_end_cb (gpointer user_data)
+{
+  T2pwStack *stack = user_data;
+
+  t2pw_stream_feed_starved (stack);
+  t2pw_lwip_send_acks (stack, FALSE);
+  if (stack->lists[T2PW_LIST_GROWN] != NULL && stack->idle_timer.deadline_us == 0)
+    t2p_reactor_arm (stack->reactor, &stack->idle_timer, IDLE_AFTER_MS, idle_timer_cb);
+}
+
+/* --- the public side */
+
+static gboolean
+check_config (const T2pwStackConfig *config, GError **error)
+{
+  if (config->mtu >= 576 && config->mtu <= T2P_IP_MAX_PACKET_BYTES &&
+      config->memory_limit_bytes >= 64 * sizeof (T2pwBuffer))
+    return TRUE;
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+               "MTU %u and memory limit %zu, expected 576 to 65535 and at least %zu",
+               config->mtu, config->memory_limit_bytes, 64 * sizeof (T2pwBuffer));
+  return FALSE;
+}
+
+static void
+choose_accelerators (T2pwStack *stack)
+{
+  /* Without a vnet header nobody else would fill in the checksums. */
+  stack->has_checksum = stack->config.has_vnet_header && t2pw_accelerator_can_checksum ();
+  stack->has_handover = t2pw_accelerator_can_hand_over ();
+  t2pw_accelerator_skip_checksums (stack->has_checksum);
+}
+
+/**
+ * t2pw_stack_new:
+ * @reactor: on whose turns it runs
+ * @tun_fd: (transfer full): a non-blocking queue of a TUN device, or whatever carries one
+ * packet for each read and write; closed also on failure
+ * @config: copied
+ * @handler: must live as long as the stack
+ * @user_data: for @handler
+ * @error: G_IO_ERROR
+ *
+ * Returns: (transfer full) (nullable): the one stack of this process
+ */
+T2pwStack *
+t2pw_stack_new (T2pReactor *reactor,
+                int tun_fd,
+                const T2pwStackConfig *config,
+                const T2pwStackHandler *handler,
+                gpointer user_data,
+                GError **error)
+{
+  T2pwStack *stack = g_new0 (T2pwStack, 1);
+
+  stack->reactor = reactor;
+  stack->config = *config;
+  stack->handler = handler;
+  stack->user_data = user_data;
+  t2pw_buffer_pool_init (&stack->pool, config->memory_limit_bytes);
+  if (!check_config (config, error) || !t2pw_lwip_open (stack, error))
+    {
+      close (tun_fd);
+      g_free (stack);
+      return NULL;
+    }
+  if (!t2pw_tun_queue_open (&stack->queue, reactor, tun_fd, config->has_vnet_header,
+                            &stack->pool, &queue_handler, stack, error))
+    {
+      t2pw_lwip_close (stack);
+      g_free (stack);
+      return NULL;
+    }
+  choose_accelerators (stack);
+  t2pw_flow_hash_init (&stack->flows);
+  t2p_reactor_add_turn_end (reactor, turn_end_cb, stack);
+  return stack;
+}
+
+static void
+free_flows (T2pwStack *stack)
+{
+  T2pwFlowNode *node;
+
+  while ((node = t2pw_flow_hash_first (&stack->flows)) != NULL)
+    switch (node->kind)
+      {
+      case T2PW_FLOW_HELD_SYN:
+        t2pw_held_syn_free ((T2pwHeldSyn *) node);
+        break;
+      case T2PW_FLOW_STREAM:
+        t2pw_stream_free ((T2pwStream *) node);
+        break;
+      }
+}
+
+void
+t2pw_stack_free (T2pwStack *stack)
+{
+  t2p_reactor_remove_turn_end (stack->reactor, turn_end_cb, stack);
+  t2p_reactor_disarm (stack->reactor, &stack->idle_timer);
+  free_flows (stack);
+  t2pw_stream_give_back_reserved (stack);
+  t2pw_lwip_close (stack);
+  t2pw_tun_queue_close (&stack->queue);
+  t2pw_flow_hash_clear (&stack->flows);
+  t2pw_buffer_pool_clear (&stack->pool);
+  g_free (stack);
+}
+
+const T2pwStackCounters *
+t2pw_stack_get_counters (T2pwStack *stack)
+{
+  T2pwStackCounters *counters = &stack->counters;
+
+  counters->rx_packets = stack->queue.rx_packets;
+  counters->rx_bytes = stack->queue.rx_bytes;
+  counters->tx_packets = stack->queue.tx_packets;
+  counters->tx_bytes = stack->queue.tx_bytes;
+  counters->tun_write_errors = stack->queue.write_errors;
+  counters->memory_bytes = stack->pool.used_bytes;
+  return counters;
+}
+
+/**
+ * t2pw_stack_describe:
+ * @stack: a stack
+ *
+ * Returns: (transfer full): the accelerators that are on, separated by spaces
+ */
+char *
+t2pw_stack_describe (T2pwStack *stack)
+{
+  GString *text = g_string_new (NULL);
+  guint32 offloads = stack->config.has_vnet_header ? stack->config.offloads : 0;
+
+  if ((offloads & (TUN_F_TSO4 | TUN_F_TSO6)) != 0)
+    g_string_append (text, "tso ");
+  if ((offloads & (TUN_F_USO4 | TUN_F_USO6)) != 0)
+    g_string_append (text, "uso ");
+  if (stack->has_checksum)
+    g_string_append (text, "checksum ");
+  if (stack->has_handover)
+    g_string_append (text, "handover ");
+  if (text->len > 0)
+    g_string_truncate (text, text->len - 1);
+  return g_string_free (text, FALSE);
+}
+
+/**
+ * t2pw_stack_send_datagram:
+ * @stack: a stack
+ * @key: @key->source is the application, @key->destination whom it talks to
+ * @data: (array length=length): the payload
+ * @length: its length
+ *
+ * Returns: %FALSE when it was dropped: longer than the MTU, or the device takes no more
+ */
+gboolean
+t2pw_stack_send_datagram (T2pwStack *stack,
+                          const T2pwFlowKey *key,
+                          const guint8 *data,
+                          gsize length)
+{
+  gboolean has_vnet = stack->config.has_vnet_header;
+  guint8 headers[T2P_IPV6_HEADER_BYTES + T2P_UDP_HEADER_BYTES];
+  struct virtio_net_hdr vnet = { 0 };
+  struct iovec parts[2];
+  T2pWriter writer;
+
+  t2p_writer_init (&writer, headers, sizeof headers);
+  if (!t2p_udp_packet_write_headers (&writer, &key->destination, &key->source, data, length,
+                                     has_vnet ? T2P_UDP_CHECKSUM_PARTIAL
+                                              : T2P_UDP_CHECKSUM_FULL) ||
+      t2p_writer_length (&writer) + length > stack->config.mtu)
+    return FALSE;
+  if (has_vnet)
+    {
+      vnet.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+      vnet.csum_start = (guint16) (t2p_writer_length (&writer) - T2P_UDP_HEADER_BYTES);
+      vnet.csum_offset = T2P_UDP_CHECKSUM_AT;
+    }
+  parts[0] = (struct iovec){ headers, t2p_writer_length (&writer) };
+  parts[1] = (struct iovec){ (gpointer) data, length };
+  return t2pw_tun_queue_write (&stack->queue, &vnet, parts, G_N_ELEMENTS (parts));
+}

@@ -183,6 +183,17 @@ class WithNetworkManager(LabCase):
         self.assertEqual(self.lab.session(plan.USER_UID, ask).stdout.split()[-1], '0')
         self.assertNotEqual(self.lab.as_user(plan.USER_UID, ask).stdout.split()[-1], '0')
 
+    def test_agent(self):
+        """a polkit agent is asked, and its answer counts"""
+        ask = ['pkcheck', '-u', '-a', 'org.freedesktop.NetworkManager.reload', '-p', '$$']
+        ask = ['sh', '-c', ' '.join(ask)]
+        status, _, asked = self.lab.with_agent(plan.USER_UID, ask, 'yes')
+        self.assertEqual(status, 0)
+        self.assertEqual([line.split(':')[0] for line in asked],
+                         ['org.freedesktop.NetworkManager.reload'])
+        status, _, asked = self.lab.with_agent(plan.USER_UID, ask, 'no')
+        self.assertEqual((status, len(asked)), (3, 1))
+
     def test_restart(self):
         """NetworkManager comes back after a kill"""
         self.lab.restart('nm', 9)

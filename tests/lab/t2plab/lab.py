@@ -342,15 +342,38 @@ class Lab:
         argv = ['/usr/bin/python3', '-B', HERE / 'client.py', *words]
         return json.loads(self.run(argv, **kwargs).stdout)
 
+    def with_agent(self, uid, cmd, answer, timeout=30):
+        """Runs CMD as a user whom a polkit agent asks; answer: 'yes' or 'no'.
+
+        Returns (exit status, output, what the agent was asked: lines "ACTION: MESSAGE").
+        """
+        self._count += 1
+        gate = f'/run/lab/gate-{self._count}'
+        wait = 'until [ -e "$0" ]; do sleep 0.02; done; exec "$@"'
+        running = self.start(['sh', '-c', wait, gate, *cmd], uid=uid)
+        agent = self.start(['/usr/bin/python3', '-B', HERE / 'agent.py', self.inner_pid(
+            running.pid), answer])
+        self.wait_for(lambda: 'registered' in agent.log(), what='the agent to register')
+        self.write(gate, '')
+        status = running.wait(timeout)
+        agent.stop()
+        return status, running.log(), agent.log().splitlines()[1:]
+
+    @staticmethod
+    def inner_pid(pid):
+        """The pid that a process has inside the lab."""
+        status = pathlib.Path(f'/proc/{pid}/status').read_text()
+        return int(next(line for line in status.splitlines()
+                        if line.startswith('NSpid')).split()[-1])
+
     def restart(self, part, sig=signal.SIGTERM):
         """Ends a part by a signal and starts it again as it was (nm, resolved, polkitd, …)."""
         known = json.loads(self.read(f'/run/lab/{part}.json'))
         self.sh(f'kill -{int(sig)} {known["pid"]}; '
                 f'while kill -0 {known["pid"]} 2>/dev/null; do sleep 0.05; done')
         background = self.start(known['argv'], name=part, env=known['env'])
-        status = pathlib.Path(f'/proc/{background.pid}/status').read_text()
-        inner = next(line for line in status.splitlines() if line.startswith('NSpid')).split()[-1]
-        self.write(f'/run/lab/{part}.json', json.dumps({**known, 'pid': int(inner)}))
+        inner = self.inner_pid(background.pid)
+        self.write(f'/run/lab/{part}.json', json.dumps({**known, 'pid': inner}))
         return background
 
     # --- look and wait

@@ -155,23 +155,38 @@ def make_network(config):
 class Starter:
     """Starts the parts, keeps what is needed to start one again, waits until they answer."""
 
+    MOST_STARTS = 5
+
     def __init__(self, state):
-        self.state = state
+        self.state, self.children = state, {}
 
     def start(self, name, argv, netns=None, env=None):
         argv = ['ip', 'netns', 'exec', netns, *argv] if netns else list(argv)
-        with open(self.state / 'log' / name, 'ab') as log:
-            child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                     env={**os.environ, **(env or {})})
-        part = {'pid': child.pid, 'argv': argv, 'env': env or {}}
-        pathlib.Path('/run/lab', name + '.json').write_text(json.dumps(part))
+        self._spawn({'name': name, 'argv': argv, 'env': env or {}, 'starts': 0})
 
-    @staticmethod
-    def wait(what, *argv, seconds=15):
+    def _spawn(self, part):
+        with open(self.state / 'log' / part['name'], 'ab') as log:
+            child = subprocess.Popen(part['argv'], stdin=subprocess.DEVNULL, stdout=log,
+                                     stderr=log, env={**os.environ, **part['env']})
+        part.update(pid=child.pid, starts=part['starts'] + 1)
+        self.children[part['name']] = child, part
+        pathlib.Path('/run/lab', part['name'] + '.json').write_text(json.dumps(part))
+
+    def _revive(self):
+        """A part may find a limit of the user exhausted by other labs (inotify instances)."""
+        for child, part in list(self.children.values()):
+            if child.poll() is not None:
+                if part['starts'] >= self.MOST_STARTS:
+                    raise ChildProcessError(f'{part["name"]} ended with {child.returncode}')
+                time.sleep(0.2)
+                self._spawn(part)
+
+    def wait(self, what, *argv, seconds=30):
         """Until a command succeeds; the parts log for themselves why they do not come."""
         end = time.monotonic() + seconds
         while subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                              stderr=subprocess.DEVNULL).returncode != 0:
+            self._revive()
             if time.monotonic() > end:
                 raise TimeoutError(f'{what} did not come up')
             time.sleep(0.03)

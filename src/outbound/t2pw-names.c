@@ -67,6 +67,7 @@ struct _T2pwNames
   T2pwSocketPolicy *policy;
   ares_channel channel;
   gboolean has_library;
+  gboolean has_servers;
   gboolean is_closing;
   GHashTable *sockets; /* fd → ServerSocket */
   GHashTable *entries; /* name → Entry */
@@ -166,13 +167,14 @@ socket_configure_cb (ares_socket_t fd, int type, void *data)
 }
 
 static gboolean
-channel_open (T2pwNames *names, gboolean of_the_system, GError **error)
+channel_open (T2pwNames *names, gboolean of_the_system, gboolean has_servers, GError **error)
 {
   struct ares_options options = {
     .flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES,
     .timeout = QUERY_TIMEOUT_MS,
     .tries = QUERY_TRIES,
-    .lookups = (char *) "fb", /* file, then servers */
+    /* file, then servers; asking none of them leaks in c-ares 1.18 */
+    .lookups = (char *) (has_servers ? "fb" : "f"),
     .sock_state_cb = socket_state_cb,
     .sock_state_cb_data = names,
   };
@@ -187,6 +189,7 @@ channel_open (T2pwNames *names, gboolean of_the_system, GError **error)
                    ares_strerror (status));
       return FALSE;
     }
+  names->has_servers = has_servers;
   ares_set_socket_configure_callback (names->channel, socket_configure_cb, names);
   return TRUE;
 }
@@ -364,6 +367,8 @@ answer_cb (void *data, int status, int timeouts, struct ares_addrinfo *answer)
   entry->is_pending = FALSE;
   if (status == ARES_SUCCESS && answer != NULL)
     entry_take_answer (entry, answer);
+  else if (!names->has_servers)
+    entry_fail (entry, T2P_ERROR_RESOLVE_FAILED, "no name server is known");
   else
     entry_fail (entry, error_of_status (status), ares_strerror (status));
   g_clear_pointer (&answer, ares_freeaddrinfo);
@@ -520,9 +525,9 @@ channel_replace (T2pwNames *names, gboolean of_the_system, const char *csv, GErr
   int status = ARES_SUCCESS;
 
   channel_close (names);
-  if (!channel_open (names, of_the_system, error))
+  if (!channel_open (names, of_the_system, of_the_system || csv[0] != '\0', error))
     return FALSE;
-  if (csv != NULL && *csv != '\0')
+  if (names->has_servers && !of_the_system)
     status = ares_set_servers_ports_csv (names->channel, csv);
   t2pw_names_flush (names);
   names_ask_again (names);
@@ -597,7 +602,7 @@ t2pw_names_new (T2pReactor *reactor, T2pwSocketPolicy *policy)
   names->lookups = g_hash_table_new (NULL, NULL);
   names->has_library = ares_library_init (ARES_LIB_INIT_ALL) == ARES_SUCCESS;
   if (names->has_library)
-    channel_open (names, FALSE, NULL);
+    channel_open (names, FALSE, FALSE, NULL);
   return names;
 }
 

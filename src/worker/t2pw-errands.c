@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "t2pw-errands.h"
+
+#include "t2p-error.h"
+#include "t2p-names.h"
+#include "t2pw-address-list.h"
+#include "t2pw-probe.h"
+
+#include <string.h>
+
+#define DEFAULT_TIMEOUT_MS 10000
+#define MAX_TIMEOUT_MS 30000
+
+struct _T2pwErrands
+{
+  T2pReactor *reactor;
+  GPtrArray *running; /* Errand */
+};
+
+typedef struct
+{
+  T2pwErrands *errands;
+  GDBusMethodInvocation *invocation;
+  T2pwSocketPolicy policy;
+  T2pwOutboundContext context;
+  T2pwNames *names;
+  T2pwProbe *probe;
+  T2pwLookup *lookup;
+} Errand;
+
+static void
+errand_free (gpointer data)
+{
+  Errand *errand = data;
+
+  g_clear_pointer (&errand->probe, t2pw_probe_cancel);
+  g_clear_pointer (&errand->lookup, t2pw_lookup_cancel);
+  g_clear_pointer (&errand->names, t2pw_names_free);
+  if (errand->invocation != NULL)
+    g_dbus_method_invocation_return_error_literal (g_steal_pointer (&errand->invocation),
+                                                   T2P_ERROR, T2P_ERROR_CANCELLED,
+                                                   "the worker stops");
+  g_free (errand);
+}
+
+T2pwErrands *
+t2pw_errands_new (T2pReactor *reactor)
+{
+  T2pwErrands *errands = g_new0 (T2pwErrands, 1);
+
+  errands->reactor = reactor;
+  errands->running = g_ptr_array_new_with_free_func (errand_free);
+  return errands;
+}
+
+void
+t2pw_errands_free (T2pwErrands *errands)
+{
+  g_ptr_array_unref (errands->running);
+  g_free (errands);
+}
+
+static void
+errand_fail (Errand *errand, const GError *error)
+{
+  g_dbus_method_invocation_return_gerror (g_steal_pointer (&errand->invocation), error);
+  g_ptr_array_remove_fast (errand->errands->running, errand);
+}
+
+/* Takes @invocation; NULL when it was answered with an error. */
+static Errand *
+errand_new (T2pwErrands *errands, GDBusMethodInvocation *invocation, GVariant *options)
+{
+  g_auto (GVariantDict) dict = G_VARIANT_DICT_INIT (options);
+  g_autofree const char **servers = NULL;
+  g_autoptr (GError) error = NULL;
+  guint32 timeout_ms = DEFAULT_TIMEOUT_MS;
+  Errand *errand;
+
+  if (errands->running->len >= T2PW_MAX_ERRANDS)
+    {
+      g_dbus_method_invocation_return_error (
+          invocation, T2P_ERROR, T2P_ERROR_BUSY,
+          "%u probes and look-ups are running, at most %u may", errands->running->len,
+          T2PW_MAX_ERRANDS);
+      return NULL;
+    }
+  errand = g_new0 (Errand, 1);
+  errand->errands = errands;
+  errand->invocation = invocation;
+  g_ptr_array_add (errands->running, errand);
+  g_variant_dict_lookup (&dict, "mark", "u", &errand->policy.mark);
+  g_variant_dict_lookup (&dict, "timeout-ms", "u", &timeout_ms);
+  errand->names = t2pw_names_new (errands->reactor, &errand->policy);
+  errand->context =
+      (T2pwOutboundContext){ .reactor = errands->reactor,
+                             .policy = &errand->policy,
+                             .names = errand->names,
+                             .connect_timeout_ms = CLAMP (timeout_ms, 1, MAX_TIMEOUT_MS) };
+  if (g_variant_dict_lookup (&dict, "uplink-dns", "^a&s", &servers) &&
+      !t2pw_names_set_servers (errand->names, servers, &error))
+    {
+      errand_fail (errand, error);
+      return NULL;
+    }
+  return errand;
+}
+
+/* --- Probe */
+
+/* "ProxyUnreachable": the name of the error list without its prefix. */
+static char *
+error_name (const GError *error)
+{
+  g_autofree char *full = error != NULL ? g_dbus_error_encode_gerror (error) : NULL;
+
+  if (full == NULL)
+    return g_strdup ("");
+  if (!g_str_has_prefix (full, T2P_ERROR_PREFIX))
+    return g_strdup ("Failed");
+  return g_strdup (full + strlen (T2P_ERROR_PREFIX));
+}
+
+static GVariant *
+result_to_variant (const T2pwProbeResult *result)
+{
+  g_auto (GVariantDict) dict = G_VARIANT_DICT_INIT (NULL);
+  g_autofree char *name = error_name (result->error);
+
+  g_variant_dict_insert (&dict, "reachable", "b", result->is_reachable);
+  g_variant_dict_insert (&dict, "rtt-us", "t", (guint64) result->rtt_us);
+  g_variant_dict_insert (&dict, "auth", "s", result->auth);
+  g_variant_dict_insert (&dict, "connect", "b", result->can_connect);
+  g_variant_dict_insert (&dict, "names", "b", result->can_names);
+  g_variant_dict_insert (&dict, "ipv6", "b", result->can_ipv6);
+  g_variant_dict_insert (&dict, "udp", "s", result->udp);
+  g_variant_dict_insert (&dict, "error", "s", name);
+  g_variant_dict_insert (&dict, "message", "s",
+                         result->error != NULL ? result->error->message : "");
+  return g_variant_dict_end (&dict);
+}
+
+static void
+probed_cb (const T2pwProbeResult *result, gpointer data)
+{
+  Errand *errand = data;
+
+  errand->probe = NULL;
+  g_dbus_method_invocation_return_value (
+      g_steal_pointer (&errand->invocation),
+      g_variant_new ("(@a{sv})", result_to_variant (result)));
+  g_ptr_array_remove_fast (errand->errands->running, errand);
+}
+
+/**
+ * t2pw_errands_probe:
+ * @invocation: (transfer full): of the method Probe
+ */
+void
+t2pw_errands_probe (T2pwErrands *errands,
+                    GDBusMethodInvocation *invocation,
+                    const char *uri,
+                    GVariant *options)
+{
+  Errand *errand = errand_new (errands, invocation, options);
+  T2pIpAddress addresses[T2PW_DIAL_MAX_ADDRESSES];
+  g_autoptr (T2pEndpoint) endpoint = NULL;
+  g_autoptr (GError) error = NULL;
+  guint n;
+
+  if (errand == NULL)
+    return;
+  n = t2pw_address_list_lookup (options, "addresses", addresses, G_N_ELEMENTS (addresses));
+  endpoint = t2p_endpoint_parse (uri, &error);
+  if (endpoint != NULL)
+    errand->probe =
+        t2pw_probe_start (&errand->context, endpoint, addresses, n, probed_cb, errand, &error);
+  if (errand->probe == NULL)
+    errand_fail (errand, error);
+}
+
+/* --- Resolve */
+
+static void
+resolved_cb (
+    const T2pIpAddress *addresses, guint n, guint32 ttl_s, const GError *error, gpointer data)
+{
+  Errand *errand = data;
+  GVariantBuilder builder = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE ("as"));
+  g_autoptr (GError) unresolved = NULL;
+
+  errand->lookup = NULL;
+  if (error != NULL)
+    {
+      g_variant_builder_clear (&builder);
+      unresolved = g_error_new_literal (T2P_ERROR, T2P_ERROR_RESOLVE_FAILED, error->message);
+      errand_fail (errand, unresolved);
+      return;
+    }
+  for (guint i = 0; i < n; i++)
+    {
+      char text[T2P_IP_STRLEN];
+
+      t2p_ip_address_format (&addresses[i], text);
+      g_variant_builder_add (&builder, "s", text);
+    }
+  g_dbus_method_invocation_return_value (g_steal_pointer (&errand->invocation),
+                                         g_variant_new ("(as)", &builder));
+  g_ptr_array_remove_fast (errand->errands->running, errand);
+}
+
+/**
+ * t2pw_errands_resolve:
+ * @invocation: (transfer full): of the method Resolve
+ */
+void
+t2pw_errands_resolve (T2pwErrands *errands,
+                      GDBusMethodInvocation *invocation,
+                      const char *name,
+                      GVariant *options)
+{
+  Errand *errand = errand_new (errands, invocation, options);
+
+  if (errand != NULL)
+    errand->lookup = t2pw_names_lookup (errand->names, name, errand->context.connect_timeout_ms,
+                                        resolved_cb, errand);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "t2p-reactor.h"
+
+#include <gio/gio.h>
+
+G_BEGIN_DECLS
+
+/* Errands: Probe and Resolve, which need no tunnel. Each has its own mark, servers and
+ * deadline. */
+#define T2PW_MAX_ERRANDS 16
+
+typedef struct _T2pwErrands T2pwErrands;
+
+T2pwErrands *t2pw_errands_new (T2pReactor *reactor);
+void t2pw_errands_free (T2pwErrands *errands);
+void t2pw_errands_probe (T2pwErrands *errands,
+                         GDBusMethodInvocation *invocation,
+                         const char *uri,
+                         GVariant *options);
+void t2pw_errands_resolve (T2pwErrands *errands,
+                           GDBusMethodInvocation *invocation,
+                           const char *name,
+                           GVariant *options);
+
+G_END_DECLS

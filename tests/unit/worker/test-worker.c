@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "scripted-server.h"
+#include "t2p-bus-worker.h"
+#include "t2p-error.h"
+#include "t2p-names.h"
+#include "t2p-worker-exit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const char *program;
+
+typedef struct
+{
+  char *directory;
+  char *path;
+  pid_t pid;
+} Fixture;
+
+static void
+spawn (Fixture *f, const char *adopt_timeout)
+{
+  struct sockaddr_un address = { .sun_family = AF_UNIX };
+  int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  g_autofree char *option = g_strdup_printf ("--adopt-timeout=%s", adopt_timeout);
+
+  g_strlcpy (address.sun_path, f->path, sizeof address.sun_path);
+  g_assert_cmpint (bind (fd, (struct sockaddr *) &address, sizeof address), ==, 0);
+  g_assert_cmpint (listen (fd, 4), ==, 0);
+  f->pid = fork ();
+  g_assert_cmpint (f->pid, >=, 0);
+  if (f->pid == 0)
+    {
+      int stray = dup2 (fd, 9);
+
+      if (dup2 (fd, 3) == 3 && fcntl (3, F_SETFD, 0) == 0 && stray == 9)
+        execl (program, program, "--listen-fd=3", option, (char *) NULL);
+      _exit (127);
+    }
+  close (fd);
+}
+
+static void
+set_up (Fixture *f, gconstpointer data)
+{
+  f->directory = g_dir_make_tmp ("t2p-worker-XXXXXX", NULL);
+  f->path = g_build_filename (f->directory, "control", NULL);
+  spawn (f, data != NULL ? data : "10");
+}
+
+static int
+wait_for_exit (Fixture *f)
+{
+  int status;
+
+  g_assert_cmpint (waitpid (f->pid, &status, 0), ==, f->pid);
+  f->pid = 0;
+  g_assert_true (WIFEXITED (status));
+  return WEXITSTATUS (status);
+}
+
+static void
+tear_down (Fixture *f, gconstpointer data)
+{
+  if (f->pid > 0)
+    {
+      kill (f->pid, SIGTERM);
+      waitpid (f->pid, NULL, 0);
+    }
+  unlink (f->path);
+  rmdir (f->directory);
+  g_free (f->path);
+  g_free (f->directory);
+}
+
+static T2pBusWorker *
+connect_peer (Fixture *f)
+{
+  g_autofree char *address = g_strdup_printf ("unix:path=%s", f->path);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GDBusConnection) connection = g_dbus_connection_new_for_address_sync (
+      address, G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT, NULL, NULL, &error);
+  T2pBusWorker *proxy;
+
+  g_assert_no_error (error);
+  proxy = t2p_bus_worker_proxy_new_sync (connection, G_DBUS_PROXY_FLAGS_NONE, NULL,
+                                         T2P_WORKER_PATH, NULL, &error);
+  g_assert_no_error (error);
+  return proxy;
+}
+
+static void
+disconnect_peer (T2pBusWorker *proxy)
+{
+  g_dbus_connection_close_sync (g_dbus_proxy_get_connection (G_DBUS_PROXY (proxy)), NULL, NULL);
+  g_object_unref (proxy);
+}
+
+static GVariant *
+options_new (guint timeout_ms)
+{
+  GVariantBuilder builder = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE_VARDICT);
+
+  g_variant_builder_add (&builder, "{sv}", "timeout-ms", g_variant_new_uint32 (timeout_ms));
+  return g_variant_builder_end (&builder);
+}
+
+static void
+test_resolve (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_auto (GStrv) addresses = NULL;
+  T2pBusWorker *proxy = connect_peer (f);
+
+  t2p_bus_worker_call_resolve_sync (proxy, "localhost", options_new (2000), &addresses, NULL,
+                                    &error);
+  g_assert_no_error (error);
+  g_assert_true (g_strv_contains ((const char *const *) addresses, "127.0.0.1"));
+  t2p_bus_worker_call_resolve_sync (proxy, "no.such.example", options_new (2000), NULL, NULL,
+                                    &error);
+  g_assert_error (error, T2P_ERROR, T2P_ERROR_RESOLVE_FAILED);
+  disconnect_peer (proxy);
+}
+
+static void
+test_probe (Fixture *f, gconstpointer data)
+{
+  static const ServerStep script[] = { { SERVER_READ, NULL, 4 },
+                                       { SERVER_SEND, "\x05\x02", 2 },
+                                       { SERVER_READ, "\x01\x01u\x06s3cret", 10 },
+                                       { SERVER_SEND, "\x01\x01", 2 },
+                                       { SERVER_END } };
+  g_autoptr (ScriptedServer) server = scripted_server_new (script);
+  g_autofree char *uri =
+      g_strdup_printf ("socks5://u:s3cret@127.0.0.1:%u", scripted_server_get_port (server));
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) result = NULL;
+  g_autofree char *printed = NULL;
+  T2pBusWorker *proxy = connect_peer (f);
+  const char *name = NULL;
+  gboolean is_reachable = FALSE;
+
+  t2p_bus_worker_call_probe_sync (proxy, uri, options_new (3000), &result, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_true (g_variant_lookup (result, "reachable", "b", &is_reachable));
+  g_assert_true (is_reachable);
+  g_assert_true (g_variant_lookup (result, "error", "&s", &name));
+  g_assert_cmpstr (name, ==, "ProxyAuthenticationFailed");
+  printed = g_variant_print (result, FALSE);
+  g_assert_null (strstr (printed, "s3cret"));
+
+  t2p_bus_worker_call_probe_sync (proxy, "gopher://x", options_new (3000), NULL, NULL, &error);
+  g_assert_error (error, T2P_ERROR, T2P_ERROR_INVALID_ARGUMENT);
+  disconnect_peer (proxy);
+}
+
+static void
+test_next_daemon (Fixture *f, gconstpointer data)
+{
+  for (guint i = 0; i < 3; i++)
+    {
+      T2pBusWorker *proxy = connect_peer (f);
+      g_auto (GStrv) addresses = NULL;
+      g_autoptr (GError) error = NULL;
+
+      t2p_bus_worker_call_resolve_sync (proxy, "127.0.0.3", options_new (2000), &addresses,
+                                        NULL, &error);
+      g_assert_no_error (error);
+      disconnect_peer (proxy);
+    }
+}
+
+static void
+test_stop (Fixture *f, gconstpointer data)
+{
+  T2pBusWorker *proxy = connect_peer (f);
+  g_autoptr (GError) error = NULL;
+
+  t2p_bus_worker_call_stop_sync (proxy, 0, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (wait_for_exit (f), ==, T2P_WORKER_EXIT_STOPPED);
+  disconnect_peer (proxy);
+}
+
+static void
+test_abandoned (Fixture *f, gconstpointer data)
+{
+  gint64 began_us = g_get_monotonic_time ();
+  T2pBusWorker *proxy = connect_peer (f);
+
+  g_usleep (700 * 1000); /* longer than the time-out: somebody is there */
+  g_assert_cmpint (waitpid (f->pid, NULL, WNOHANG), ==, 0);
+  disconnect_peer (proxy);
+  g_assert_cmpint (wait_for_exit (f), ==, T2P_WORKER_EXIT_NO_PEER);
+  g_assert_cmpint (g_get_monotonic_time () - began_us, >=, 1200 * 1000);
+}
+
+/* What the isolation promises, seen from outside. */
+static void
+test_isolated (Fixture *f, gconstpointer data)
+{
+  T2pBusWorker *proxy = connect_peer (f);
+  g_autofree char *status_path = g_strdup_printf ("/proc/%d/status", f->pid);
+  g_autofree char *fd_path = g_strdup_printf ("/proc/%d/fd/9", f->pid);
+  g_autofree char *status = NULL;
+  g_autofree char *target = NULL;
+  g_autofree char *stray = g_strdup ("socket:");
+
+  g_assert_true (g_file_get_contents (status_path, &status, NULL, NULL));
+  g_assert_nonnull (strstr (status, "NoNewPrivs:\t1"));
+  g_assert_true (strstr (status, "CapEff:\t0000000000000000") != NULL ||
+                 strstr (status, "CapEff:\t0000000000002000") != NULL);
+  target = g_file_read_link (fd_path, NULL);
+  /* the number may be in use again, but not for the inherited socket */
+  if (target != NULL && g_str_has_prefix (target, stray))
+    {
+      g_autofree char *listen_path = g_strdup_printf ("/proc/%d/fd/3", f->pid);
+      g_autofree char *listener = g_file_read_link (listen_path, NULL);
+
+      g_assert_cmpstr (target, !=, listener);
+    }
+  disconnect_peer (proxy);
+}
+
+static void
+test_usage (void)
+{
+  const char *argv[] = { program, "--listen-fd=1", NULL };
+  g_autofree char *standard_error = NULL;
+  int status = 0;
+
+  g_assert_true (g_spawn_sync (NULL, (char **) argv, NULL, 0, NULL, NULL, NULL, &standard_error,
+                               &status, NULL));
+  g_assert_cmpint (WEXITSTATUS (status), ==, T2P_WORKER_EXIT_USAGE);
+  g_assert_nonnull (strstr (standard_error, "--listen-fd"));
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  program = argv[1];
+  g_assert_nonnull (program);
+  (void) t2p_error_quark (); /* registers the names of the errors */
+#define ADD(path, data, function) g_test_add (path, Fixture, data, set_up, function, tear_down)
+  ADD ("/worker/resolves-without-start", NULL, test_resolve);
+  ADD ("/worker/probes-without-start", NULL, test_probe);
+  ADD ("/worker/next-daemon-may-connect", NULL, test_next_daemon);
+  ADD ("/worker/stops-with-status-0", NULL, test_stop);
+  ADD ("/worker/ends-without-a-daemon", "0.5", test_abandoned);
+  ADD ("/worker/is-isolated", NULL, test_isolated);
+  g_test_add_func ("/worker/wrong-arguments-are-named", test_usage);
+  return g_test_run ();
+}

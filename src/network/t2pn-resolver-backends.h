@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "t2pn-resolver.h"
+
+G_BEGIN_DECLS
+
+/* Tells nobody: for a tunnel of one user. */
+T2pnResolver *t2pn_resolver_none_new (void);
+/* systemd-resolved by its D-Bus interface. */
+T2pnResolver *t2pn_resolver_resolved_new (GDBusConnection *bus);
+/* Takes the place of the file @path. */
+T2pnResolver *t2pn_resolver_file_new (const char *path);
+
+/* Pure: the file that sends every name to @servers; search list and options of @old (nullable)
+ * stay in force. (transfer full) */
+char *
+t2pn_resolver_file_compose (const T2pIpAddress *servers, guint n_servers, const char *old);
+
+G_END_DECLS

@@ -28,12 +28,13 @@ const char *t2p_scheme_to_string (T2pScheme scheme);
 
 /* An upstream as its URI says it: immutable, reference counted.
  * `SCHEME://[USER[:PASSWORD]@]HOST[:PORT][?OPTION=VALUE&…]`, userinfo percent-encoded (any byte
- * but NUL after decoding, 1 to 255 bytes each: RFC 1929 section 2), HOST a name, an IPv4 address
- * or a bracketed IPv6 address. Ports default to 1080 (SOCKS), 8080 (http), 443 (https, TLS). */
+ * but NUL after decoding, 1 to 255 bytes each: RFC 1929 section 2), HOST a name, an IPv4
+ * address or a bracketed IPv6 address. Ports default to 1080 (SOCKS), 8080 (http), 443 (https,
+ * TLS). */
 typedef struct _T2pEndpoint T2pEndpoint;
 
-/* Errors: T2P_ERROR_INVALID_ARGUMENT with what was seen and what is expected, and never with the
- * userinfo. */
+/* Errors: T2P_ERROR_INVALID_ARGUMENT with what was seen and what is expected, and never with
+ * the userinfo. */
 T2pEndpoint *t2p_endpoint_parse (const char *uri, GError **error);
 T2pEndpoint *t2p_endpoint_ref (T2pEndpoint *endpoint);
 void t2p_endpoint_unref (T2pEndpoint *endpoint);

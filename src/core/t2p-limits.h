@@ -4,13 +4,14 @@
 /* Every bound has its name here, and its reason. */
 
 /* --- the bus */
-#define T2P_MAX_MESSAGE_BYTES (256 * 1024) /* a settings dictionary with every route fits 10 times */
+#define T2P_MAX_MESSAGE_BYTES                                                                  \
+  (256 * 1024) /* a settings dictionary with every route fits 10 times */
 #define T2P_MAX_TUNNELS_PER_UID 16
 #define T2P_MAX_TUNNELS 64
 #define T2P_MAX_ROUTES 4096 /* per tunnel; each is a kernel route */
 #define T2P_MAX_PROXIES 16
-#define T2P_MAX_ADDRESSES 16    /* of a tunnel's own link */
-#define T2P_MAX_LIST_ENTRIES 256 /* of every other list of the settings: rules, names */
+#define T2P_MAX_ADDRESSES 16        /* of a tunnel's own link */
+#define T2P_MAX_LIST_ENTRIES 256    /* of every other list of the settings: rules, names */
 #define T2P_MAX_CHECKS_PER_SENDER 2 /* open password dialogs */
 #define T2P_MAX_CHECKS 16
 #define T2P_MAX_PROXY_TESTS_PER_UID 4
@@ -23,9 +24,9 @@
 #define T2P_ADOPT_TIMEOUT_S 10
 #define T2P_DEFAULT_MEMORY_LIMIT (128u * 1024 * 1024)
 #define T2P_DEFAULT_MAX_CONNECTIONS 65536
-#define T2P_RESERVED_FDS 256 /* of the descriptor limit: what is not a flow */
-#define T2P_FLOW_BUFFER_BYTES (64 * 1024)          /* each way, to begin with */
-#define T2P_FLOW_BUFFER_UP_MAX_BYTES (512 * 1024)  /* grown while memory lasts */
+#define T2P_RESERVED_FDS 256              /* of the descriptor limit: what is not a flow */
+#define T2P_FLOW_BUFFER_BYTES (64 * 1024) /* each way, to begin with */
+#define T2P_FLOW_BUFFER_UP_MAX_BYTES (512 * 1024) /* grown while memory lasts */
 #define T2P_FLOW_BUFFER_DOWN_MAX_BYTES (1024 * 1024)
 #define T2P_MAX_HELD_SYNS 4096 /* a SYN flood costs at most this many copies of 120 bytes */
 #define T2P_MAX_HELD_SYNS_PER_DESTINATION 256

@@ -38,21 +38,24 @@ void t2p_log_full (T2pLogLevel level,
                    const char *format,
                    ...) G_GNUC_PRINTF (8, 9);
 
-#define T2P_LOG(level, tunnel, error, ...)                                                        \
-  G_STMT_START                                                                                    \
-  {                                                                                               \
-    if (t2p_log_is_enabled (level))                                                               \
-      t2p_log_full (level, "tun2proxy", __FILE__, __LINE__, G_STRFUNC, tunnel, error,             \
-                    __VA_ARGS__);                                                                 \
-  }                                                                                               \
+#define T2P_LOG(level, tunnel, error, ...)                                                     \
+  G_STMT_START                                                                                 \
+  {                                                                                            \
+    if (t2p_log_is_enabled (level))                                                            \
+      t2p_log_full (level, "tun2proxy", __FILE__, __LINE__, G_STRFUNC, tunnel, error,          \
+                    __VA_ARGS__);                                                              \
+  }                                                                                            \
   G_STMT_END
 
-#define t2p_log_error(tunnel, error, ...) T2P_LOG (T2P_LOG_LEVEL_ERROR, tunnel, error, __VA_ARGS__)
-#define t2p_log_warning(tunnel, error, ...)                                                       \
+#define t2p_log_error(tunnel, error, ...)                                                      \
+  T2P_LOG (T2P_LOG_LEVEL_ERROR, tunnel, error, __VA_ARGS__)
+#define t2p_log_warning(tunnel, error, ...)                                                    \
   T2P_LOG (T2P_LOG_LEVEL_WARNING, tunnel, error, __VA_ARGS__)
-#define t2p_log_notice(tunnel, error, ...)                                                        \
+#define t2p_log_notice(tunnel, error, ...)                                                     \
   T2P_LOG (T2P_LOG_LEVEL_NOTICE, tunnel, error, __VA_ARGS__)
-#define t2p_log_info(tunnel, error, ...) T2P_LOG (T2P_LOG_LEVEL_INFO, tunnel, error, __VA_ARGS__)
-#define t2p_log_debug(tunnel, error, ...) T2P_LOG (T2P_LOG_LEVEL_DEBUG, tunnel, error, __VA_ARGS__)
+#define t2p_log_info(tunnel, error, ...)                                                       \
+  T2P_LOG (T2P_LOG_LEVEL_INFO, tunnel, error, __VA_ARGS__)
+#define t2p_log_debug(tunnel, error, ...)                                                      \
+  T2P_LOG (T2P_LOG_LEVEL_DEBUG, tunnel, error, __VA_ARGS__)
 
 G_END_DECLS

@@ -9,8 +9,11 @@ G_BEGIN_DECLS
 
 gboolean t2p_setting_refuse (const char *key, GError **error, const char *format, ...)
     G_GNUC_PRINTF (3, 4);
-gboolean t2p_setting_refuse_code (
-    const char *key, T2pError code, GError **error, const char *format, ...) G_GNUC_PRINTF (4, 5);
+gboolean t2p_setting_refuse_code (const char *key,
+                                  T2pError code,
+                                  GError **error,
+                                  const char *format,
+                                  ...) G_GNUC_PRINTF (4, 5);
 /* For entry @index (from 0) of a list, with the message of @cause, which is consumed. */
 gboolean t2p_setting_refuse_entry (const char *key, guint index, GError *cause, GError **error);
 gboolean t2p_setting_refuse_unknown (const char *name, GError **error);

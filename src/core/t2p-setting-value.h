@@ -5,7 +5,8 @@
 
 G_BEGIN_DECLS
 
-/* One setting: its value and what it was parsed into, by its format. All zero is a fine start. */
+/* One setting: its value and what it was parsed into, by its format. All zero is a fine start.
+ */
 typedef struct
 {
   GVariant *variant;    /* of the declared type; URIs without userinfo */

@@ -31,23 +31,24 @@ typedef struct _T2pSettingKey T2pSettingKey;
 #define T2P_N_SETTINGS 41
 struct _T2pSettingKey
 {
-  const char *name;          /* "capture" */
-  const char *type;          /* GVariant type string: "s", "u", "b", "as" */
-  const char *default_text;  /* as a person would write it; NULL: required or computed */
-  const char *choices;       /* "none|routes|default", or NULL */
-  gboolean is_unprivileged;  /* an ordinary user may set it without `advanced` */
-  const char *help;          /* one sentence (untranslated; gettext-marked with N_) */
+  const char *name;         /* "capture" */
+  const char *type;         /* GVariant type string: "s", "u", "b", "as" */
+  const char *default_text; /* as a person would write it; NULL: required or computed */
+  const char *choices;      /* "none|routes|default", or NULL */
+  gboolean is_unprivileged; /* an ordinary user may set it without `advanced` */
+  const char *help;         /* one sentence (untranslated; gettext-marked with N_) */
   T2pSettingFormat format;
   const char *supported; /* what of it this version carries out, "a|b"; NULL: all */
   guint32 minimum;       /* of a number; of the prefix length of a single CIDR */
   guint32 maximum;       /* likewise; of a list: most entries */
 };
 
-/* All keys, T2P_N_SETTINGS of them, in the order of the manual; ends with a row whose name is NULL. */
+/* All keys, T2P_N_SETTINGS of them, in the order of the manual; ends with a row whose name is
+ * NULL. */
 const T2pSettingKey *t2p_setting_keys (void);
 const T2pSettingKey *t2p_setting_key_find (const char *name);
-/* Parses what a person typed after `key=`: lists are comma-separated, booleans yes/no/true/false,
- * numbers decimal or 0x. (transfer floating). T2P_ERROR_INVALID_SETTINGS. */
+/* Parses what a person typed after `key=`: lists are comma-separated, booleans
+ * yes/no/true/false, numbers decimal or 0x. (transfer floating). T2P_ERROR_INVALID_SETTINGS. */
 GVariant *t2p_setting_parse_text (const char *key, const char *text, GError **error);
 
 /* --- settings: validated, immutable, reference counted. */
@@ -55,8 +56,9 @@ GVariant *t2p_setting_parse_text (const char *key, const char *text, GError **er
 typedef struct _T2pSettings T2pSettings;
 
 /* Pure: no look-up, nothing touched. @caller_is_root chooses the default of `scope`. Errors:
- * T2P_ERROR_INVALID_SETTINGS with "key: what was seen, what is expected"; T2P_ERROR_NOT_SUPPORTED
- * with the key for values that this version does not carry out. Never shows userinfo. */
+ * T2P_ERROR_INVALID_SETTINGS with "key: what was seen, what is expected";
+ * T2P_ERROR_NOT_SUPPORTED with the key for values that this version does not carry out. Never
+ * shows userinfo. */
 T2pSettings *t2p_settings_new (GVariant *vardict, gboolean caller_is_root, GError **error);
 T2pSettings *t2p_settings_ref (T2pSettings *settings);
 void t2p_settings_unref (T2pSettings *settings);
@@ -75,7 +77,8 @@ const char **t2p_settings_get_privileged_keys (const T2pSettings *settings);
 gboolean t2p_settings_has (const T2pSettings *settings, const char *key);
 
 guint t2p_settings_get_n_proxies (const T2pSettings *settings);
-T2pEndpoint *t2p_settings_get_proxy (const T2pSettings *settings, guint index); /* transfer none */
+T2pEndpoint *t2p_settings_get_proxy (const T2pSettings *settings,
+                                     guint index); /* transfer none */
 T2pCapture t2p_settings_get_capture (const T2pSettings *settings);
 T2pScope t2p_settings_get_scope (const T2pSettings *settings);
 T2pDnsMode t2p_settings_get_dns (const T2pSettings *settings);
@@ -83,7 +86,8 @@ T2pIpv6Mode t2p_settings_get_ipv6 (const T2pSettings *settings);
 /* Parsed CIDRs of `routes`, `exclude-routes`, `addresses`, `dns-pool4`, `dns-pool6`; those of
  * `addresses` keep their host bits, `dns-servers` are /32 and /128. Owned by the settings;
  * *out_n is their number. */
-const T2pIpPrefix *t2p_settings_get_prefixes (const T2pSettings *settings, const char *key, guint *out_n);
+const T2pIpPrefix *
+t2p_settings_get_prefixes (const T2pSettings *settings, const char *key, guint *out_n);
 /* One entry of `users`. Names are looked up by whoever makes rules of them. */
 typedef struct
 {

@@ -9,9 +9,10 @@
 
 G_BEGIN_DECLS
 
-/* An outbound is the strategy by which flows leave: one vtable, one file for each kind. A carrier
- * is one flow's way out: it dials the upstream, does the handshake, then carries bytes both ways.
- * No GObject, closure or GTask per carrier; the caller embeds nothing and owns the pointer. */
+/* An outbound is the strategy by which flows leave: one vtable, one file for each kind. A
+ * carrier is one flow's way out: it dials the upstream, does the handshake, then carries bytes
+ * both ways. No GObject, closure or GTask per carrier; the caller embeds nothing and owns the
+ * pointer. */
 
 typedef struct _T2pwOutbound T2pwOutbound;
 typedef struct _T2pwCarrier T2pwCarrier;
@@ -31,7 +32,10 @@ typedef struct
   void (*opened) (T2pwCarrier *carrier, gpointer user_data);
   /* It did not come about; @carrier is gone after this call. @error tells people what the
    * upstream said (T2P_ERROR_*), @refusal what the application is to see. */
-  void (*failed) (T2pwCarrier *carrier, T2pRefusal refusal, const GError *error, gpointer user_data);
+  void (*failed) (T2pwCarrier *carrier,
+                  T2pRefusal refusal,
+                  const GError *error,
+                  gpointer user_data);
   /* Edge: try to receive, or to send again after a short send. */
   void (*readable) (T2pwCarrier *carrier, gpointer user_data);
   void (*writable) (T2pwCarrier *carrier, gpointer user_data);
@@ -54,8 +58,9 @@ typedef struct
 {
   gssize (*send) (T2pwCarrier *carrier, const struct iovec *iov, guint n);
   gssize (*receive) (T2pwCarrier *carrier, const struct iovec *iov, guint n);
-  void (*shutdown) (T2pwCarrier *carrier);           /* FIN towards the upstream */
-  void (*close) (T2pwCarrier *carrier, gboolean reset); /* frees; no handler is called any more */
+  void (*shutdown) (T2pwCarrier *carrier); /* FIN towards the upstream */
+  void (*close) (T2pwCarrier *carrier,
+                 gboolean reset); /* frees; no handler is called any more */
   /* The upstream in use, for people; without userinfo. */
   const char *(*describe) (T2pwCarrier *carrier);
   /* Data waits for an acknowledgement that does not come (the uplink changed under it). */

@@ -7,15 +7,15 @@ G_BEGIN_DECLS
 
 /* One epoll set behind one GSource: thousands of sockets cost GLib's poll a single descriptor.
  *
- * A turn is: wait, read the clock once, run due timers, call the watches that are ready, run the
- * deferred tasks (a bounded number; what is left makes the next turn start at once), then the
- * turn-end hooks. Everything happens on the thread of the main context; nothing here allocates
- * per event: watches, timers and tasks are embedded in their owners. */
+ * A turn is: wait, read the clock once, run due timers, call the watches that are ready, run
+ * the deferred tasks (a bounded number; what is left makes the next turn start at once), then
+ * the turn-end hooks. Everything happens on the thread of the main context; nothing here
+ * allocates per event: watches, timers and tasks are embedded in their owners. */
 typedef struct _T2pReactor T2pReactor;
 
 /* The owner of an embedded watch, timer or task. */
-#define T2P_OWNER_OF(member_pointer, Type, member)                                                \
-  ((Type *) (gpointer) ((char *) (member_pointer) - G_STRUCT_OFFSET (Type, member)))
+#define T2P_OWNER_OF(member_pointer, Type, member)                                             \
+  ((Type *) (gpointer) ((char *) (member_pointer) -G_STRUCT_OFFSET (Type, member)))
 
 typedef struct _T2pWatch T2pWatch;
 typedef void (*T2pWatchFunc) (T2pWatch *watch, guint32 events);
@@ -53,18 +53,24 @@ gint64 t2p_reactor_get_now_us (const T2pReactor *reactor);
 /* @events are EPOLL* bits, EPOLLET as the caller likes. The watch must be removed before its fd
  * is closed. A watch that is removed during a turn is not called any more in that turn. Errors:
  * G_IO_ERROR. */
-gboolean t2p_reactor_add (T2pReactor *reactor, T2pWatch *watch, int fd, guint32 events, T2pWatchFunc ready, GError **error);
+gboolean t2p_reactor_add (T2pReactor *reactor,
+                          T2pWatch *watch,
+                          int fd,
+                          guint32 events,
+                          T2pWatchFunc ready,
+                          GError **error);
 void t2p_reactor_modify (T2pReactor *reactor, T2pWatch *watch, guint32 events);
 void t2p_reactor_remove (T2pReactor *reactor, T2pWatch *watch);
 
 /* Deadlines live in a wheel with a grain of a few milliseconds: arming, re-arming and disarming
  * are O(1), an idle flow's timer costs nothing until it is due. Never early. */
-void t2p_reactor_arm (T2pReactor *reactor, T2pTimer *timer, guint delay_ms, T2pTimerFunc expired);
+void
+t2p_reactor_arm (T2pReactor *reactor, T2pTimer *timer, guint delay_ms, T2pTimerFunc expired);
 void t2p_reactor_disarm (T2pReactor *reactor, T2pTimer *timer);
 
 /* Runs @task once, later in this turn; queueing it again before it ran changes nothing. A task
- * that queues itself while it runs is run in the next turn, after the descriptors were looked at:
- * that is how the work per flow and turn stays bounded. */
+ * that queues itself while it runs is run in the next turn, after the descriptors were looked
+ * at: that is how the work per flow and turn stays bounded. */
 void t2p_reactor_defer (T2pReactor *reactor, T2pTask *task, T2pTaskFunc run);
 void t2p_reactor_cancel (T2pReactor *reactor, T2pTask *task);
 

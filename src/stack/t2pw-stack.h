@@ -9,9 +9,10 @@
 
 G_BEGIN_DECLS
 
-/* The wall around lwIP: packets of one TUN queue on one side, streams and datagrams on the other.
- * lwIP's state is global, so there is one stack per process. Nothing above this folder knows of a
- * pcb or a pbuf; memory is handed over as iovecs. Everything runs on the reactor's thread. */
+/* The wall around lwIP: packets of one TUN queue on one side, streams and datagrams on the
+ * other. lwIP's state is global, so there is one stack per process. Nothing above this folder
+ * knows of a pcb or a pbuf; memory is handed over as iovecs. Everything runs on the reactor's
+ * thread. */
 
 typedef struct _T2pwStack T2pwStack;
 typedef struct _T2pwStream T2pwStream;
@@ -46,7 +47,10 @@ typedef struct
   void (*abandoned) (T2pwHeldSyn *syn, gpointer user_data);
   /* A UDP datagram; @data is valid during the call only. Return FALSE to have it answered with
    * ICMP port unreachable. */
-  gboolean (*datagram) (const T2pwFlowKey *key, const guint8 *data, gsize length, gpointer user_data);
+  gboolean (*datagram) (const T2pwFlowKey *key,
+                        const guint8 *data,
+                        gsize length,
+                        gpointer user_data);
   /* The queue is gone (device deleted) or unusable; the stack stops reading it. */
   void (*device_lost) (const GError *error, gpointer user_data);
 } T2pwStackHandler;
@@ -76,12 +80,16 @@ T2pwStack *t2pw_stack_new (T2pReactor *reactor,
 void t2pw_stack_free (T2pwStack *stack);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (T2pwStack, t2pw_stack_free)
 const T2pwStackCounters *t2pw_stack_get_counters (T2pwStack *stack);
-/* Which accelerators are on: "tso", "uso", "checksum", "handover" (for logs, benches and tests). */
+/* Which accelerators are on: "tso", "uso", "checksum", "handover" (for logs, benches and
+ * tests). */
 char *t2pw_stack_describe (T2pwStack *stack);
 
 /* Sends a datagram to an application: @key->source is the application, @key->destination the
  * address it talks to. FALSE when it does not fit the MTU or the queue is full (dropped). */
-gboolean t2pw_stack_send_datagram (T2pwStack *stack, const T2pwFlowKey *key, const guint8 *data, gsize length);
+gboolean t2pw_stack_send_datagram (T2pwStack *stack,
+                                   const T2pwFlowKey *key,
+                                   const guint8 *data,
+                                   gsize length);
 
 /* --- held SYNs */
 
@@ -98,7 +106,8 @@ typedef struct
 
 /* The handshake goes on; the stream may be used at once (bytes written before it is established
  * are sent then). NULL when the SYN could not be accepted (memory): it was refused. */
-T2pwStream *t2pw_held_syn_accept (T2pwHeldSyn *syn, const T2pwStreamHandler *handler, gpointer user_data);
+T2pwStream *
+t2pw_held_syn_accept (T2pwHeldSyn *syn, const T2pwStreamHandler *handler, gpointer user_data);
 void t2pw_held_syn_refuse (T2pwHeldSyn *syn, T2pRefusal refusal);
 
 /* --- streams: bytes from the application */
@@ -111,8 +120,8 @@ void t2pw_stream_consume (T2pwStream *stream, gsize length);
 
 /* --- streams: bytes to the application */
 
-/* Buffers to read up to @want bytes into; returns the number of iovecs, 0 when the send buffer is
- * full (then `writable` follows). What is not committed is given back by the commit. */
+/* Buffers to read up to @want bytes into; returns the number of iovecs, 0 when the send buffer
+ * is full (then `writable` follows). What is not committed is given back by the commit. */
 guint t2pw_stream_reserve (T2pwStream *stream, gsize want, struct iovec *iov, guint max);
 /* The first @length bytes of the reserved iovecs are to be sent (0: none). */
 void t2pw_stream_commit (T2pwStream *stream, gsize length);

@@ -525,10 +525,11 @@ test_public (void)
   g_autoptr (T2pSettings) again = t2p_settings_new (public, FALSE, NULL);
   g_autoptr (GVariant) public_again = g_variant_ref_sink (t2p_settings_to_public (again));
 
-  g_assert_cmpstr (text, ==,
-                   "{'proxies': <['socks5://a:1080', 'socks5://b:7', 'socks5h://c:1080']>, "
-                   "'capture': <'default'>, 'mtu': <uint32 1400>, 'dns-domains': <['corp.example']>, "
-                   "'early-accept': <true>}");
+  g_assert_cmpstr (
+      text, ==,
+      "{'proxies': <['socks5://a:1080', 'socks5://b:7', 'socks5h://c:1080']>, "
+      "'capture': <'default'>, 'mtu': <uint32 1400>, 'dns-domains': <['corp.example']>, "
+      "'early-accept': <true>}");
   g_assert_cmpstr (with_text, ==, "[1, 2]");
   g_assert_cmpvariant (public, public_again);
   g_assert_cmpstr (t2p_settings_get_strv (s, "proxies")[1], ==, "socks5://b:7");

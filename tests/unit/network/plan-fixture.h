@@ -15,7 +15,8 @@ make_settings (const char *extra, gboolean is_root)
   g_autofree char *text = g_strdup_printf ("{'proxies': <['socks5://192.0.2.80:1080']>%s%s}",
                                            extra[0] != '\0' ? ", " : "", extra);
   g_autoptr (GError) error = NULL;
-  g_autoptr (GVariant) dict = g_variant_parse (G_VARIANT_TYPE_VARDICT, text, NULL, NULL, &error);
+  g_autoptr (GVariant) dict =
+      g_variant_parse (G_VARIANT_TYPE_VARDICT, text, NULL, NULL, &error);
   T2pSettings *settings;
 
   g_assert_no_error (error);

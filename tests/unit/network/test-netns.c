@@ -46,8 +46,9 @@ must (const char *command)
   g_autofree char *output = run (command);
 }
 
-#define DUMP_NETWORK \
-  "ip -4 rule; ip -6 rule; ip -4 route show table all; ip -6 route show table all; ip -o address"
+#define DUMP_NETWORK                                                                           \
+  "ip -4 rule; ip -6 rule; ip -4 route show table all; ip -6 route show table all; ip -o "     \
+  "address"
 
 static char *
 dump (void)

@@ -34,7 +34,7 @@ t2pn_netlink_dump_new (GError **error)
   int result;
 
   dump->socket = nl_socket_alloc ();
-  g_assert (dump->socket != NULL);
+  g_assert (dump->socket != NULL); /* lint: out of memory, as GLib would */
   result = nl_connect (dump->socket, NETLINK_ROUTE);
   if (result < 0)
     {

@@ -112,7 +112,7 @@ get_first_hop (struct nlattr *multipath, int family, T2pnRoute *route)
   if (length < (int) sizeof *hop || hop->rtnh_len < sizeof *hop || hop->rtnh_len > length)
     return;
   route->ifindex = hop->rtnh_ifindex;
-  if (nla_parse (attributes, RTA_MAX, (struct nlattr *) RTNH_DATA (hop),
+  if (nla_parse (attributes, RTA_MAX, (struct nlattr *) (void *) RTNH_DATA (hop),
                  hop->rtnh_len - (int) sizeof *hop, NULL) == 0)
     get_address (attributes[RTA_GATEWAY], family, &route->gateway);
 }
@@ -216,7 +216,7 @@ start_message (int type, int flags, const void *header, size_t header_bytes)
 
   if (message == NULL ||
       nlmsg_append (message, (void *) header, header_bytes, NLMSG_ALIGNTO) < 0)
-    g_error ("out of memory"); /* as every allocation of GLib would */
+    g_error ("out of memory"); /* lint: as every allocation of GLib would */
   return message;
 }
 
@@ -224,7 +224,7 @@ static void
 put (struct nl_msg *message, int attribute, const void *data, gsize length)
 {
   if (nla_put (message, attribute, (int) length, data) < 0)
-    g_error ("out of memory");
+    g_error ("out of memory"); /* lint: as every allocation of GLib would */
 }
 
 static void

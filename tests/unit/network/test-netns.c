@@ -43,7 +43,7 @@ run (const char *command)
 static void
 must (const char *command)
 {
-  g_autofree char *output = run (command);
+  G_GNUC_UNUSED g_autofree char *output = run (command);
 }
 
 #define DUMP_NETWORK                                                                           \
@@ -262,7 +262,7 @@ static void
 test_device_name_in_use (void)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (T2pnTunDevice) first = t2pn_tun_device_open ("t2pa", 1, &error);
+  G_GNUC_UNUSED g_autoptr (T2pnTunDevice) first = t2pn_tun_device_open ("t2pa", 1, &error);
   g_autoptr (T2pnTunDevice) second = NULL;
 
   g_assert_no_error (error);
@@ -591,7 +591,7 @@ hold (const char *stage, const char *runtime_dir, const char *settings_text)
 {
   Tunnel *tunnel = tunnel_new (runtime_dir, settings_text);
 
-  for (int i = 0; i <= atoi (stage); i++)
+  for (int i = 0; i <= (int) strtol (stage, NULL, 10); i++)
     run_stage (tunnel, (T2pnStage) i, NULL);
   if (write (STDOUT_FILENO, "r", 1) != 1)
     return 1;

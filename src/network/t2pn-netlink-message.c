@@ -70,6 +70,9 @@ t2pn_netlink_parse_link (struct nlmsghdr *header, T2pnLink *out_link)
       nlmsg_parse (header, sizeof *info, attributes, IFLA_MAX, NULL) < 0)
     return FALSE;
   info = nlmsg_data (header);
+  /* A link that leaves a bridge is announced as deleted, with AF_BRIDGE. */
+  if (info->ifi_family != AF_UNSPEC)
+    return FALSE;
   memset (out_link, 0, sizeof *out_link);
   out_link->ifindex = info->ifi_index;
   out_link->flags = info->ifi_flags;

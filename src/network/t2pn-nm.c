@@ -28,16 +28,25 @@ typedef struct
   gboolean was_running;
   guint subscription;
   GSource *timeout;
+  GSource *cancelled; /* NULL without a cancellable */
 } Release;
+
+static void
+stop_source (GSource **source)
+{
+  if (*source == NULL)
+    return;
+  g_source_destroy (*source);
+  g_clear_pointer (source, g_source_unref);
+}
 
 static void
 release_free (Release *release)
 {
   if (release->subscription != 0)
     g_dbus_connection_signal_unsubscribe (release->bus, release->subscription);
-  if (release->timeout != NULL)
-    g_source_destroy (release->timeout);
-  g_clear_pointer (&release->timeout, g_source_unref);
+  stop_source (&release->timeout);
+  stop_source (&release->cancelled);
   g_clear_object (&release->bus);
   g_free (release->ifname);
   g_free (release->device);
@@ -57,8 +66,8 @@ finish (GTask *task, GError *error)
       g_clear_error (&error);
       return;
     }
-  g_source_destroy (release->timeout);
-  g_clear_pointer (&release->timeout, g_source_unref);
+  stop_source (&release->timeout);
+  stop_source (&release->cancelled);
   g_dbus_connection_signal_unsubscribe (release->bus, release->subscription);
   release->subscription = 0;
   if (error != NULL)
@@ -213,6 +222,35 @@ timeout_cb (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
+static gboolean
+cancelled_cb (GCancellable *cancellable, gpointer user_data)
+{
+  g_autoptr (GTask) task = g_object_ref (user_data);
+  GError *error = NULL;
+
+  g_cancellable_set_error_if_cancelled (cancellable, &error);
+  finish (task, error);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+start_waiting (GTask *task)
+{
+  Release *release = g_task_get_task_data (task);
+  GMainContext *context = g_main_context_get_thread_default ();
+  GCancellable *cancellable = g_task_get_cancellable (task);
+
+  release->timeout = g_timeout_source_new_seconds (WAIT_S);
+  g_source_set_callback (release->timeout, timeout_cb, g_object_ref (task), g_object_unref);
+  g_source_attach (release->timeout, context);
+  if (cancellable == NULL)
+    return;
+  release->cancelled = g_cancellable_source_new (cancellable);
+  g_source_set_callback (release->cancelled, G_SOURCE_FUNC (cancelled_cb), g_object_ref (task),
+                         g_object_unref);
+  g_source_attach (release->cancelled, context);
+}
+
 static void
 get_owner_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
@@ -235,9 +273,7 @@ get_owner_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   release->subscription = g_dbus_connection_signal_subscribe (
       release->bus, owner, NULL, NULL, NULL, NULL, G_DBUS_SIGNAL_FLAGS_NONE, signal_cb,
       g_object_ref (task), g_object_unref);
-  release->timeout = g_timeout_source_new_seconds (WAIT_S);
-  g_source_set_callback (release->timeout, timeout_cb, g_object_ref (task), g_object_unref);
-  g_source_attach (release->timeout, g_main_context_get_thread_default ());
+  start_waiting (task);
   advance (task);
 }
 

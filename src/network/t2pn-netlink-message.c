@@ -115,7 +115,8 @@ get_first_hop (struct nlattr *multipath, int family, T2pnRoute *route)
   if (length < (int) sizeof *hop || hop->rtnh_len < sizeof *hop || hop->rtnh_len > length)
     return;
   route->ifindex = hop->rtnh_ifindex;
-  if (nla_parse (attributes, RTA_MAX, (struct nlattr *) (void *) RTNH_DATA (hop),
+  if (nla_parse (attributes, RTA_MAX,
+                 (struct nlattr *) (void *) ((guint8 *) hop + RTNH_LENGTH (0)),
                  hop->rtnh_len - (int) sizeof *hop, NULL) == 0)
     get_address (attributes[RTA_GATEWAY], family, &route->gateway);
 }

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+/* Theory of operation
+ *
+ * One table: method → function that says which polkit actions the request needs. A method that
+ * the table lacks is refused. The functions are pure: they see the frozen settings, the caller,
+ * the owner and the addresses in use, and nothing else, so that the answer can be tested and
+ * does not change while somebody types a password. Root is never asked (t2pd-polkit.c). */
+
+#include "t2pd-authority.h"
+
+#include "t2p-cidr-set.h"
+#include "t2p-names.h"
+
+/* A capture that is wider than these is a default route in disguise. */
+#define WIDEST_ROUTE4 8
+#define WIDEST_ROUTE6 16
+
+static const char *const action_names[T2PD_N_ACTIONS] = {
+  [T2PD_ACTION_MANAGE_OTHERS] = T2P_ACTION_MANAGE_OTHERS,
+  [T2PD_ACTION_ADVANCED] = T2P_ACTION_ADVANCED,
+  [T2PD_ACTION_KILL_SWITCH] = T2P_ACTION_KILL_SWITCH,
+  [T2PD_ACTION_CAPTURE_DEFAULT] = T2P_ACTION_CAPTURE_DEFAULT,
+  [T2PD_ACTION_CAPTURE_ROUTES] = T2P_ACTION_CAPTURE_ROUTES,
+  [T2PD_ACTION_PERSIST] = T2P_ACTION_PERSIST,
+  [T2PD_ACTION_INSPECT] = T2P_ACTION_INSPECT,
+  [T2PD_ACTION_TEST_PROXY] = T2P_ACTION_TEST_PROXY,
+  [T2PD_ACTION_CREATE_TUNNEL] = T2P_ACTION_CREATE_TUNNEL,
+};
+
+/* ::ffff:169.254.169.254 reaches what 169.254.169.254 reaches. */
+static T2pIpAddress
+unmap (const T2pIpAddress *address)
+{
+  static const guint8 mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
+
+  if (address->family == AF_INET6 && memcmp (address->bytes, mapped, sizeof mapped) == 0)
+    return t2p_ip_address_from_bytes (AF_INET, address->bytes + sizeof mapped);
+  return *address;
+}
+
+/**
+ * t2pd_authority_is_foreign_upstream:
+ * @address: of an upstream
+ *
+ * Link-local addresses answer with secrets to whoever asks from this machine (the metadata
+ * service of clouds), so that an ordinary user gets no tunnel to them. A TCP listener on
+ * loopback, or on another address of this machine, can be reached by any local user without us.
+ *
+ * Since: 0.1
+ */
+gboolean
+t2pd_authority_is_foreign_upstream (const T2pIpAddress *address)
+{
+  T2pIpAddress plain = unmap (address);
+
+  return t2p_ip_address_is_link_local (&plain) || t2p_ip_address_is_multicast (&plain) ||
+         t2p_ip_address_is_unspecified (&plain);
+}
+
+static gboolean
+is_foreign_endpoint (const T2pEndpoint *endpoint)
+{
+  T2pIpAddress address;
+
+  return t2p_endpoint_get_address (endpoint, &address) &&
+         t2pd_authority_is_foreign_upstream (&address);
+}
+
+static gboolean
+has_foreign_upstream (const T2pSettings *settings)
+{
+  for (guint i = 0; i < t2p_settings_get_n_proxies (settings); i++)
+    if (is_foreign_endpoint (t2p_settings_get_proxy (settings, i)))
+      return TRUE;
+  return FALSE;
+}
+
+static T2pCidrSet *
+captured_routes (const T2pSettings *settings)
+{
+  g_autoptr (T2pCidrSet) set = t2p_cidr_set_new ();
+  const T2pIpPrefix *routes;
+  guint n;
+
+  routes = t2p_settings_get_prefixes (settings, "routes", &n);
+  for (guint i = 0; i < n; i++)
+    t2p_cidr_set_add (set, &routes[i]);
+  return g_steal_pointer (&set);
+}
+
+/* Routes that are wide, add up to something wide, or take away what the machine stands on. The
+ * tunnel's own pool never counts: it is no route of the settings. */
+static gboolean
+is_disguised_default (const T2pSettings *settings, const GArray *in_use)
+{
+  g_autoptr (T2pCidrSet) set = captured_routes (settings);
+
+  if (t2p_cidr_set_widest (set, AF_INET) < WIDEST_ROUTE4 ||
+      t2p_cidr_set_widest (set, AF_INET6) < WIDEST_ROUTE6)
+    return TRUE;
+  for (guint i = 0; in_use != NULL && i < in_use->len; i++)
+    if (t2p_cidr_set_contains (set, &g_array_index (in_use, T2pIpAddress, i)))
+      return TRUE;
+  return FALSE;
+}
+
+static T2pdAction
+capture_action (const T2pSettings *settings, const GArray *in_use)
+{
+  T2pCapture capture = t2p_settings_get_capture (settings);
+  gboolean is_system = t2p_settings_get_scope (settings) == T2P_SCOPE_SYSTEM;
+
+  if (t2p_settings_get_bool (settings, "forwarded"))
+    return T2PD_ACTION_CAPTURE_DEFAULT;
+  if (is_system &&
+      (capture == T2P_CAPTURE_DEFAULT || t2p_settings_get_dns (settings) != T2P_DNS_MODE_OFF))
+    return T2PD_ACTION_CAPTURE_DEFAULT;
+  if (is_system && capture == T2P_CAPTURE_ROUTES)
+    return is_disguised_default (settings, in_use) ? T2PD_ACTION_CAPTURE_DEFAULT
+                                                   : T2PD_ACTION_CAPTURE_ROUTES;
+  if (t2p_settings_has (settings, "users") || t2p_settings_has (settings, "apps") ||
+      t2p_settings_has (settings, "exclude-apps"))
+    return T2PD_ACTION_CAPTURE_ROUTES;
+  return T2PD_ACTION_CREATE_TUNNEL;
+}
+
+/* What bringing up a tunnel with these settings needs. */
+static guint
+settings_needs (const T2pdFacts *facts)
+{
+  const T2pSettings *settings = facts->settings;
+  g_autofree const char **privileged = t2p_settings_get_privileged_keys (settings);
+  guint actions = T2PD_ACTION_BIT (capture_action (settings, facts->in_use));
+
+  if (privileged[0] != NULL || has_foreign_upstream (settings))
+    actions |= T2PD_ACTION_BIT (T2PD_ACTION_ADVANCED);
+  if (t2p_settings_has (settings, "kill-switch") &&
+      !g_str_equal (t2p_settings_get_string (settings, "kill-switch"), "off"))
+    actions |= T2PD_ACTION_BIT (T2PD_ACTION_KILL_SWITCH);
+  if (t2p_settings_has (settings, "autostart") || t2p_settings_has (settings, "permissions"))
+    actions |= T2PD_ACTION_BIT (T2PD_ACTION_PERSIST);
+  return actions;
+}
+
+static gboolean
+is_others (const T2pdFacts *facts)
+{
+  return facts->has_owner && facts->owner_uid != facts->caller_uid;
+}
+
+static guint
+nothing_needed (const T2pdFacts *facts)
+{
+  return 0;
+}
+
+static guint
+manage_needs (const T2pdFacts *facts)
+{
+  return is_others (facts) ? T2PD_ACTION_BIT (T2PD_ACTION_MANAGE_OTHERS) : 0;
+}
+
+static guint
+inspect_needs (const T2pdFacts *facts)
+{
+  return is_others (facts) ? T2PD_ACTION_BIT (T2PD_ACTION_INSPECT) : 0;
+}
+
+static guint
+activate_needs (const T2pdFacts *facts)
+{
+  return manage_needs (facts) | settings_needs (facts);
+}
+
+static guint
+test_needs (const T2pdFacts *facts)
+{
+  guint actions = T2PD_ACTION_BIT (T2PD_ACTION_TEST_PROXY);
+
+  if (is_foreign_endpoint (facts->endpoint))
+    actions |= T2PD_ACTION_BIT (T2PD_ACTION_ADVANCED);
+  return actions;
+}
+
+static const struct
+{
+  const char *method;
+  guint (*needs) (const T2pdFacts *facts);
+} table[] = {
+  { "CreateTunnel", settings_needs },
+  { "GetTunnel", nothing_needed },   /* sees the caller's own and root's only */
+  { "ListTunnels", nothing_needed }, /* the same */
+  { "TestProxy", test_needs },
+  { "Activate", activate_needs },
+  { "Deactivate", manage_needs },
+  { "Delete", manage_needs },
+  { "GetSettings", inspect_needs },
+  { "GetDetails", inspect_needs },
+  { "GetStatistics", inspect_needs },
+  { "ListConnections", inspect_needs },
+  { "CloseConnections", manage_needs },
+};
+
+/**
+ * t2pd_authority_needs:
+ * @method: name of a public method
+ * @facts: what the request is about
+ * @out_actions: (out): the polkit actions that are needed all together, as %T2PD_ACTION_BIT;
+ *   0: anybody may
+ *
+ * Returns: %FALSE for a method that the table does not have: nobody may call it
+ *
+ * Since: 0.1
+ */
+gboolean
+t2pd_authority_needs (const char *method, const T2pdFacts *facts, guint *out_actions)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (table); i++)
+    if (g_str_equal (table[i].method, method))
+      {
+        *out_actions = table[i].needs (facts);
+        return TRUE;
+      }
+  return FALSE;
+}
+
+const char *
+t2pd_action_get_name (T2pdAction action)
+{
+  g_return_val_if_fail ((guint) action < T2PD_N_ACTIONS, NULL);
+  return action_names[action];
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "t2pd-bring-up-private.h"
+
+#include "t2p-log.h"
+
+/* --- what happens while it is up */
+
+static void update_plan (T2pdBringUp *self);
+
+static void
+updated_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (T2pdBringUp) self = user_data;
+  g_autoptr (GError) error = NULL;
+  UpdateState state = self->update;
+
+  self->update = UPDATE_IDLE;
+  if (!t2pn_backend_update_finish (T2PN_BACKEND (source), result, &error))
+    t2p_log_warning (t2pd_tunnel_get_name (self->tunnel), error,
+                     "routes could not be brought up to date, ignoring");
+  if (state == UPDATE_RUNNING_STALE)
+    update_plan (self);
+}
+
+static void
+update_plan (T2pdBringUp *self)
+{
+  g_autoptr (GError) error = NULL;
+  T2pTunnelState state = t2pd_tunnel_get_state (self->tunnel);
+  T2pnRoutePlan *plan;
+
+  if (state != T2P_TUNNEL_STATE_ACTIVE && state != T2P_TUNNEL_STATE_DEGRADED)
+    return;
+  if (self->update != UPDATE_IDLE)
+    {
+      self->update = UPDATE_RUNNING_STALE;
+      return;
+    }
+  plan = self->backend != NULL ? t2pd_bring_up_make_plan (self, &error) : NULL;
+  if (plan == NULL)
+    return;
+  self->update = UPDATE_RUNNING;
+  t2pn_backend_update_async (self->backend, plan, NULL, updated_cb, g_object_ref (self));
+}
+
+/* Our own bypass rules make the upstream connections fail at once when there is no way out. */
+static void
+look_at_uplink (T2pdBringUp *self)
+{
+  g_autoptr (T2pnSnapshot) snapshot = t2pn_snapshot_take (NULL);
+  gboolean is_cut = !t2pd_uplink_has_default (self->service->uplink) && snapshot != NULL &&
+                    self->upstreams != NULL &&
+                    t2pd_upstreams_need_default (self->upstreams, snapshot);
+
+  t2pd_tunnel_set_impaired (self->tunnel, T2PD_IMPAIRMENT_UPLINK, is_cut,
+                            T2P_STATE_REASON_PROXY_UNREACHABLE,
+                            is_cut ? "this machine has no default route" : NULL);
+}
+
+static void
+uplink_changed_cb (T2pdUplink *uplink, gpointer user_data)
+{
+  T2pdBringUp *self = T2PD_BRING_UP (user_data);
+  T2pdWorker *worker = t2pd_carrier_get_worker (self->carrier);
+  g_auto (GStrv) servers = t2pd_uplink_get_server_texts (uplink);
+
+  if (!t2pd_tunnel_is_engaged (self->tunnel))
+    return;
+  look_at_uplink (self);
+  update_plan (self);
+  if (worker != NULL)
+    t2pd_worker_call_async (worker, "Uplink", g_variant_new ("(^as)", servers), NULL, -1, 5000,
+                            NULL, NULL, NULL);
+}
+
+static void
+plan_changed_cb (T2pdUplink *uplink, gpointer user_data)
+{
+  update_plan (user_data);
+}
+
+static void
+link_removed_cb (T2pdUplink *uplink, int ifindex, gpointer user_data)
+{
+  T2pdBringUp *self = T2PD_BRING_UP (user_data);
+  g_autoptr (GError) error = NULL;
+
+  if (self->device == NULL || t2pn_tun_device_get_ifindex (self->device) != ifindex)
+    return;
+  error = g_error_new (T2P_ERROR, T2P_ERROR_DEVICE_UNAVAILABLE,
+                       "device '%s' was removed by somebody else",
+                       t2pn_tun_device_get_name (self->device));
+  t2pd_tunnel_fail (self->tunnel, error);
+}
+
+static void
+worker_spawned_cb (T2pdCarrier *carrier, int pid, gpointer user_data)
+{
+  T2pdBringUp *self = T2PD_BRING_UP (user_data);
+  g_autoptr (GError) error = NULL;
+
+  if (!t2pn_journal_add_worker (self->journal, pid, &error))
+    t2p_log_warning (t2pd_tunnel_get_name (self->tunnel), error,
+                     "the worker could not be written to the journal, ignoring");
+}
+
+static void
+worker_lost_cb (T2pdCarrier *carrier, gpointer user_data)
+{
+  T2pdBringUp *self = T2PD_BRING_UP (user_data);
+
+  t2pd_tunnel_set_impaired (self->tunnel, T2PD_IMPAIRMENT_WORKER, TRUE,
+                            T2P_STATE_REASON_WORKER_CRASHED,
+                            "the worker ended and is being replaced");
+}
+
+static void
+worker_unattended_cb (T2pdCarrier *carrier, gpointer user_data)
+{
+  T2pdBringUp *self = T2PD_BRING_UP (user_data);
+
+  self->is_unattended = TRUE;
+  update_plan (self);
+}
+
+static void
+worker_back_cb (T2pdCarrier *carrier, gpointer user_data)
+{
+  T2pdBringUp *self = T2PD_BRING_UP (user_data);
+
+  self->is_unattended = FALSE;
+  update_plan (self);
+  t2pd_tunnel_set_impaired (self->tunnel, T2PD_IMPAIRMENT_UPSTREAM, FALSE, T2P_STATE_REASON_NONE,
+                            NULL);
+  t2pd_tunnel_set_impaired (self->tunnel, T2PD_IMPAIRMENT_WORKER, FALSE, T2P_STATE_REASON_NONE,
+                            NULL);
+}
+
+static void
+upstream_changed_cb (T2pdCarrier *carrier,
+                     gboolean is_up,
+                     int reason,
+                     const char *message,
+                     gpointer user_data)
+{
+  T2pdBringUp *self = T2PD_BRING_UP (user_data);
+
+  t2pd_tunnel_set_impaired (self->tunnel, T2PD_IMPAIRMENT_UPSTREAM, !is_up,
+                            (T2pStateReason) reason, message);
+}
+
+static void
+active_proxy_changed_cb (T2pdCarrier *carrier,
+                         const char *old,
+                         const char *new,
+                         const char *reason,
+                         gpointer user_data)
+{
+  g_signal_emit_by_name (user_data, "proxy-changed", old, new, reason);
+}
+
+void
+t2pd_bring_up_watch (T2pdBringUp *self)
+{
+  T2pdUplink *uplink = self->service->uplink;
+
+  g_signal_connect_object (uplink, "changed", G_CALLBACK (uplink_changed_cb), self, 0);
+  g_signal_connect_object (uplink, "address-changed", G_CALLBACK (plan_changed_cb), self, 0);
+  g_signal_connect_object (uplink, "rule-removed", G_CALLBACK (plan_changed_cb), self, 0);
+  g_signal_connect_object (uplink, "link-removed", G_CALLBACK (link_removed_cb), self, 0);
+  g_signal_connect_object (self->carrier, "spawned", G_CALLBACK (worker_spawned_cb), self, 0);
+  g_signal_connect_object (self->carrier, "lost", G_CALLBACK (worker_lost_cb), self, 0);
+  g_signal_connect_object (self->carrier, "unattended", G_CALLBACK (worker_unattended_cb), self,
+                           0);
+  g_signal_connect_object (self->carrier, "back", G_CALLBACK (worker_back_cb), self, 0);
+  g_signal_connect_object (self->carrier, "upstream-changed", G_CALLBACK (upstream_changed_cb),
+                           self, 0);
+  g_signal_connect_object (self->carrier, "active-proxy-changed",
+                           G_CALLBACK (active_proxy_changed_cb), self, 0);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "t2pd-bring-up.h"
+
+#include "t2pn-backend.h"
+#include "t2pn-journal.h"
+#include "t2pn-resolver.h"
+#include "t2pn-tun-device.h"
+
+G_BEGIN_DECLS
+
+/* What the files of the bring-up share: its fields, the rows of its table, and what they need of
+ * each other. Nothing else includes this. */
+
+/** UpdateState: of the route plan; bursts of events cost one update more at most. */
+typedef enum
+{
+  UPDATE_IDLE,
+  UPDATE_RUNNING,
+  UPDATE_RUNNING_STALE, /* something changed since it began */
+} UpdateState;
+
+struct _T2pdBringUp
+{
+  GObject parent;
+  T2pdService *service;
+  T2pdTunnel *tunnel; /* unowned: it owns us */
+  T2pSettings *settings;
+  gboolean is_advanced;
+
+  T2pnJournal *journal;
+  T2pdUpstreams *upstreams;
+  T2pdCarrier *carrier;
+  T2pnTunDevice *device;
+  T2pnAddressPool pool;
+  T2pnRouteIds ids;
+  T2pnBackend *backend;
+  T2pnResolver *resolver;
+  gboolean is_unattended; /* nobody carries packets */
+  UpdateState update;
+};
+
+/* Gives @task an error (transfer full) or, when that is NULL, success; takes its reference. */
+void t2pd_step_end (GTask *task, GError *error);
+/* A row that goes on in a callback finds its object again. */
+void t2pd_step_set_bring_up (GTask *task, T2pdBringUp *self);
+T2pdBringUp *t2pd_step_get_bring_up (GTask *task);
+void t2pd_bring_up_show_facts (T2pdBringUp *self);
+/* For the links, addresses and rules as they are now. */
+T2pnRoutePlan *t2pd_bring_up_make_plan (T2pdBringUp *self, GError **error);
+/* Keeps the tunnel right while it is up. */
+void t2pd_bring_up_watch (T2pdBringUp *self);
+
+/* t2pd-step-carry.c */
+void t2pd_step_run_resolve (gpointer context, GTask *task);
+void t2pd_step_undo_resolve (gpointer context, GTask *task);
+void t2pd_step_run_device (gpointer context, GTask *task);
+void t2pd_step_undo_device (gpointer context, GTask *task);
+void t2pd_step_run_worker (gpointer context, GTask *task);
+void t2pd_step_undo_worker (gpointer context, GTask *task);
+void t2pd_step_run_probe (gpointer context, GTask *task);
+
+/* t2pd-step-network.c */
+void t2pd_step_run_link (gpointer context, GTask *task);
+void t2pd_step_undo_link (gpointer context, GTask *task);
+void t2pd_step_run_bypass (gpointer context, GTask *task);
+void t2pd_step_undo_bypass (gpointer context, GTask *task);
+void t2pd_step_run_capture (gpointer context, GTask *task);
+void t2pd_step_undo_capture (gpointer context, GTask *task);
+void t2pd_step_run_dns (gpointer context, GTask *task);
+void t2pd_step_undo_dns (gpointer context, GTask *task);
+
+G_END_DECLS

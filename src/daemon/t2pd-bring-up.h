@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "t2pd-carrier.h"
+#include "t2pd-service.h"
+#include "t2pd-upstreams.h"
+
+#include "t2pn-route-plan.h"
+
+G_BEGIN_DECLS
+
+#define T2PD_TYPE_BRING_UP (t2pd_bring_up_get_type ())
+/* What stands behind a tunnel: its device, worker, addresses, routes, rules and DNS, and the
+ * table of steps that makes them. Signal `proxy-changed (string old, string new, string
+ * reason)`. */
+G_DECLARE_FINAL_TYPE (T2pdBringUp, t2pd_bring_up, T2PD, BRING_UP, GObject)
+
+/* Gives @tunnel its activation. */
+void t2pd_bring_up_attach (T2pdService *service, T2pdTunnel *tunnel);
+T2pdBringUp *t2pd_bring_up_of (T2pdTunnel *tunnel);
+
+/* The caller of this activation may do what `advanced` guards. */
+void t2pd_bring_up_set_advanced (T2pdBringUp *self, gboolean is_advanced);
+/* The worker that can be asked, or NULL. */
+T2pdWorker *t2pd_bring_up_get_worker (T2pdBringUp *self);
+/* NULL while it has none. */
+const T2pnAddressPool *t2pd_bring_up_get_pool (T2pdBringUp *self);
+const T2pnRouteIds *t2pd_bring_up_get_ids (T2pdBringUp *self);
+/* Whether the proxy carries IPv6, as far as is known. */
+gboolean t2pd_bring_up_has_ipv6 (T2pdBringUp *self);
+
+/* Names of the steps, NULL at the end: for `--pause-at`. */
+const char *const *t2pd_bring_up_get_step_names (void);
+
+G_END_DECLS

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "t2pd-worker.h"
+
+G_BEGIN_DECLS
+
+#define T2PD_TYPE_CARRIER (t2pd_carrier_get_type ())
+/* Keeps a worker at work on one queue: a crashed one is replaced, after 0.1 s, then twice as
+ * long up to 10 s. Signals:
+ *
+ * `spawned (int pid)`: a process was started, and may be written to the journal
+ * `lost ()`: it ended without being told to
+ * `unattended ()`: for a second nobody has carried a packet
+ * `back ()`: a new one works
+ * `upstream-changed`, `active-proxy-changed`: as T2pdWorker */
+G_DECLARE_FINAL_TYPE (T2pdCarrier, t2pd_carrier, T2PD, CARRIER, GObject)
+
+T2pdCarrier *t2pd_carrier_new (const T2pdOptions *options, const char *label);
+const char *t2pd_carrier_get_socket_path (T2pdCarrier *self);
+/* The worker that can be asked, or NULL. */
+T2pdWorker *t2pd_carrier_get_worker (T2pdCarrier *self);
+
+/* Has a process that can be asked, but carries nothing yet. */
+void t2pd_carrier_ensure_async (T2pdCarrier *self,
+                                GCancellable *cancellable,
+                                GAsyncReadyCallback callback,
+                                gpointer user_data);
+/* Has it carry packets. @settings: of the private Start, kept for restarts; @queue_fd stays the
+ * caller's and must live until t2pd_carrier_stop_async() ended. */
+void t2pd_carrier_start_async (T2pdCarrier *self,
+                               GVariant *settings,
+                               int queue_fd,
+                               GCancellable *cancellable,
+                               GAsyncReadyCallback callback,
+                               gpointer user_data);
+/* No replacement any more; done when no process is left. Does nothing when there is none. */
+void t2pd_carrier_stop_async (T2pdCarrier *self,
+                              guint drain_ms,
+                              GAsyncReadyCallback callback,
+                              gpointer user_data);
+gboolean t2pd_carrier_finish (T2pdCarrier *self, GAsyncResult *result, GError **error);
+
+G_END_DECLS

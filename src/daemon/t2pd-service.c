@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "t2pd-service.h"
+
+#include "t2p-log.h"
+#include "t2p-names.h"
+#include "t2pd-bring-up.h"
+
+#define LAST_ID_FILE "last-id"
+
+/* --- numbers of tunnels, never used twice in a boot */
+
+static char *
+last_id_path (T2pdService *service)
+{
+  return g_build_filename (service->options->runtime_dir, LAST_ID_FILE, NULL);
+}
+
+static void
+read_last_id (T2pdService *service)
+{
+  g_autofree char *path = last_id_path (service);
+  g_autofree char *text = NULL;
+
+  if (g_file_get_contents (path, &text, NULL, NULL))
+    t2pd_manager_skip_ids (service->manager, g_ascii_strtoull (text, NULL, 10));
+}
+
+static gboolean
+write_last_id (T2pdService *service, guint64 id, GError **error)
+{
+  g_autofree char *path = last_id_path (service);
+  g_autofree char *text = g_strdup_printf ("%" G_GUINT64_FORMAT "\n", id);
+
+  return g_file_set_contents_full (path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, error);
+}
+
+/* --- tunnels that live as long as a caller */
+
+static void
+deleted_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (!t2pd_service_delete_tunnel_finish (user_data, result, &error))
+    t2p_log_warning (NULL, error, "a tunnel could not be deleted, ignoring");
+}
+
+static void
+vanished_cb (T2pdCallers *callers, const char *sender, gpointer user_data)
+{
+  T2pdService *service = user_data;
+  g_autoptr (GPtrArray) tunnels = t2pd_manager_list (service->manager);
+
+  for (guint i = 0; i < tunnels->len; i++)
+    if (g_strcmp0 (t2pd_tunnel_get_keeper (tunnels->pdata[i]), sender) == 0)
+      t2pd_service_delete_tunnel_async (service, tunnels->pdata[i],
+                                        T2P_STATE_REASON_CALLER_VANISHED, deleted_cb, service);
+}
+
+/**
+ * t2pd_service_new:
+ * @options: must outlive the service
+ *
+ * Nothing is exported yet.
+ *
+ * Since: 0.1
+ */
+T2pdService *
+t2pd_service_new (const T2pdOptions *options, GDBusConnection *bus, GError **error)
+{
+  g_autoptr (T2pdService) service = g_new0 (T2pdService, 1);
+
+  service->options = options;
+  service->bus = g_object_ref (bus);
+  service->callers = t2pd_callers_new (bus);
+  service->polkit = t2pd_polkit_new (bus);
+  service->manager = t2pd_manager_new ();
+  service->objects = g_dbus_object_manager_server_new (T2P_ROOT_PATH);
+  service->uplink = t2pd_uplink_new (bus, error);
+  if (service->uplink == NULL)
+    return NULL;
+  read_last_id (service);
+  g_signal_connect (service->callers, "vanished", G_CALLBACK (vanished_cb), service);
+  return g_steal_pointer (&service);
+}
+
+void
+t2pd_service_free (T2pdService *service)
+{
+  g_signal_handlers_disconnect_by_data (service->callers, service);
+  g_clear_object (&service->manager);
+  g_clear_object (&service->objects);
+  g_clear_object (&service->polkit);
+  g_clear_object (&service->callers);
+  g_clear_object (&service->uplink);
+  g_clear_object (&service->bus);
+  g_free (service);
+}
+
+/**
+ * t2pd_service_create_tunnel:
+ *
+ * Returns: (transfer none): the tunnel, `inactive`; the set owns it
+ *
+ * Since: 0.1
+ */
+T2pdTunnel *
+t2pd_service_create_tunnel (T2pdService *service,
+                            const char *name,
+                            guint32 owner,
+                            T2pSettings *settings,
+                            GError **error)
+{
+  guint64 id = t2pd_manager_next_id (service->manager);
+  g_autoptr (T2pdTunnel) tunnel = NULL;
+
+  if (!write_last_id (service, id, error))
+    return NULL;
+  tunnel = t2pd_tunnel_new (id, name, owner, settings);
+  t2pd_bring_up_attach (service, tunnel);
+  t2pd_manager_add (service->manager, tunnel);
+  return tunnel;
+}
+
+static void
+down_for_delete_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GTask) task = user_data;
+  T2pdTunnel *tunnel = T2PD_TUNNEL (source);
+  T2pdService *service = g_task_get_task_data (task);
+  GError *error = NULL;
+
+  if (!t2pd_tunnel_deactivate_finish (tunnel, result, &error))
+    {
+      g_task_return_error (task, error);
+      return;
+    }
+  t2pd_manager_remove (service->manager, tunnel);
+  g_task_return_boolean (task, TRUE);
+}
+
+/**
+ * t2pd_service_delete_tunnel_async:
+ *
+ * Done when everything is undone and the tunnel is out of the set.
+ *
+ * Since: 0.1
+ */
+void
+t2pd_service_delete_tunnel_async (T2pdService *service,
+                                  T2pdTunnel *tunnel,
+                                  T2pStateReason reason,
+                                  GAsyncReadyCallback callback,
+                                  gpointer user_data)
+{
+  GTask *task = g_task_new (tunnel, NULL, callback, user_data);
+
+  g_task_set_task_data (task, service, NULL);
+  t2pd_tunnel_deactivate_async (tunnel, reason, 0, down_for_delete_cb, task);
+}
+
+gboolean
+t2pd_service_delete_tunnel_finish (T2pdService *service, GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+static void shut_down_next (GTask *task);
+
+static void
+shut_one_down_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  GTask *task = user_data;
+  T2pdService *service = g_task_get_task_data (task);
+  g_autoptr (GError) error = NULL;
+
+  if (!t2pd_service_delete_tunnel_finish (service, result, &error))
+    {
+      t2p_log_warning (NULL, error, "a tunnel could not be taken down, ignoring");
+      t2pd_manager_remove (service->manager, T2PD_TUNNEL (source));
+    }
+  shut_down_next (task);
+}
+
+static void
+shut_down_next (GTask *task)
+{
+  T2pdService *service = g_task_get_task_data (task);
+  g_autoptr (GPtrArray) tunnels = t2pd_manager_list (service->manager);
+
+  if (tunnels->len == 0)
+    {
+      g_task_return_boolean (task, TRUE);
+      g_object_unref (task);
+      return;
+    }
+  t2pd_service_delete_tunnel_async (service, tunnels->pdata[tunnels->len - 1],
+                                    T2P_STATE_REASON_USER_REQUESTED, shut_one_down_cb, task);
+}
+
+void
+t2pd_service_shut_down_async (T2pdService *service,
+                              GAsyncReadyCallback callback,
+                              gpointer user_data)
+{
+  GTask *task = g_task_new (NULL, NULL, callback, user_data);
+
+  g_task_set_task_data (task, service, NULL);
+  shut_down_next (task);
+}

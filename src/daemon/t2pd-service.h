@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "t2pd-caller.h"
+#include "t2pd-manager.h"
+#include "t2pd-options.h"
+#include "t2pd-polkit.h"
+#include "t2pd-uplink.h"
+
+G_BEGIN_DECLS
+
+/**
+ * T2pdService:
+ * @options: the command line
+ * @bus: where it is offered
+ * @objects: what is exported there
+ * @callers: who is who on @bus
+ * @polkit: who may what
+ * @manager: the tunnels
+ * @uplink: this machine's way out
+ * @mark: of the workers' own sockets, one for all tunnels; 0: not chosen yet
+ *
+ * What the parts of the daemon share; one for the process.
+ */
+typedef struct
+{
+  const T2pdOptions *options;
+  GDBusConnection *bus;
+  GDBusObjectManagerServer *objects;
+  T2pdCallers *callers;
+  T2pdPolkit *polkit;
+  T2pdManager *manager;
+  T2pdUplink *uplink;
+  guint32 mark;
+} T2pdService;
+
+T2pdService *t2pd_service_new (const T2pdOptions *options, GDBusConnection *bus, GError **error);
+void t2pd_service_free (T2pdService *service);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (T2pdService, t2pd_service_free)
+
+/* A tunnel that is in the set; T2P_ERROR_FAILED when the runtime directory cannot be written. */
+T2pdTunnel *t2pd_service_create_tunnel (T2pdService *service,
+                                        const char *name,
+                                        guint32 owner,
+                                        T2pSettings *settings,
+                                        GError **error);
+/* Takes @tunnel down and out of the set. */
+void t2pd_service_delete_tunnel_async (T2pdService *service,
+                                       T2pdTunnel *tunnel,
+                                       T2pStateReason reason,
+                                       GAsyncReadyCallback callback,
+                                       gpointer user_data);
+gboolean
+t2pd_service_delete_tunnel_finish (T2pdService *service, GAsyncResult *result, GError **error);
+/* Takes everything down, the youngest tunnel first. */
+void t2pd_service_shut_down_async (T2pdService *service,
+                                   GAsyncReadyCallback callback,
+                                   gpointer user_data);
+
+G_END_DECLS

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "t2pd-upstreams.h"
+
+#include "t2pn-route-plan.h"
+#include "t2pn-tun-device.h"
+
+G_BEGIN_DECLS
+
+/* What the worker is told: the public settings that were set, the computed ones in their place.
+ * @uplink_dns: "192.0.2.53:53", …. Pure; a floating `a{sv}` with credentials: for the private
+ * connection only. */
+GVariant *t2pd_start_settings_make (const T2pSettings *settings,
+                                    T2pdUpstreams *upstreams,
+                                    const T2pnTunDevice *device,
+                                    const T2pnAddressPool *pool,
+                                    guint32 mark,
+                                    const char *const *uplink_dns);
+
+G_END_DECLS

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "t2pd-bring-up-private.h"
+
+#include "t2p-log.h"
+#include "t2pd-start-settings.h"
+
+/* --- resolve-upstream */
+
+static GVariant *
+make_ask (T2pdBringUp *self)
+{
+  GVariantBuilder builder;
+  g_auto (GStrv) servers = t2pd_uplink_get_server_texts (self->service->uplink);
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE_VARDICT);
+  g_variant_builder_add (&builder, "{sv}", "mark", g_variant_new_uint32 (self->ids.mark));
+  g_variant_builder_add (&builder, "{sv}", "uplink-dns",
+                         g_variant_new_strv ((const char *const *) servers, -1));
+  return g_variant_builder_end (&builder);
+}
+
+static GArray *
+collect_taken (T2pdBringUp *self, GArray **out_ids)
+{
+  GArray *pools = g_array_new (FALSE, FALSE, sizeof (T2pIpPrefix));
+  g_autoptr (GPtrArray) tunnels = t2pd_manager_list (self->service->manager);
+
+  *out_ids = g_array_new (FALSE, FALSE, sizeof (T2pnRouteIds));
+  for (guint i = 0; i < tunnels->len; i++)
+    {
+      T2pdBringUp *other = t2pd_bring_up_of (tunnels->pdata[i]);
+
+      if (other == self || other->ids.mark == 0)
+        continue;
+      g_array_append_val (*out_ids, other->ids);
+      if (other->pool.pool4.address.family != AF_UNSPEC)
+        g_array_append_val (pools, other->pool.pool4);
+      if (other->pool.pool6.address.family != AF_UNSPEC)
+        g_array_append_val (pools, other->pool.pool6);
+    }
+  return pools;
+}
+
+static char *
+make_seed (T2pdBringUp *self)
+{
+  g_autofree char *machine = NULL;
+
+  if (!g_file_get_contents ("/etc/machine-id", &machine, NULL, NULL))
+    machine = g_strdup (g_get_host_name ());
+  return g_strdup_printf ("%s/%u/%s", g_strchomp (machine), t2pd_tunnel_get_owner (self->tunnel),
+                          t2pd_tunnel_get_name (self->tunnel));
+}
+
+/* Marks, tables, priorities and addresses that nobody else has. */
+static gboolean
+choose_numbers (T2pdBringUp *self, GError **error)
+{
+  g_autoptr (T2pnSnapshot) snapshot = t2pn_snapshot_take (error);
+  g_autoptr (GArray) taken_ids = NULL;
+  g_autoptr (GArray) taken_pools = collect_taken (self, &taken_ids);
+  g_autofree char *seed = make_seed (self);
+
+  if (snapshot == NULL)
+    return FALSE;
+  if (self->service->mark == 0 &&
+      !t2pn_route_ids_choose_mark (snapshot, &self->service->mark, error))
+    return FALSE;
+  return t2pn_route_ids_choose (self->settings, snapshot, self->service->mark, taken_ids,
+                                &self->ids, error) &&
+         t2pn_address_pool_choose (self->settings, snapshot, taken_pools, seed, &self->pool,
+                                   error);
+}
+
+static void
+forget_numbers (T2pdBringUp *self)
+{
+  self->ids = (T2pnRouteIds){ 0 };
+  self->pool = (T2pnAddressPool){ 0 };
+}
+
+static void
+resolve_failed_stopped_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  GTask *task = user_data;
+
+  t2pd_carrier_finish (T2PD_CARRIER (source), result, NULL);
+  t2pd_step_end (task, g_error_copy (g_task_get_task_data (task)));
+}
+
+/* A failed look-up takes the worker that it started with it. */
+static void
+resolve_fail (T2pdBringUp *self, GTask *task, GError *error)
+{
+  forget_numbers (self);
+  g_task_set_task_data (task, error, (GDestroyNotify) g_error_free);
+  t2pd_carrier_stop_async (self->carrier, 0, resolve_failed_stopped_cb, task);
+}
+
+static void
+resolved_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  GTask *task = user_data;
+  GError *error = NULL;
+
+  if (t2pd_upstreams_finish (T2PD_UPSTREAMS (source), result, &error))
+    t2pd_step_end (task, NULL);
+  else
+    resolve_fail (t2pd_step_get_bring_up (task), task, error);
+}
+
+static void
+resolve_names (T2pdBringUp *self, GTask *task)
+{
+  t2pd_upstreams_resolve_async (self->upstreams, self->carrier, make_ask (self),
+                                g_task_get_cancellable (task), resolved_cb, task);
+}
+
+static void
+ensured_for_names_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  GTask *task = user_data;
+  GError *error = NULL;
+
+  if (t2pd_carrier_finish (T2PD_CARRIER (source), result, &error))
+    resolve_names (t2pd_step_get_bring_up (task), task);
+  else
+    resolve_fail (t2pd_step_get_bring_up (task), task, error);
+}
+
+static void
+servers_known_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  GTask *task = user_data;
+  T2pdBringUp *self = t2pd_step_get_bring_up (task);
+  g_autoptr (GError) error = NULL;
+
+  if (!t2pd_uplink_refresh_finish (T2PD_UPLINK (source), result, &error))
+    t2p_log_info (t2pd_tunnel_get_name (self->tunnel), error,
+                  "the uplink's name servers are not known, ignoring");
+  if (t2pd_upstreams_have_names (self->upstreams))
+    t2pd_carrier_ensure_async (self->carrier, g_task_get_cancellable (task), ensured_for_names_cb,
+                               task);
+  else
+    resolve_names (self, task);
+}
+
+void
+t2pd_step_run_resolve (gpointer context, GTask *task)
+{
+  T2pdBringUp *self = context;
+  GError *error = NULL;
+
+  t2pd_step_set_bring_up (task, self);
+  g_clear_object (&self->upstreams);
+  self->upstreams = t2pd_upstreams_new (self->settings, self->is_advanced);
+  if (!choose_numbers (self, &error) ||
+      !t2pn_journal_add_socket (self->journal, t2pd_carrier_get_socket_path (self->carrier),
+                                &error))
+    {
+      forget_numbers (self);
+      t2pd_step_end (task, error);
+      return;
+    }
+  t2pd_uplink_refresh_async (self->service->uplink, g_task_get_cancellable (task),
+                             servers_known_cb, task);
+}
+
+/* --- start-worker; its undo is that of resolve-upstream too */
+
+static void
+stopped_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  GError *error = NULL;
+
+  t2pd_carrier_finish (T2PD_CARRIER (source), result, &error);
+  t2pd_step_end (user_data, error);
+}
+
+void
+t2pd_step_undo_worker (gpointer context, GTask *task)
+{
+  T2pdBringUp *self = context;
+
+  self->is_unattended = FALSE;
+  t2pd_carrier_stop_async (self->carrier, 0, stopped_cb, task);
+}
+
+void
+t2pd_step_undo_resolve (gpointer context, GTask *task)
+{
+  forget_numbers (context);
+  t2pd_step_undo_worker (context, task);
+}
+
+static void
+started_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  GTask *task = user_data;
+  GError *error = NULL;
+
+  if (t2pd_carrier_finish (T2PD_CARRIER (source), result, &error))
+    {
+      t2pd_step_end (task, NULL);
+      return;
+    }
+  g_task_set_task_data (task, error, (GDestroyNotify) g_error_free);
+  t2pd_carrier_stop_async (T2PD_CARRIER (source), 0, resolve_failed_stopped_cb, task);
+}
+
+void
+t2pd_step_run_worker (gpointer context, GTask *task)
+{
+  T2pdBringUp *self = context;
+  g_auto (GStrv) servers = t2pd_uplink_get_server_texts (self->service->uplink);
+  GVariant *settings =
+    t2pd_start_settings_make (self->settings, self->upstreams, self->device, &self->pool,
+                              self->ids.mark, (const char *const *) servers);
+
+  t2pd_carrier_start_async (self->carrier, settings, t2pn_tun_device_peek_fd (self->device, 0),
+                            g_task_get_cancellable (task), started_cb, task);
+}
+
+/* --- create-device */
+
+static void
+drop_device (T2pdBringUp *self)
+{
+  if (self->device != NULL)
+    t2pd_uplink_remove_own_link (self->service->uplink,
+                                 t2pn_tun_device_get_ifindex (self->device));
+  g_clear_pointer (&self->device, t2pn_tun_device_free);
+  t2pd_bring_up_show_facts (self);
+}
+
+void
+t2pd_step_run_device (gpointer context, GTask *task)
+{
+  T2pdBringUp *self = context;
+  T2pIpPrefix pools[] = { self->pool.pool4, self->pool.pool6 };
+  GError *error = NULL;
+
+  self->device =
+    t2pn_tun_device_open (t2p_settings_get_string (self->settings, "interface"), 1, &error);
+  if (self->device == NULL)
+    {
+      t2pd_step_end (task, error);
+      return;
+    }
+  t2pd_uplink_add_own_link (self->service->uplink, t2pn_tun_device_get_ifindex (self->device),
+                            pools, G_N_ELEMENTS (pools));
+  if (t2pn_journal_add_device (self->journal, t2pn_tun_device_get_name (self->device),
+                               t2pn_tun_device_get_ifindex (self->device), &error))
+    t2pd_bring_up_show_facts (self);
+  else
+    drop_device (self);
+  t2pd_step_end (task, error);
+}
+
+void
+t2pd_step_undo_device (gpointer context, GTask *task)
+{
+  drop_device (context);
+  t2pd_step_end (task, NULL);
+}
+
+/* --- probe-upstream */
+
+static void
+probed_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  GError *error = NULL;
+
+  t2pd_upstreams_finish (T2PD_UPSTREAMS (source), result, &error);
+  t2pd_step_end (user_data, error);
+}
+
+void
+t2pd_step_run_probe (gpointer context, GTask *task)
+{
+  T2pdBringUp *self = context;
+
+  t2pd_upstreams_probe_async (self->upstreams, self->carrier, make_ask (self),
+                              g_task_get_cancellable (task), probed_cb, task);
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "t2pd-bring-up-private.h"
+
+/* --- configure-link, install-bypass, install-capture */
+
+static void
+stage_run_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  GError *error = NULL;
+
+  t2pn_backend_run_finish (T2PN_BACKEND (source), result, &error);
+  t2pd_step_end (user_data, error);
+}
+
+static void
+stage_undone_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  GError *error = NULL;
+
+  t2pn_backend_undo_finish (T2PN_BACKEND (source), result, &error);
+  t2pd_step_end (user_data, error);
+}
+
+static void
+run_stage (T2pdBringUp *self, T2pnStage stage, GTask *task)
+{
+  t2pn_backend_run_async (self->backend, stage, g_task_get_cancellable (task), stage_run_cb, task);
+}
+
+static void
+undo_stage (T2pdBringUp *self, T2pnStage stage, GTask *task)
+{
+  t2pn_backend_undo_async (self->backend, stage, NULL, stage_undone_cb, task);
+}
+
+static void
+link_run_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  GTask *task = user_data;
+  T2pdBringUp *self = t2pd_step_get_bring_up (task);
+  GError *error = NULL;
+
+  if (!t2pn_backend_run_finish (T2PN_BACKEND (source), result, &error))
+    g_clear_object (&self->backend);
+  t2pd_bring_up_show_facts (self);
+  t2pd_step_end (task, error);
+}
+
+void
+t2pd_step_run_link (gpointer context, GTask *task)
+{
+  T2pdBringUp *self = context;
+  GError *error = NULL;
+  T2pnRoutePlan *plan = t2pd_bring_up_make_plan (self, &error);
+
+  if (plan == NULL)
+    {
+      t2pd_step_end (task, error);
+      return;
+    }
+  t2pd_step_set_bring_up (task, self);
+  self->backend = t2pn_netlink_backend_new (plan, self->journal, self->service->bus);
+  t2pn_backend_run_async (self->backend, T2PN_STAGE_CONFIGURE_LINK, g_task_get_cancellable (task),
+                          link_run_cb, task);
+}
+
+static void
+link_undone_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  GTask *task = user_data;
+  T2pdBringUp *self = t2pd_step_get_bring_up (task);
+  GError *error = NULL;
+
+  t2pn_backend_undo_finish (T2PN_BACKEND (source), result, &error);
+  g_clear_object (&self->backend);
+  t2pd_bring_up_show_facts (self);
+  t2pd_step_end (task, error);
+}
+
+void
+t2pd_step_undo_link (gpointer context, GTask *task)
+{
+  T2pdBringUp *self = context;
+
+  t2pd_step_set_bring_up (task, self);
+  t2pn_backend_undo_async (self->backend, T2PN_STAGE_CONFIGURE_LINK, NULL, link_undone_cb, task);
+}
+
+void
+t2pd_step_run_bypass (gpointer context, GTask *task)
+{
+  run_stage (context, T2PN_STAGE_INSTALL_BYPASS, task);
+}
+
+void
+t2pd_step_undo_bypass (gpointer context, GTask *task)
+{
+  undo_stage (context, T2PN_STAGE_INSTALL_BYPASS, task);
+}
+
+void
+t2pd_step_run_capture (gpointer context, GTask *task)
+{
+  run_stage (context, T2PN_STAGE_INSTALL_CAPTURE, task);
+}
+
+void
+t2pd_step_undo_capture (gpointer context, GTask *task)
+{
+  undo_stage (context, T2PN_STAGE_INSTALL_CAPTURE, task);
+}
+
+/* --- apply-dns */
+
+static void
+dns_applied_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  GTask *task = user_data;
+  T2pdBringUp *self = t2pd_step_get_bring_up (task);
+  GError *error = NULL;
+
+  if (!t2pn_resolver_apply_finish (T2PN_RESOLVER (source), result, &error))
+    g_clear_object (&self->resolver);
+  t2pd_bring_up_show_facts (self);
+  t2pd_step_end (task, error);
+}
+
+static void
+dns_chosen_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  GTask *task = user_data;
+  T2pdBringUp *self = t2pd_step_get_bring_up (task);
+  GError *error = NULL;
+  T2pnResolverConfig config = {
+    .ifindex = t2pn_tun_device_get_ifindex (self->device),
+    .servers = &self->pool.responder4,
+    .n_servers = 1,
+    .domains = t2p_settings_get_strv (self->settings, "dns-domains"),
+  };
+
+  self->resolver = t2pn_resolver_choose_finish (result, &error);
+  if (self->resolver == NULL)
+    t2pd_step_end (task, error);
+  else
+    t2pn_resolver_apply_async (self->resolver, &config, self->journal,
+                               g_task_get_cancellable (task), dns_applied_cb, task);
+}
+
+void
+t2pd_step_run_dns (gpointer context, GTask *task)
+{
+  T2pdBringUp *self = context;
+
+  if (t2p_settings_get_dns (self->settings) == T2P_DNS_MODE_OFF)
+    {
+      t2pd_step_end (task, NULL);
+      return;
+    }
+  t2pd_step_set_bring_up (task, self);
+  t2pn_resolver_choose_async (self->service->bus, t2p_settings_get_scope (self->settings), NULL,
+                              g_task_get_cancellable (task), dns_chosen_cb, task);
+}
+
+static void
+dns_reverted_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  GTask *task = user_data;
+  T2pdBringUp *self = t2pd_step_get_bring_up (task);
+  GError *error = NULL;
+
+  t2pn_resolver_revert_finish (T2PN_RESOLVER (source), result, &error);
+  g_clear_object (&self->resolver);
+  t2pd_bring_up_show_facts (self);
+  t2pd_step_end (task, error);
+}
+
+void
+t2pd_step_undo_dns (gpointer context, GTask *task)
+{
+  T2pdBringUp *self = context;
+
+  if (self->resolver == NULL)
+    {
+      t2pd_step_end (task, NULL);
+      return;
+    }
+  t2pd_step_set_bring_up (task, self);
+  t2pn_resolver_revert_async (self->resolver, NULL, dns_reverted_cb, task);
+}

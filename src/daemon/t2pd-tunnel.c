@@ -1,0 +1,585 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+/* Theory of operation
+ *
+ * change_state() is the only function that changes the state: it looks at the transition table,
+ * notifies, logs. What is under way is never a flag:
+ *
+ *   preparing, connecting, configuring   the activation runs
+ *   deactivating                         it is being undone, or a cancelled run walks back
+ *   active, degraded with `failure` set  it is being undone because something broke
+ *
+ * Whoever waits is in one of two bounded lists: for "up or not", for "down". */
+
+#include "t2pd-tunnel.h"
+
+#include "t2p-log.h"
+#include "t2p-names.h"
+#include "t2pd-reason.h"
+
+#define MAX_WAITERS 64
+
+struct _T2pdTunnel
+{
+  GObject parent;
+  guint64 id;
+  char *name;
+  char *path;
+  guint32 owner;
+  T2pSettings *settings;
+  char *keeper;
+  T2pdActivation *activation;
+  GObject *context; /* of the activation */
+
+  T2pTunnelState state;
+  T2pStateReason reason;
+  gint64 active_since_us;
+  GCancellable *bringing_up;
+  GError *failure;
+  T2pStateReason impairments[T2PD_N_IMPAIRMENTS]; /* T2P_STATE_REASON_NONE: not impaired */
+
+  GPtrArray *waiting_up;   /* GTask */
+  GPtrArray *waiting_down; /* GTask */
+
+  T2pdTunnelFacts facts; /* its strings are ours */
+  char *message;
+};
+
+G_DEFINE_FINAL_TYPE (T2pdTunnel, t2pd_tunnel, G_TYPE_OBJECT)
+
+enum
+{
+  STATE_CHANGED,
+  CHANGED,
+  MESSAGE,
+  N_SIGNALS,
+};
+static guint signals[N_SIGNALS];
+
+static void
+clear_facts (T2pdTunnelFacts *facts)
+{
+  g_free ((char *) facts->interface);
+  g_free ((char *) facts->network_backend);
+  g_free ((char *) facts->resolver_backend);
+  *facts = (T2pdTunnelFacts){ 0 };
+}
+
+static void
+t2pd_tunnel_dispose (GObject *object)
+{
+  T2pdTunnel *self = T2PD_TUNNEL (object);
+
+  g_clear_object (&self->activation);
+  g_clear_object (&self->context);
+  g_clear_object (&self->bringing_up);
+  G_OBJECT_CLASS (t2pd_tunnel_parent_class)->dispose (object);
+}
+
+static void
+t2pd_tunnel_finalize (GObject *object)
+{
+  T2pdTunnel *self = T2PD_TUNNEL (object);
+
+  clear_facts (&self->facts);
+  g_clear_error (&self->failure);
+  g_clear_pointer (&self->waiting_up, g_ptr_array_unref);
+  g_clear_pointer (&self->waiting_down, g_ptr_array_unref);
+  g_clear_pointer (&self->settings, t2p_settings_unref);
+  g_free (self->keeper);
+  g_free (self->message);
+  g_free (self->name);
+  g_free (self->path);
+  G_OBJECT_CLASS (t2pd_tunnel_parent_class)->finalize (object);
+}
+
+static void
+t2pd_tunnel_class_init (T2pdTunnelClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  GType type = G_TYPE_FROM_CLASS (klass);
+
+  object_class->dispose = t2pd_tunnel_dispose;
+  object_class->finalize = t2pd_tunnel_finalize;
+  signals[STATE_CHANGED] =
+    g_signal_new ("state-changed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 3,
+                  G_TYPE_INT, G_TYPE_INT, G_TYPE_INT);
+  signals[CHANGED] =
+    g_signal_new ("changed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
+  signals[MESSAGE] = g_signal_new ("message", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                                   G_TYPE_NONE, 1, G_TYPE_STRING);
+}
+
+static void
+t2pd_tunnel_init (T2pdTunnel *self)
+{
+  self->waiting_up = g_ptr_array_new_with_free_func (g_object_unref);
+  self->waiting_down = g_ptr_array_new_with_free_func (g_object_unref);
+}
+
+/**
+ * t2pd_tunnel_new:
+ * @id: the number in its path, never used before in this boot
+ * @name: a checked name
+ * @owner: uid
+ * @settings: (transfer none): frozen
+ *
+ * Since: 0.1
+ */
+T2pdTunnel *
+t2pd_tunnel_new (guint64 id, const char *name, guint32 owner, T2pSettings *settings)
+{
+  T2pdTunnel *self = g_object_new (T2PD_TYPE_TUNNEL, NULL);
+
+  self->id = id;
+  self->name = g_strdup (name);
+  self->path = g_strdup_printf (T2P_TUNNEL_PATH_PREFIX "%" G_GUINT64_FORMAT, id);
+  self->owner = owner;
+  self->settings = t2p_settings_ref (settings);
+  return self;
+}
+
+/* --- the state machine */
+
+static gboolean
+is_up (T2pTunnelState state)
+{
+  return state == T2P_TUNNEL_STATE_ACTIVE || state == T2P_TUNNEL_STATE_DEGRADED;
+}
+
+/* Everybody in @list (emptied first, because the answers may lead back here) gets @error, or
+ * success when it is NULL. */
+static void
+answer (GPtrArray **list, const GError *error)
+{
+  g_autoptr (GPtrArray) waiting = g_steal_pointer (list);
+
+  *list = g_ptr_array_new_with_free_func (g_object_unref);
+  for (guint i = 0; i < waiting->len; i++)
+    if (error != NULL)
+      g_task_return_error (waiting->pdata[i], g_error_copy (error));
+    else
+      g_task_return_boolean (waiting->pdata[i], TRUE);
+}
+
+static void
+change_state (T2pdTunnel *self, T2pTunnelState state, T2pStateReason reason)
+{
+  T2pTunnelState old = self->state;
+
+  if (old == state && self->reason == reason)
+    return;
+  if (old != state && !t2p_tunnel_state_may_follow (old, state))
+    {
+      t2p_log_error (self->name, NULL, "state %s must not follow %s, ignoring",
+                     t2p_tunnel_state_to_string (state), t2p_tunnel_state_to_string (old));
+      return;
+    }
+  self->state = state;
+  self->reason = reason;
+  if (is_up (state) && self->active_since_us == 0)
+    self->active_since_us = g_get_real_time ();
+  else if (!is_up (state))
+    self->active_since_us = 0;
+  t2p_log_notice (self->name, NULL, "%s: %s -> %s (%s)", self->name,
+                  t2p_tunnel_state_to_string (old), t2p_tunnel_state_to_string (state),
+                  t2p_state_reason_to_string (reason));
+  g_signal_emit (self, signals[STATE_CHANGED], 0, (int) old, (int) state, (int) reason);
+}
+
+/* active or degraded, whichever the impairments say. */
+static void
+settle_up (T2pdTunnel *self)
+{
+  for (guint i = 0; i < T2PD_N_IMPAIRMENTS; i++)
+    if (self->impairments[i] != T2P_STATE_REASON_NONE)
+      {
+        change_state (self, T2P_TUNNEL_STATE_DEGRADED, self->impairments[i]);
+        return;
+      }
+  change_state (self, T2P_TUNNEL_STATE_ACTIVE, T2P_STATE_REASON_NONE);
+}
+
+static void
+forget_impairments (T2pdTunnel *self)
+{
+  for (guint i = 0; i < T2PD_N_IMPAIRMENTS; i++)
+    self->impairments[i] = T2P_STATE_REASON_NONE;
+}
+
+/* Everything is undone: inactive when that was asked for, else failed. */
+static void
+settle_down (T2pdTunnel *self, const GError *error)
+{
+  g_autoptr (GError) cancelled = NULL;
+
+  forget_impairments (self);
+  if (self->state == T2P_TUNNEL_STATE_DEACTIVATING)
+    {
+      change_state (self, T2P_TUNNEL_STATE_INACTIVE, self->reason);
+      cancelled = g_error_new (T2P_ERROR, T2P_ERROR_CANCELLED, "tunnel '%s' was deactivated",
+                               self->name);
+      answer (&self->waiting_up, cancelled);
+    }
+  else
+    {
+      t2p_log_warning (self->name, error, "%s: could not be kept up", self->name);
+      t2pd_tunnel_tell (self, error->message);
+      change_state (self, T2P_TUNNEL_STATE_FAILED, t2pd_reason_from_error (error));
+      answer (&self->waiting_up, error);
+    }
+  answer (&self->waiting_down, NULL);
+}
+
+static void
+undone_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (T2pdTunnel) self = user_data;
+  g_autoptr (GError) failure = g_steal_pointer (&self->failure);
+
+  t2pd_activation_undo_finish (T2PD_ACTIVATION (source), result);
+  settle_down (self, failure);
+}
+
+static void
+entered_cb (T2pdActivation *activation, int state, gpointer user_data)
+{
+  T2pdTunnel *self = T2PD_TUNNEL (user_data);
+
+  if (self->state != T2P_TUNNEL_STATE_DEACTIVATING && (int) self->state != state)
+    change_state (self, (T2pTunnelState) state, T2P_STATE_REASON_NONE);
+}
+
+static void
+up_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (T2pdTunnel) self = user_data;
+  g_autoptr (GError) error = NULL;
+  gboolean ok = t2pd_activation_run_finish (T2PD_ACTIVATION (source), result, &error);
+
+  g_clear_object (&self->bringing_up);
+  if (!ok)
+    {
+      g_autoptr (GError) failure = g_steal_pointer (&self->failure);
+
+      settle_down (self, failure != NULL ? failure : error);
+    }
+  else if (self->state == T2P_TUNNEL_STATE_DEACTIVATING || self->failure != NULL)
+    t2pd_activation_undo_async (self->activation, 0, undone_cb, g_object_ref (self));
+  else
+    {
+      /* `degraded` follows `active` only. */
+      change_state (self, T2P_TUNNEL_STATE_ACTIVE, T2P_STATE_REASON_NONE);
+      settle_up (self);
+      answer (&self->waiting_up, NULL);
+    }
+}
+
+static void
+bring_up (T2pdTunnel *self)
+{
+  self->bringing_up = g_cancellable_new ();
+  forget_impairments (self);
+  g_clear_pointer (&self->message, g_free);
+  change_state (self, T2P_TUNNEL_STATE_PREPARING, T2P_STATE_REASON_USER_REQUESTED);
+  t2pd_activation_run_async (self->activation, self->bringing_up, up_cb, g_object_ref (self));
+}
+
+static gboolean
+wait_in (T2pdTunnel *self, GPtrArray *list, GTask *task)
+{
+  if (list->len >= MAX_WAITERS)
+    {
+      g_task_return_new_error (task, T2P_ERROR, T2P_ERROR_BUSY,
+                               "%u calls wait for tunnel '%s' already", list->len, self->name);
+      return FALSE;
+    }
+  g_ptr_array_add (list, g_object_ref (task));
+  return TRUE;
+}
+
+/**
+ * t2pd_tunnel_activate_async:
+ *
+ * Brings the tunnel up, or joins those who wait for it. Done when it is up, or everything that
+ * was begun is undone.
+ *
+ * Since: 0.1
+ */
+void
+t2pd_tunnel_activate_async (T2pdTunnel *self, GAsyncReadyCallback callback, gpointer user_data)
+{
+  g_autoptr (GTask) task = g_task_new (self, NULL, callback, user_data);
+
+  switch (self->state)
+    {
+    case T2P_TUNNEL_STATE_INACTIVE:
+    case T2P_TUNNEL_STATE_FAILED:
+      if (wait_in (self, self->waiting_up, task))
+        bring_up (self);
+      return;
+    case T2P_TUNNEL_STATE_PREPARING:
+    case T2P_TUNNEL_STATE_CONNECTING:
+    case T2P_TUNNEL_STATE_CONFIGURING:
+      wait_in (self, self->waiting_up, task);
+      return;
+    case T2P_TUNNEL_STATE_ACTIVE:
+    case T2P_TUNNEL_STATE_DEGRADED:
+    case T2P_TUNNEL_STATE_SUSPENDED:
+      g_task_return_boolean (task, TRUE);
+      return;
+    case T2P_TUNNEL_STATE_DEACTIVATING:
+      g_task_return_new_error (task, T2P_ERROR, T2P_ERROR_BUSY,
+                               "tunnel '%s' is being deactivated", self->name);
+      return;
+    }
+}
+
+/**
+ * t2pd_tunnel_activate_finish:
+ *
+ * Returns: %FALSE with the error of the step that failed, %T2P_ERROR_CANCELLED or
+ *   %T2P_ERROR_BUSY
+ *
+ * Since: 0.1
+ */
+gboolean
+t2pd_tunnel_activate_finish (T2pdTunnel *self, GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+static void
+take_down (T2pdTunnel *self, T2pStateReason reason, guint drain_ms)
+{
+  gboolean is_undoing = self->failure != NULL;
+
+  change_state (self, T2P_TUNNEL_STATE_DEACTIVATING, reason);
+  if (self->bringing_up != NULL)
+    g_cancellable_cancel (self->bringing_up);
+  else if (!is_undoing)
+    t2pd_activation_undo_async (self->activation, drain_ms, undone_cb, g_object_ref (self));
+}
+
+/**
+ * t2pd_tunnel_deactivate_async:
+ * @reason: told with the state
+ * @drain_ms: for how long open connections may go on
+ *
+ * Takes the tunnel down. Done when everything is undone.
+ *
+ * Since: 0.1
+ */
+void
+t2pd_tunnel_deactivate_async (T2pdTunnel *self,
+                              T2pStateReason reason,
+                              guint drain_ms,
+                              GAsyncReadyCallback callback,
+                              gpointer user_data)
+{
+  g_autoptr (GTask) task = g_task_new (self, NULL, callback, user_data);
+
+  switch (self->state)
+    {
+    case T2P_TUNNEL_STATE_FAILED:
+      change_state (self, T2P_TUNNEL_STATE_INACTIVE, reason);
+      g_task_return_boolean (task, TRUE);
+      return;
+    case T2P_TUNNEL_STATE_INACTIVE:
+      g_task_return_boolean (task, TRUE);
+      return;
+    case T2P_TUNNEL_STATE_DEACTIVATING:
+      wait_in (self, self->waiting_down, task);
+      return;
+    case T2P_TUNNEL_STATE_PREPARING:
+    case T2P_TUNNEL_STATE_CONNECTING:
+    case T2P_TUNNEL_STATE_CONFIGURING:
+    case T2P_TUNNEL_STATE_ACTIVE:
+    case T2P_TUNNEL_STATE_DEGRADED:
+    case T2P_TUNNEL_STATE_SUSPENDED:
+      if (wait_in (self, self->waiting_down, task))
+        take_down (self, reason, drain_ms);
+      return;
+    }
+}
+
+gboolean
+t2pd_tunnel_deactivate_finish (T2pdTunnel *self, GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+/**
+ * t2pd_tunnel_fail:
+ * @error: what broke
+ *
+ * Something that the tunnel cannot live without is gone: everything is undone, then the state
+ * is `failed`. Does nothing when that is already happening.
+ *
+ * Since: 0.1
+ */
+void
+t2pd_tunnel_fail (T2pdTunnel *self, const GError *error)
+{
+  if (self->failure != NULL)
+    return;
+  if (self->bringing_up != NULL)
+    {
+      /* up_cb() finds it, whether the run ends well or not. */
+      self->failure = g_error_copy (error);
+      g_cancellable_cancel (self->bringing_up);
+    }
+  else if (is_up (self->state))
+    {
+      self->failure = g_error_copy (error);
+      t2pd_activation_undo_async (self->activation, 0, undone_cb, g_object_ref (self));
+    }
+}
+
+/**
+ * t2pd_tunnel_set_impaired:
+ * @impairment: which
+ * @is_impaired: whether it is there now
+ * @reason: of the state `degraded`
+ * @message: (nullable): for a person
+ *
+ * A tunnel with an impairment is `degraded` as soon as it is up, one without is `active`.
+ *
+ * Since: 0.1
+ */
+void
+t2pd_tunnel_set_impaired (T2pdTunnel *self,
+                          T2pdImpairment impairment,
+                          gboolean is_impaired,
+                          T2pStateReason reason,
+                          const char *message)
+{
+  self->impairments[impairment] = is_impaired ? reason : T2P_STATE_REASON_NONE;
+  if (is_up (self->state) && self->failure == NULL)
+    {
+      if (message != NULL)
+        t2pd_tunnel_tell (self, message);
+      settle_up (self);
+    }
+}
+
+void
+t2pd_tunnel_tell (T2pdTunnel *self, const char *message)
+{
+  g_free (self->message);
+  self->message = g_strdup (message);
+  g_signal_emit (self, signals[MESSAGE], 0, message);
+}
+
+/* --- what it shows */
+
+void
+t2pd_tunnel_set_activation (T2pdTunnel *self, T2pdActivation *activation, GObject *context)
+{
+  g_return_if_fail (self->activation == NULL);
+
+  self->activation = g_object_ref (activation);
+  self->context = context != NULL ? g_object_ref (context) : NULL;
+  g_signal_connect_object (activation, "entered", G_CALLBACK (entered_cb), self, 0);
+}
+
+void
+t2pd_tunnel_set_facts (T2pdTunnel *self, const T2pdTunnelFacts *facts)
+{
+  T2pdTunnelFacts copy = {
+    .interface = g_strdup (facts->interface),
+    .ifindex = facts->ifindex,
+    .network_backend = g_strdup (facts->network_backend),
+    .resolver_backend = g_strdup (facts->resolver_backend),
+  };
+
+  clear_facts (&self->facts);
+  self->facts = copy;
+  g_signal_emit (self, signals[CHANGED], 0);
+}
+
+guint64
+t2pd_tunnel_get_id (T2pdTunnel *self)
+{
+  return self->id;
+}
+
+const char *
+t2pd_tunnel_get_name (T2pdTunnel *self)
+{
+  return self->name;
+}
+
+guint32
+t2pd_tunnel_get_owner (T2pdTunnel *self)
+{
+  return self->owner;
+}
+
+T2pSettings *
+t2pd_tunnel_get_settings (T2pdTunnel *self)
+{
+  return self->settings;
+}
+
+const char *
+t2pd_tunnel_get_path (T2pdTunnel *self)
+{
+  return self->path;
+}
+
+T2pTunnelState
+t2pd_tunnel_get_state (T2pdTunnel *self)
+{
+  return self->state;
+}
+
+T2pStateReason
+t2pd_tunnel_get_reason (T2pdTunnel *self)
+{
+  return self->reason;
+}
+
+gint64
+t2pd_tunnel_get_active_since_us (T2pdTunnel *self)
+{
+  return self->active_since_us;
+}
+
+const T2pdTunnelFacts *
+t2pd_tunnel_get_facts (T2pdTunnel *self)
+{
+  return &self->facts;
+}
+
+const char *
+t2pd_tunnel_get_message (T2pdTunnel *self)
+{
+  return self->message != NULL ? self->message : "";
+}
+
+gboolean
+t2pd_tunnel_is_engaged (T2pdTunnel *self)
+{
+  return self->state != T2P_TUNNEL_STATE_INACTIVE && self->state != T2P_TUNNEL_STATE_FAILED;
+}
+
+GObject *
+t2pd_tunnel_get_context (T2pdTunnel *self)
+{
+  return self->context;
+}
+
+const char *
+t2pd_tunnel_get_keeper (T2pdTunnel *self)
+{
+  return self->keeper;
+}
+
+void
+t2pd_tunnel_set_keeper (T2pdTunnel *self, const char *sender)
+{
+  g_free (self->keeper);
+  self->keeper = g_strdup (sender);
+}

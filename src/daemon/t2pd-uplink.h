@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "t2pn-link-monitor.h"
+#include "t2pn-snapshot.h"
+
+#include <gio/gio.h>
+
+G_BEGIN_DECLS
+
+#define T2PD_TYPE_UPLINK (t2pd_uplink_get_type ())
+/* This machine's way out: its links (watched), the name servers of the uplink (kept), and which
+ * links are tunnels of ours. Signals:
+ *
+ * `changed ()`: default route or name servers
+ * `address-changed ()`, `rule-removed ()`: route plans are to be computed again
+ * `link-removed (int ifindex)` */
+G_DECLARE_FINAL_TYPE (T2pdUplink, t2pd_uplink, T2PD, UPLINK, GObject)
+
+T2pdUplink *t2pd_uplink_new (GDBusConnection *bus, GError **error);
+
+/* Of T2pIpEndpoint; owned by the uplink. */
+const GArray *t2pd_uplink_get_servers (T2pdUplink *self);
+/* The same as strings "192.0.2.53:53". (transfer full) */
+char **t2pd_uplink_get_server_texts (T2pdUplink *self);
+gboolean t2pd_uplink_has_default (T2pdUplink *self);
+/* Resolvers, gateways and addresses of this machine, the tunnels' own left out. (transfer full)
+ * of T2pIpAddress. */
+GArray *t2pd_uplink_list_addresses_in_use (T2pdUplink *self);
+/* A tunnel of ours: its link is no uplink, addresses of its @pools (array length=n_pools) are no
+ * name servers of the uplink, whatever resolv.conf says by now. */
+void t2pd_uplink_add_own_link (T2pdUplink *self,
+                               int ifindex,
+                               const T2pIpPrefix *pools,
+                               guint n_pools);
+void t2pd_uplink_remove_own_link (T2pdUplink *self, int ifindex);
+/* Looks for the name servers now: done when they are known. */
+void t2pd_uplink_refresh_async (T2pdUplink *self,
+                                GCancellable *cancellable,
+                                GAsyncReadyCallback callback,
+                                gpointer user_data);
+gboolean t2pd_uplink_refresh_finish (T2pdUplink *self, GAsyncResult *result, GError **error);
+
+G_END_DECLS

@@ -48,7 +48,7 @@ sorted (JsonNode *node)
 char *
 t2p_ctl_to_json (GVariant *value, gboolean is_pretty)
 {
-  g_autoptr (GVariant) owned = g_variant_take_ref (value);
+  g_autoptr (GVariant) owned = g_variant_ref_sink (value);
   g_autoptr (JsonNode) node = json_gvariant_serialize (owned);
 
   g_autoptr (JsonNode) in_order = sorted (node);

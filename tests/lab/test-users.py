@@ -12,7 +12,7 @@ CREATE = ['busctl', 'call', 'org.tun2proxy.Manager', '/org/tun2proxy/Manager',
           'org.tun2proxy.Manager', 'CreateTunnel', 'sa{sv}a{sv}', 'mine']
 WAIT = ['1', 'wait', 'b', 'true']
 URL = f'http://{plan.SERVER4}/ip'
-DENIED = 'InteractiveAuthorizationRequired|NotAuthorized|authorization|authentication|Access denied'
+DENIED = 'InteractiveAuthorizationRequired|not ?authorized|access denied'
 
 
 def settings(**values):

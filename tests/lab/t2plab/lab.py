@@ -47,6 +47,12 @@ def why_not():
     return None
 
 
+def default_build_dir():
+    """T2P_BUILD_DIR, which meson sets, else build/ beside the sources, when there is one."""
+    usual = HERE.parents[2] / 'build'
+    return os.environ.get('T2P_BUILD_DIR') or (str(usual) if usual.is_dir() else '')
+
+
 def children_of(pid):
     """Pids of a process's children, as the caller sees them."""
     found = []
@@ -117,15 +123,15 @@ class Netns:
 
 class Lab:
     """Parts to choose: nm, resolved, polkit, proxies (names in plan.PROXIES), connectivity
-    (NetworkManager's check). build_dir is installed into the lab; None takes T2P_BUILD_DIR, and
-    an empty string installs nothing. keep: the lab outlives the process that made it."""
+    (NetworkManager's check). build_dir is installed into the lab; None takes T2P_BUILD_DIR
+    or build/, and an empty string installs nothing. keep: the lab outlives the process that made it."""
 
     def __init__(self, *, nm=False, resolved=False, polkit=True, connectivity=False,
                  proxies=('danted', 'microsocks'), build_dir=None, extra_packages=(), keep=False,
                  state=None):
         self.config = {'nm': nm, 'resolved': resolved, 'polkit': polkit,
                        'connectivity': connectivity, 'proxies': list(proxies)}
-        self.build_dir = os.environ.get('T2P_BUILD_DIR', '') if build_dir is None else build_dir
+        self.build_dir = default_build_dir() if build_dir is None else build_dir
         self.state = pathlib.Path(state) if state else None
         self.pid = self.cgroup = self._unshare = None
         self._extra, self._keep, self._count = extra_packages, keep, 0

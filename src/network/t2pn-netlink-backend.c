@@ -21,6 +21,8 @@ struct _T2pnNetlinkBackend
   T2pnRoutePlan *plan;
   T2pnJournal *journal;
   GDBusConnection *bus;
+  guint nm_watch;
+  gboolean has_released; /* the NetworkManager that is running now */
   gboolean is_installed[N_STAGES];
 };
 
@@ -105,16 +107,67 @@ install_and_return (GTask *task)
   return_result (task, is_done, error);
 }
 
+/* --- NetworkManager, now and when it is started (again) later */
+
+static void
+released_again_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (!t2pn_nm_release_finish (result, NULL, &error))
+    g_debug ("%s, ignoring", error->message);
+}
+
+static void
+nm_appeared_cb (GDBusConnection *bus, const char *name, const char *owner, gpointer user_data)
+{
+  T2pnNetlinkBackend *self = user_data;
+
+  if (!self->has_released)
+    t2pn_nm_release_async (bus, self->plan->ifname, NULL, released_again_cb, NULL);
+  self->has_released = TRUE;
+}
+
+static void
+nm_vanished_cb (GDBusConnection *bus, const char *name, gpointer user_data)
+{
+  T2pnNetlinkBackend *self = user_data;
+
+  self->has_released = FALSE;
+}
+
+static void
+unwatch_nm (T2pnNetlinkBackend *self)
+{
+  if (self->nm_watch != 0)
+    g_bus_unwatch_name (self->nm_watch);
+  self->nm_watch = 0;
+}
+
+static void
+watch_nm (T2pnNetlinkBackend *self)
+{
+  unwatch_nm (self);
+  if (self->bus != NULL)
+    self->nm_watch =
+        g_bus_watch_name_on_connection (self->bus, T2PN_NM_NAME, G_BUS_NAME_WATCHER_FLAGS_NONE,
+                                        nm_appeared_cb, nm_vanished_cb, self, NULL);
+}
+
 static void
 released_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr (GTask) task = user_data;
+  T2pnNetlinkBackend *self = g_task_get_source_object (task);
   GError *error = NULL;
 
-  if (!t2pn_nm_release_finish (result, NULL, &error))
-    g_task_return_error (task, error);
-  else
-    install_and_return (task);
+  if (!t2pn_nm_release_finish (result, &self->has_released, &error))
+    {
+      g_task_return_error (task, error);
+      return;
+    }
+  watch_nm (self);
+  install_and_return (task);
 }
 
 static void
@@ -147,6 +200,8 @@ uninstall (T2pnNetlinkBackend *self, T2pnStage stage, GError **error)
   g_autoptr (T2pnNetlink) netlink = NULL;
   T2pnNetlinkObjects objects = objects_of (self->plan, stage);
 
+  if (stage == T2PN_STAGE_CONFIGURE_LINK)
+    unwatch_nm (self);
   if (!self->is_installed[stage])
     return TRUE;
   netlink = t2pn_netlink_new (error);
@@ -254,6 +309,13 @@ t2pn_netlink_backend_iface_init (T2pnBackendInterface *iface)
 }
 
 static void
+t2pn_netlink_backend_dispose (GObject *object)
+{
+  unwatch_nm (T2PN_NETLINK_BACKEND (object));
+  G_OBJECT_CLASS (t2pn_netlink_backend_parent_class)->dispose (object);
+}
+
+static void
 t2pn_netlink_backend_finalize (GObject *object)
 {
   T2pnNetlinkBackend *self = T2PN_NETLINK_BACKEND (object);
@@ -266,6 +328,7 @@ t2pn_netlink_backend_finalize (GObject *object)
 static void
 t2pn_netlink_backend_class_init (T2pnNetlinkBackendClass *class)
 {
+  G_OBJECT_CLASS (class)->dispose = t2pn_netlink_backend_dispose;
   G_OBJECT_CLASS (class)->finalize = t2pn_netlink_backend_finalize;
 }
 

@@ -11,7 +11,7 @@
 
 #include "t2p-error.h"
 
-#define NM_NAME "org.freedesktop.NetworkManager"
+#define NM_NAME T2PN_NM_NAME
 #define NM_PATH "/org/freedesktop/NetworkManager"
 #define NM_DEVICE NM_NAME ".Device"
 #define PROPERTIES "org.freedesktop.DBus.Properties"

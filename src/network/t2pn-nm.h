@@ -5,6 +5,8 @@
 
 G_BEGIN_DECLS
 
+#define T2PN_NM_NAME "org.freedesktop.NetworkManager"
+
 /**
  * t2pn_nm_release_async:
  * @bus: (nullable): the system bus

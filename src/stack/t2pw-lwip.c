@@ -162,11 +162,9 @@ t2pw_lwip_close (T2pwStack *stack)
 
 /* --- timers */
 
-static void
-tcp_timer_cb (T2pTimer *timer)
+void
+t2pw_lwip_run_timers (T2pwStack *stack)
 {
-  T2pwStack *stack =
-      (T2pwStack *) (gpointer) ((guint8 *) timer - offsetof (T2pwStack, tcp_timer));
   struct tcp_pcb *chain = NULL;
   T2pwStream *next;
 
@@ -185,6 +183,15 @@ tcp_timer_cb (T2pTimer *timer)
       next = s->links[T2PW_LIST_TIMED].next;
       t2pw_pcb_settle (s);
     }
+}
+
+static void
+tcp_timer_cb (T2pTimer *timer)
+{
+  T2pwStack *stack =
+      (T2pwStack *) (gpointer) ((guint8 *) timer - offsetof (T2pwStack, tcp_timer));
+
+  t2pw_lwip_run_timers (stack);
   if (stack->lists[T2PW_LIST_TIMED] != NULL)
     t2pw_lwip_need_timer (stack);
 }

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The input is a script for an application (segments, windows, options, raw packets), for the
+ * owner of the stream, and for lwIP's clock. The library itself is the judge, which aborts on
+ * what it did not expect; besides, memory stays within the limit, and what the owner reads is
+ * what was sent. */
+#include "config.h"
+
+#include "fuzz.h"
+#include "packet-peer.h"
+
+#include "t2pw-lwip.h"
+
+#include <netinet/in.h>
+
+#define MEMORY_LIMIT (8 * 1024 * 1024)
+#define MAX_OPERATIONS 400
+
+typedef struct
+{
+  Peer *peer;
+  T2pCursor cursor;
+  const guint8 *pattern;
+  guint32 base; /* the pattern's first byte */
+} Script;
+
+static const guint32 places[] = {
+  0,     1,     2,     8,          100,        536,   1460,  3000,       16384,
+  40000, 64000, 65535, 0x7fffffff, 0x80000000, 65536, 30000, 0xfffffffe, 0xffffffff
+};
+static const gsize lengths[] = { 0,    0,    1,    2,    8,     100,   536,   1460,
+                                 1461, 2048, 2049, 4000, 16384, 16385, 40000, 65000 };
+static const guint16 windows[] = { 0, 1, 2, 7, 100, 511, 512, 1460, 3000, 30000, 65535 };
+
+static guint8
+next_byte (Script *script)
+{
+  guint8 byte = 0;
+
+  t2p_cursor_read_u8 (&script->cursor, &byte);
+  return byte;
+}
+
+static guint32
+next_place (Script *script)
+{
+  guint8 byte = next_byte (script);
+  guint32 place = places[(byte & 0x7f) % G_N_ELEMENTS (places)];
+
+  return (byte & 0x80) != 0 ? 0u - place : place;
+}
+
+/* Data is always what the pattern has at that place, so that overlaps agree. */
+static gsize
+build_segment (Script *script, guint8 flags, guint8 *out)
+{
+  Peer *peer = script->peer;
+  guint32 sequence = peer->next + next_place (script);
+  gsize length = lengths[next_byte (script) % G_N_ELEMENTS (lengths)];
+  guint32 at = (sequence - script->base) % 131072;
+  guint32 acknowledged = peer->acknowledged;
+  gsize bytes;
+
+  peer->acknowledged += (flags & 0x80) != 0 ? next_place (script) : 0;
+  bytes = peer_build (peer, flags & 0x3f, sequence, script->pattern + at, length, out);
+  peer->acknowledged = acknowledged;
+  if ((flags & 0x40) != 0 && sequence == peer->next)
+    peer->next += (guint32) length;
+  return bytes;
+}
+
+static void
+send_segment (Script *script)
+{
+  guint8 packet[66000];
+
+  peer_send_raw (script->peer, packet, build_segment (script, next_byte (script), packet));
+}
+
+/* A SYN's options on something that is no SYN, with a byte changed. */
+static void
+send_odd_segment (Script *script)
+{
+  gsize tcp_at = script->peer->mode->family == AF_INET ? 20 : 40;
+  guint8 flags = next_byte (script), packet[66000];
+  gsize length = build_segment (script, flags | T2P_TCP_SYN, packet);
+
+  packet[tcp_at + 13] = flags;
+  packet[next_byte (script) % MIN (length, tcp_at + 28)] = next_byte (script);
+  peer_send_raw (script->peer, packet, length);
+}
+
+static void
+send_bytes (Script *script)
+{
+  const guint8 *bytes;
+  gsize length = MIN (next_byte (script), t2p_cursor_remaining (&script->cursor));
+
+  if (length > 0 && t2p_cursor_read_bytes (&script->cursor, length, &bytes))
+    peer_send_raw (script->peer, bytes, length);
+}
+
+static void
+acknowledge (Script *script)
+{
+  Peer *peer = script->peer;
+  Segment segment;
+
+  peer_pump (peer);
+  while (peer_take (peer, &segment))
+    {
+      if (segment.ip.protocol != IPPROTO_TCP)
+        continue;
+      if ((segment.tcp.flags & T2P_TCP_SYN) != 0)
+        peer->acknowledged = segment.tcp.sequence + 1;
+      else if (segment.tcp.sequence == peer->acknowledged)
+        peer->acknowledged +=
+            (guint32) segment.tcp.payload_bytes + ((segment.tcp.flags & T2P_TCP_FIN) != 0);
+    }
+  peer_send (peer, T2P_TCP_ACK, peer->next, NULL, 0);
+}
+
+static void
+owner_reads (Script *script)
+{
+  gsize length = lengths[next_byte (script) % G_N_ELEMENTS (lengths)];
+  T2pwStream *stream = script->peer->owner.stream;
+  struct iovec iov[3];
+  gboolean at_end;
+
+  if (stream == NULL)
+    return;
+  t2pw_stream_peek (stream, iov, G_N_ELEMENTS (iov), &at_end);
+  t2pw_stream_consume (stream, length);
+}
+
+static void
+owner_writes (Script *script)
+{
+  gsize length = lengths[next_byte (script) % G_N_ELEMENTS (lengths)];
+  T2pwStream *stream = script->peer->owner.stream;
+  struct iovec iov[4];
+  gsize room = 0;
+  guint n;
+
+  if (stream == NULL)
+    return;
+  n = t2pw_stream_reserve (stream, MAX (length, 1), iov, G_N_ELEMENTS (iov));
+  for (guint i = 0; i < n; i++)
+    {
+      memset (iov[i].iov_base, 'w', iov[i].iov_len);
+      room += iov[i].iov_len;
+    }
+  t2pw_stream_commit (stream, MIN (length, room));
+}
+
+static void
+owner_decides (Script *script)
+{
+  Peer *peer = script->peer;
+  guint8 byte = next_byte (script);
+
+  if (peer->held != NULL && (byte & 1) != 0)
+    t2pw_held_syn_refuse (g_steal_pointer (&peer->held), byte >> 1 & 3);
+  else if (peer->owner.stream != NULL && (byte & 1) != 0)
+    t2pw_stream_abort (g_steal_pointer (&peer->owner.stream));
+  else if (peer->owner.stream != NULL)
+    t2pw_stream_shutdown (peer->owner.stream);
+  peer->owner.holds_back = (byte & 8) != 0;
+  peer->policy = (byte & 0x30) == 0x30 ? OWNER_HOLDS : OWNER_ACCEPTS;
+}
+
+static void
+pass_time (Script *script)
+{
+  guint ticks = 1 + next_byte (script) % 16;
+
+  for (guint i = 0; i < ticks; i++)
+    t2pw_lwip_run_timers (script->peer->stack);
+  t2pw_lwip_send_acks (script->peer->stack, TRUE);
+}
+
+static void
+run_operation (Script *script)
+{
+  guint8 byte = next_byte (script);
+
+  switch (byte % 12)
+    {
+    case 0:
+      send_odd_segment (script);
+      break;
+    case 1:
+      send_bytes (script);
+      break;
+    case 2:
+      script->peer->window = windows[next_byte (script) % G_N_ELEMENTS (windows)];
+      break;
+    case 3:
+      owner_reads (script);
+      break;
+    case 4:
+    case 5:
+      owner_writes (script);
+      break;
+    case 6:
+      owner_decides (script);
+      break;
+    case 7:
+      pass_time (script);
+      break;
+    case 8:
+    case 9:
+      acknowledge (script);
+      break;
+    default:
+      send_segment (script);
+      break;
+    }
+}
+
+static void
+open_connection (Script *script, guint8 byte)
+{
+  Peer *peer = script->peer;
+
+  script->base = peer->next + 1;
+  peer->scale = (byte & 4) != 0 ? 7 : -1;
+  peer->mss = (byte & 8) != 0 ? 100 : peer->mss;
+  peer->window = (byte & 16) != 0 ? 3000 : 65535;
+  peer_send (peer, T2P_TCP_SYN, peer->next++, NULL, 0);
+  acknowledge (script);
+  peer_pump (peer);
+}
+
+int
+LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
+{
+  static GBytes *pattern;
+  T2pwStackConfig overrides = { .memory_limit_bytes = MEMORY_LIMIT, .max_streams = 8 };
+  Script script = { 0 };
+  guint8 byte;
+
+  if (pattern == NULL)
+    pattern = pattern_new (131072 + 66000);
+  script.pattern = g_bytes_get_data (pattern, NULL);
+  t2p_cursor_init (&script.cursor, data, size);
+  byte = next_byte (&script);
+  script.peer = peer_new (&peer_modes[(byte & 3) % n_peer_modes], &overrides);
+  script.peer->is_hostile = TRUE;
+  open_connection (&script, byte);
+  for (guint i = 0; i < MAX_OPERATIONS && t2p_cursor_remaining (&script.cursor) > 0; i++)
+    {
+      run_operation (&script);
+      peer_pump (script.peer);
+      g_assert_cmpuint (t2pw_stack_get_counters (script.peer->stack)->memory_bytes, <=,
+                        MEMORY_LIMIT);
+    }
+  peer_free (script.peer);
+  return 0;
+}

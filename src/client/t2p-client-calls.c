@@ -127,7 +127,7 @@ create_arguments (const char *name, GVariant *settings, GVariant *options)
 static T2pTunnel *
 take_created (T2pClient *self, GVariant *reply, GVariant **out_result, GError **error)
 {
-  G_GNUC_UNUSED g_autoptr (GVariant) owned = reply;
+  g_autoptr (GVariant) owned = reply;
   T2pTunnel *tunnel = reply != NULL ? find_answer (self, reply, error) : NULL;
 
   if (tunnel != NULL && out_result != NULL)

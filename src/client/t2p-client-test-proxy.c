@@ -9,7 +9,7 @@
 static GVariant *
 unpack (GVariant *reply)
 {
-  G_GNUC_UNUSED g_autoptr (GVariant) owned = reply;
+  g_autoptr (GVariant) owned = reply;
 
   return reply != NULL ? g_variant_get_child_value (reply, 0) : NULL;
 }

@@ -17,7 +17,7 @@ list_arguments (GVariant *filter, guint64 after_id, guint max)
 static GVariant *
 unpack_list (GVariant *reply, guint64 *out_next_id)
 {
-  G_GNUC_UNUSED g_autoptr (GVariant) owned = reply;
+  g_autoptr (GVariant) owned = reply;
 
   if (reply == NULL)
     return NULL;
@@ -128,7 +128,7 @@ t2p_tunnel_list_connections_sync (T2pTunnel *self,
 static gboolean
 unpack_close (GVariant *reply, guint *out_closed)
 {
-  G_GNUC_UNUSED g_autoptr (GVariant) owned = reply;
+  g_autoptr (GVariant) owned = reply;
 
   if (reply == NULL)
     return FALSE;

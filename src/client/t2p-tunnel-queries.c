@@ -40,7 +40,7 @@ ask_sync (T2pTunnel *self,
 static GVariant *
 unpack (GVariant *reply, guint64 *out_number)
 {
-  G_GNUC_UNUSED g_autoptr (GVariant) owned = reply;
+  g_autoptr (GVariant) owned = reply;
 
   if (reply == NULL)
     return NULL;

@@ -332,7 +332,7 @@ static void
 t2pn_link_monitor_init (T2pnLinkMonitor *self)
 {
   self->socket = nl_socket_alloc ();
-  g_assert (self->socket != NULL);
+  g_assert (self->socket != NULL); /* lint: out of memory, as GLib would */
   self->ignored = g_hash_table_new (NULL, NULL);
   self->changed = g_hash_table_new (NULL, NULL);
   self->defaults = g_array_new (FALSE, FALSE, sizeof (T2pnRoute));

@@ -221,7 +221,7 @@ test_get_tunnel (Fixture *f, gconstpointer data)
 static void
 test_list (Fixture *f, gconstpointer data)
 {
-  G_GNUC_UNUSED g_autoptr (T2pTunnel) a = create (f, "a");
+  g_autoptr (T2pTunnel) a = create (f, "a");
   g_autoptr (T2pTunnel) b = create (f, "b");
   g_autoptr (GPtrArray) all = t2p_client_get_tunnels (f->client);
   g_autoptr (GPtrArray) mine = t2p_client_list_tunnels_sync (f->client, NULL, NULL);

@@ -43,7 +43,7 @@ run (const char *command)
 static void
 must (const char *command)
 {
-  G_GNUC_UNUSED g_autofree char *output = run (command);
+  g_autofree char *output = run (command);
 }
 
 #define DUMP_NETWORK                                                                           \
@@ -262,7 +262,7 @@ static void
 test_device_name_in_use (void)
 {
   g_autoptr (GError) error = NULL;
-  G_GNUC_UNUSED g_autoptr (T2pnTunDevice) first = t2pn_tun_device_open ("t2pa", 1, &error);
+  g_autoptr (T2pnTunDevice) first = t2pn_tun_device_open ("t2pa", 1, &error);
   g_autoptr (T2pnTunDevice) second = NULL;
 
   g_assert_no_error (error);

@@ -105,7 +105,7 @@ make_plan (const Tunnel *tunnel)
   T2pnRoutePlan *plan;
 
   g_assert_no_error (error);
-  g_assert_true (snapshot->has_ipv6 && snapshot->links_get_ipv6);
+  g_assert_true (snapshot->has_ipv6);
   memset (&input.pool, 0, sizeof input.pool);
   input.pool.pool4 = parse_prefix ("198.18.0.0/18");
   t2p_ip_address_parse ("198.18.0.1", &input.pool.address4);
@@ -584,6 +584,29 @@ test_link_deleted_under_us (void)
   remove_runtime_dir (g_steal_pointer (&runtime_dir));
 }
 
+/* New links get no IPv6, but others have it: what would leak is refused instead. */
+static void
+test_ipv6_disabled_for_new_links (void)
+{
+  g_autofree char *runtime_dir = make_runtime_dir ();
+  g_autofree char *addresses = NULL;
+  Tunnel *tunnel;
+
+  must ("echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6");
+  tunnel = tunnel_new (runtime_dir, DEFAULT_SYSTEM);
+  bring_up (tunnel);
+  addresses = run ("ip -o address show dev t2p0 | awk '{print $4}'");
+  g_assert_cmpstr (addresses, ==, "198.18.0.1/30\n");
+  assert_source ("203.0.113.9", 0, "198.18.0.1");
+  assert_source ("2001:db8:77::9", 0, NULL);
+  assert_source ("2001:db8:77::9", 0x2370, "2001:db8:1::7");
+  take_down (tunnel);
+  must ("echo 0 > /proc/sys/net/ipv6/conf/default/disable_ipv6");
+  g_assert_true (t2pn_journal_undo (tunnel->journal, NULL));
+  tunnel_free (tunnel);
+  remove_runtime_dir (g_steal_pointer (&runtime_dir));
+}
+
 /* --- SIGKILL */
 
 static int
@@ -684,6 +707,7 @@ main (int argc, char **argv)
   g_test_add_func ("/netns/plan/user-scope-leaves-others-alone",
                    test_user_scope_leaves_others_alone);
   g_test_add_func ("/netns/plan/update-follows-addresses-and-puts-back", test_update);
+  g_test_add_func ("/netns/plan/ipv6-disabled-for-new-links", test_ipv6_disabled_for_new_links);
   g_test_add_func ("/netns/plan/conflict-rolls-back", test_conflict_rolls_back);
   g_test_add_func ("/netns/plan/link-deleted-under-us", test_link_deleted_under_us);
   return g_test_run ();

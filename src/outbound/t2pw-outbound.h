@@ -49,6 +49,8 @@ typedef struct
                         const T2pwDestination *destination,
                         const T2pwCarrierHandler *handler,
                         gpointer user_data);
+  /* (nullable): of the last connection to the upstream; 0 before the first */
+  gint64 (*get_rtt_us) (T2pwOutbound *outbound);
   void (*free) (T2pwOutbound *outbound);
 } T2pwOutboundClass;
 
@@ -86,6 +88,12 @@ t2pw_outbound_open (T2pwOutbound *outbound,
                     gpointer user_data)
 {
   return outbound->klass->open (outbound, destination, handler, user_data);
+}
+
+static inline gint64
+t2pw_outbound_get_rtt_us (T2pwOutbound *outbound)
+{
+  return outbound->klass->get_rtt_us != NULL ? outbound->klass->get_rtt_us (outbound) : 0;
 }
 
 static inline void

@@ -366,6 +366,12 @@ socks5_open (T2pwOutbound *base,
                        user_data);
 }
 
+static gint64
+socks5_get_rtt_us (T2pwOutbound *base)
+{
+  return t2pw_upstream_get_rtt_us (((Socks5Outbound *) base)->upstream);
+}
+
 static void
 socks5_free (T2pwOutbound *base)
 {
@@ -378,6 +384,7 @@ socks5_free (T2pwOutbound *base)
 static const T2pwOutboundClass socks5_class = {
   .kind = "socks5",
   .open = socks5_open,
+  .get_rtt_us = socks5_get_rtt_us,
   .free = socks5_free,
 };
 

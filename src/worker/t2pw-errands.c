@@ -4,11 +4,9 @@
 #include "t2pw-errands.h"
 
 #include "t2p-error.h"
-#include "t2p-names.h"
 #include "t2pw-address-list.h"
+#include "t2pw-error-name.h"
 #include "t2pw-probe.h"
-
-#include <string.h>
 
 #define DEFAULT_TIMEOUT_MS 10000
 #define MAX_TIMEOUT_MS 30000
@@ -110,24 +108,11 @@ errand_new (T2pwErrands *errands, GDBusMethodInvocation *invocation, GVariant *o
 
 /* --- Probe */
 
-/* "ProxyUnreachable": the name of the error list without its prefix. */
-static char *
-error_name (const GError *error)
-{
-  g_autofree char *full = error != NULL ? g_dbus_error_encode_gerror (error) : NULL;
-
-  if (full == NULL)
-    return g_strdup ("");
-  if (!g_str_has_prefix (full, T2P_ERROR_PREFIX))
-    return g_strdup ("Failed");
-  return g_strdup (full + strlen (T2P_ERROR_PREFIX));
-}
-
 static GVariant *
 result_to_variant (const T2pwProbeResult *result)
 {
   g_auto (GVariantDict) dict = G_VARIANT_DICT_INIT (NULL);
-  g_autofree char *name = error_name (result->error);
+  g_autofree char *name = t2pw_error_name (result->error);
 
   g_variant_dict_insert (&dict, "reachable", "b", result->is_reachable);
   g_variant_dict_insert (&dict, "rtt-us", "t", (guint64) result->rtt_us);

@@ -4,9 +4,20 @@
 #include "t2pw-worker.h"
 
 #include "t2p-bus-worker.h"
+#include "t2p-error.h"
+#include "t2p-limits.h"
 #include "t2p-log.h"
+#include "t2pw-connection-list.h"
 #include "t2pw-control.h"
+#include "t2pw-data-plane.h"
 #include "t2pw-errands.h"
+#include "t2pw-start-settings.h"
+#include "t2pw-upstream-list.h"
+
+#include <fcntl.h>
+#include <gio/gunixfdlist.h>
+
+#define DRAIN_LOOK_MS 50
 
 typedef struct
 {
@@ -16,6 +27,8 @@ typedef struct
   T2pBusWorker *skeleton;
   T2pwControl *control;
   T2pwErrands *errands;
+  T2pwDataPlane *plane; /* NULL until Start */
+  gint64 drain_until_us;
   T2pWorkerExit status;
 } Worker;
 
@@ -48,10 +61,242 @@ handle_resolve_cb (T2pBusWorker *skeleton,
   return TRUE;
 }
 
-static gboolean
-stopped_cb (gpointer data)
+/* --- Start */
+
+static void
+state_changed_cb (gboolean is_up, T2pStateReason reason, const char *message, gpointer data)
 {
-  worker_exit (data, T2P_WORKER_EXIT_STOPPED);
+  Worker *worker = data;
+
+  t2p_bus_worker_emit_upstream_changed (worker->skeleton, is_up ? "up" : "down",
+                                        t2p_state_reason_to_string (reason), message);
+}
+
+static void
+active_changed_cb (const char *old_label,
+                   const char *new_label,
+                   T2pStateReason reason,
+                   gpointer data)
+{
+  Worker *worker = data;
+
+  t2p_bus_worker_emit_active_proxy_changed (worker->skeleton, old_label, new_label,
+                                            t2p_state_reason_to_string (reason));
+}
+
+static void
+device_lost_cb (const GError *error, gpointer data)
+{
+  t2p_log_notice (NULL, error, "the device is gone, the worker ends");
+  worker_exit (data, T2P_WORKER_EXIT_DEVICE_LOST);
+}
+
+static const T2pwPlaneHandler plane_handler = {
+  .upstreams = { .state_changed = state_changed_cb, .active_changed = active_changed_cb },
+  .device_lost = device_lost_cb,
+};
+
+/* Takes no more flows than descriptors are there; says so in @warnings. */
+static void
+limit_connections (Worker *worker, T2pwPlaneConfig *config, GStrvBuilder *warnings)
+{
+  guint most = worker->options->max_descriptors > T2P_RESERVED_FDS
+                   ? worker->options->max_descriptors - T2P_RESERVED_FDS
+                   : 1;
+  g_autofree char *warning = NULL;
+
+  if (config->max_connections <= most)
+    return;
+  warning = g_strdup_printf ("max-connections: %u, but the limit of descriptors allows %u",
+                             config->max_connections, most);
+  g_strv_builder_add (warnings, warning);
+  config->max_connections = most;
+}
+
+static int
+take_queue (GUnixFDList *fd_list, GVariant *handle, GError **error)
+{
+  int fd = -1;
+
+  if (fd_list != NULL)
+    fd = g_unix_fd_list_get (fd_list, g_variant_get_handle (handle), error);
+  else
+    g_set_error_literal (error, T2P_ERROR, T2P_ERROR_INVALID_FD, "no queue came with Start");
+  if (fd >= 0)
+    (void) fcntl (fd, F_SETFL, O_RDWR | O_NONBLOCK);
+  return fd;
+}
+
+static gboolean
+worker_start (Worker *worker,
+              GUnixFDList *fd_list,
+              GVariant *settings,
+              GVariant *handle,
+              GStrvBuilder *warnings,
+              GError **error)
+{
+  g_autoptr (T2pwPlaneConfig) config = t2pw_start_settings_parse (settings, error);
+  int fd = config != NULL ? take_queue (fd_list, handle, error) : -1;
+
+  if (fd < 0)
+    return FALSE;
+  limit_connections (worker, config, warnings);
+  worker->plane =
+      t2pw_data_plane_new (worker->reactor, fd, config, &plane_handler, worker, error);
+  if (worker->plane == NULL)
+    return FALSE;
+  if (!t2pw_data_plane_mark_works (worker->plane))
+    g_strv_builder_add (warnings, "mark: the kernel refuses it (no CAP_NET_RAW)");
+  return TRUE;
+}
+
+static gboolean
+handle_start_cb (T2pBusWorker *skeleton,
+                 GDBusMethodInvocation *invocation,
+                 GUnixFDList *fd_list,
+                 GVariant *settings,
+                 GVariant *handle,
+                 gpointer data)
+{
+  Worker *worker = data;
+  g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
+  g_auto (GStrv) warnings = NULL;
+  g_autoptr (GError) error = NULL;
+
+  if (worker->plane != NULL)
+    {
+      g_dbus_method_invocation_return_error_literal (
+          invocation, T2P_ERROR, T2P_ERROR_ALREADY_EXISTS, "Start was called before");
+      return TRUE;
+    }
+  if (!worker_start (worker, fd_list, settings, handle, builder, &error))
+    {
+      g_dbus_method_invocation_return_gerror (invocation, error);
+      return TRUE;
+    }
+  warnings = g_strv_builder_end (builder);
+  t2p_bus_worker_complete_start (skeleton, invocation, NULL, (const char *const *) warnings);
+  return TRUE;
+}
+
+/* --- a running tunnel */
+
+/* FALSE when there is none: the call was answered. */
+static gboolean
+check_started (Worker *worker, GDBusMethodInvocation *invocation)
+{
+  if (worker->plane != NULL)
+    return TRUE;
+  g_dbus_method_invocation_return_error_literal (invocation, T2P_ERROR, T2P_ERROR_NOT_FOUND,
+                                                 "Start was not called");
+  return FALSE;
+}
+
+static gboolean
+handle_uplink_cb (T2pBusWorker *skeleton,
+                  GDBusMethodInvocation *invocation,
+                  const char *const *servers,
+                  gpointer data)
+{
+  Worker *worker = data;
+  g_autoptr (GError) error = NULL;
+
+  if (!check_started (worker, invocation))
+    return TRUE;
+  if (t2pw_data_plane_set_uplink (worker->plane, servers, &error))
+    t2p_bus_worker_complete_uplink (skeleton, invocation);
+  else
+    g_dbus_method_invocation_return_gerror (invocation, error);
+  return TRUE;
+}
+
+static gboolean
+handle_get_statistics_cb (T2pBusWorker *skeleton,
+                          GDBusMethodInvocation *invocation,
+                          gpointer data)
+{
+  Worker *worker = data;
+
+  if (check_started (worker, invocation))
+    t2p_bus_worker_complete_get_statistics (skeleton, invocation,
+                                            t2pw_data_plane_get_statistics (worker->plane));
+  return TRUE;
+}
+
+static gboolean
+handle_get_upstreams_cb (T2pBusWorker *skeleton,
+                         GDBusMethodInvocation *invocation,
+                         gpointer data)
+{
+  Worker *worker = data;
+
+  if (check_started (worker, invocation))
+    t2p_bus_worker_complete_get_upstreams (
+        skeleton, invocation,
+        t2pw_upstream_list_new (t2pw_data_plane_get_failover (worker->plane)));
+  return TRUE;
+}
+
+static gboolean
+handle_list_connections_cb (T2pBusWorker *skeleton,
+                            GDBusMethodInvocation *invocation,
+                            GVariant *filter,
+                            guint64 after_id,
+                            guint max,
+                            gpointer data)
+{
+  Worker *worker = data;
+  g_autoptr (GError) error = NULL;
+  T2pwFlowFilter parsed;
+  guint64 next_id = 0;
+  GVariant *rows;
+
+  if (!check_started (worker, invocation))
+    return TRUE;
+  if (!t2pw_flow_filter_parse (filter, &parsed, &error))
+    {
+      g_dbus_method_invocation_return_gerror (invocation, error);
+      return TRUE;
+    }
+  rows = t2pw_connection_list_new (t2pw_data_plane_get_relay (worker->plane), &parsed, after_id,
+                                   max, t2p_reactor_get_now_us (worker->reactor), &next_id);
+  t2p_bus_worker_complete_list_connections (skeleton, invocation, rows, next_id);
+  return TRUE;
+}
+
+static gboolean
+handle_close_connections_cb (T2pBusWorker *skeleton,
+                             GDBusMethodInvocation *invocation,
+                             GVariant *filter,
+                             gpointer data)
+{
+  Worker *worker = data;
+  g_autoptr (GError) error = NULL;
+  T2pwFlowFilter parsed;
+
+  if (!check_started (worker, invocation))
+    return TRUE;
+  if (t2pw_flow_filter_parse (filter, &parsed, &error))
+    t2p_bus_worker_complete_close_connections (
+        skeleton, invocation,
+        t2pw_relay_close_matching (t2pw_data_plane_get_relay (worker->plane), &parsed));
+  else
+    g_dbus_method_invocation_return_gerror (invocation, error);
+  return TRUE;
+}
+
+/* --- the end */
+
+static gboolean
+drain_cb (gpointer data)
+{
+  Worker *worker = data;
+
+  if (worker->plane != NULL &&
+      t2pw_relay_get_n_flows (t2pw_data_plane_get_relay (worker->plane)) > 0 &&
+      g_get_monotonic_time () < worker->drain_until_us)
+    return G_SOURCE_CONTINUE;
+  worker_exit (worker, T2P_WORKER_EXIT_STOPPED);
   return G_SOURCE_REMOVE;
 }
 
@@ -61,8 +306,13 @@ handle_stop_cb (T2pBusWorker *skeleton,
                 guint drain_ms,
                 gpointer data)
 {
+  Worker *worker = data;
+
   t2p_bus_worker_complete_stop (skeleton, invocation);
-  g_idle_add (stopped_cb, data);
+  if (worker->plane != NULL)
+    t2pw_relay_refuse_new (t2pw_data_plane_get_relay (worker->plane));
+  worker->drain_until_us = g_get_monotonic_time () + (gint64) drain_ms * 1000;
+  g_timeout_add (drain_ms > 0 ? DRAIN_LOOK_MS : 0, drain_cb, worker);
   return TRUE;
 }
 
@@ -83,6 +333,12 @@ connect_handlers (Worker *worker)
   } handlers[] = {
     { "handle-probe", G_CALLBACK (handle_probe_cb) },
     { "handle-resolve", G_CALLBACK (handle_resolve_cb) },
+    { "handle-start", G_CALLBACK (handle_start_cb) },
+    { "handle-uplink", G_CALLBACK (handle_uplink_cb) },
+    { "handle-get-statistics", G_CALLBACK (handle_get_statistics_cb) },
+    { "handle-get-upstreams", G_CALLBACK (handle_get_upstreams_cb) },
+    { "handle-list-connections", G_CALLBACK (handle_list_connections_cb) },
+    { "handle-close-connections", G_CALLBACK (handle_close_connections_cb) },
     { "handle-stop", G_CALLBACK (handle_stop_cb) },
   };
 
@@ -93,6 +349,7 @@ connect_handlers (Worker *worker)
 static void
 worker_clear (Worker *worker)
 {
+  g_clear_pointer (&worker->plane, t2pw_data_plane_free);
   g_clear_pointer (&worker->errands, t2pw_errands_free);
   if (worker->control != NULL)
     t2pw_control_flush (worker->control);

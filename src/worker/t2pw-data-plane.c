@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "t2pw-data-plane.h"
+
+#include "t2pw-dns-relay.h"
+#include "t2pw-outbound-factory.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct _T2pwDataPlane
+{
+  T2pwSocketPolicy policy;
+  T2pwOutboundContext context;
+  T2pwPlaneHandler handler;
+  gpointer user_data;
+  T2pwNames *names;
+  T2pwOutbound *failover;
+  T2pwVirtualNames *virtual_names;
+  T2pwNameSet *exclude;
+  T2pwDnsResponder *responder;
+  T2pwRelay *relay;
+  T2pwStack *stack;
+};
+
+static void
+state_changed_cb (gboolean is_up,
+                  T2pStateReason reason,
+                  const char *message,
+                  gpointer user_data)
+{
+  T2pwDataPlane *plane = user_data;
+
+  plane->handler.upstreams.state_changed (is_up, reason, message, plane->user_data);
+}
+
+static void
+active_changed_cb (const char *old_label,
+                   const char *new_label,
+                   T2pStateReason reason,
+                   gpointer user_data)
+{
+  T2pwDataPlane *plane = user_data;
+
+  plane->handler.upstreams.active_changed (old_label, new_label, reason, plane->user_data);
+}
+
+static const T2pwFailoverHandler failover_handler = {
+  .state_changed = state_changed_cb,
+  .active_changed = active_changed_cb,
+};
+
+static gboolean
+plane_make_names (T2pwDataPlane *plane, const T2pwPlaneConfig *config, GError **error)
+{
+  plane->names = t2pw_names_new (plane->context.reactor, &plane->policy);
+  plane->context.names = plane->names;
+  if (config->uplink_dns == NULL)
+    return t2pw_names_use_system_servers (plane->names, error);
+  return t2pw_names_set_servers (plane->names, (const char *const *) config->uplink_dns, error);
+}
+
+static gboolean
+plane_make_outbounds (T2pwDataPlane *plane, const T2pwPlaneConfig *config, GError **error)
+{
+  plane->failover = t2pw_failover_new (plane->context.reactor, &failover_handler, plane);
+  for (guint i = 0; i < config->proxies->len; i++)
+    {
+      const T2pwPlaneProxy *proxy = g_ptr_array_index (config->proxies, i);
+      T2pwOutbound *outbound = t2pw_outbound_new_for_endpoint (
+          &plane->context, proxy->endpoint, proxy->addresses, proxy->n_addresses, error);
+      T2pwDestination harmless;
+
+      if (outbound == NULL)
+        return FALSE;
+      t2pw_harmless_destination (proxy->endpoint, &harmless);
+      t2pw_failover_add (plane->failover, outbound, t2p_endpoint_get_display (proxy->endpoint),
+                         &harmless);
+    }
+  return TRUE;
+}
+
+static void
+plane_make_resolver (T2pwDataPlane *plane, const T2pwPlaneConfig *config)
+{
+  T2pwDnsResponderConfig responder;
+
+  if (!config->virtual_dns)
+    return;
+  plane->virtual_names =
+      t2pw_virtual_names_new (&config->pool4, config->has_pool6 ? &config->pool6 : NULL);
+  plane->exclude = t2pw_name_set_new ((const char *const *) config->dns_exclude);
+  responder = (T2pwDnsResponderConfig){ .reactor = plane->context.reactor,
+                                        .virtual_names = plane->virtual_names,
+                                        .names = plane->names,
+                                        .exclude = plane->exclude,
+                                        .has_ipv6 = config->has_ipv6 };
+  plane->responder = t2pw_dns_responder_new (&responder);
+}
+
+static void
+device_lost_cb (const GError *error, gpointer user_data)
+{
+  T2pwDataPlane *plane = user_data;
+
+  plane->handler.device_lost (error, plane->user_data);
+}
+
+static void
+plane_make_relay (T2pwDataPlane *plane, const T2pwPlaneConfig *config)
+{
+  T2pwRelayConfig relay = { .reactor = plane->context.reactor,
+                            .outbound = plane->failover,
+                            .virtual_names = plane->virtual_names,
+                            .responder = plane->responder,
+                            .worker_index = config->worker_index,
+                            .max_flows = config->max_connections,
+                            .has_ipv6 = config->has_ipv6,
+                            .early_accept = config->early_accept,
+                            .idle_timeout_ms = config->idle_timeout_ms,
+                            .half_close_timeout_ms = config->half_close_timeout_ms,
+                            .device_lost = device_lost_cb,
+                            .user_data = plane };
+
+  plane->relay = t2pw_relay_new (&relay);
+}
+
+static gboolean
+plane_make_stack (T2pwDataPlane *plane,
+                  int tun_fd,
+                  const T2pwPlaneConfig *config,
+                  GError **error)
+{
+  T2pwStackConfig stack = { .mtu = config->mtu,
+                            .has_vnet_header = config->has_vnet_header,
+                            .offloads = config->offloads,
+                            .memory_limit_bytes = config->memory_limit_bytes,
+                            .max_streams = config->max_connections + T2PW_DNS_RELAY_MAX_STREAMS,
+                            .drop_icmp = config->drop_icmp,
+                            .refuse_udp = TRUE };
+
+  plane->stack = t2pw_stack_new (plane->context.reactor, tun_fd, &stack,
+                                 t2pw_relay_get_stack_handler (), plane->relay, error);
+  if (plane->stack == NULL)
+    return FALSE;
+  t2pw_relay_set_stack (plane->relay, plane->stack);
+  return TRUE;
+}
+
+/**
+ * t2pw_data_plane_new:
+ * @tun_fd: (transfer full): a TUN queue, non-blocking, offloads set; also taken on failure
+ * @config: copied
+ *
+ * Begins to carry packets. One per process. Errors: T2P_ERROR, G_IO_ERROR.
+ */
+T2pwDataPlane *
+t2pw_data_plane_new (T2pReactor *reactor,
+                     int tun_fd,
+                     const T2pwPlaneConfig *config,
+                     const T2pwPlaneHandler *handler,
+                     gpointer user_data,
+                     GError **error)
+{
+  g_autoptr (T2pwDataPlane) plane = g_new0 (T2pwDataPlane, 1);
+
+  plane->policy.mark = config->mark;
+  plane->context = (T2pwOutboundContext){ .reactor = reactor,
+                                          .policy = &plane->policy,
+                                          .connect_timeout_ms = config->connect_timeout_ms };
+  plane->handler = *handler;
+  plane->user_data = user_data;
+  if (!plane_make_names (plane, config, error) || !plane_make_outbounds (plane, config, error))
+    {
+      close (tun_fd);
+      return NULL;
+    }
+  plane_make_resolver (plane, config);
+  plane_make_relay (plane, config);
+  if (!plane_make_stack (plane, tun_fd, config, error))
+    return NULL;
+  return g_steal_pointer (&plane);
+}
+
+/**
+ * t2pw_data_plane_free:
+ *
+ * Every flow is reset.
+ */
+void
+t2pw_data_plane_free (T2pwDataPlane *plane)
+{
+  g_clear_pointer (&plane->relay, t2pw_relay_free);
+  g_clear_pointer (&plane->stack, t2pw_stack_free);
+  g_clear_pointer (&plane->responder, t2pw_dns_responder_free);
+  g_clear_pointer (&plane->exclude, t2pw_name_set_free);
+  g_clear_pointer (&plane->virtual_names, t2pw_virtual_names_free);
+  g_clear_pointer (&plane->failover, t2pw_outbound_free);
+  g_clear_pointer (&plane->names, t2pw_names_free);
+  g_free (plane);
+}
+
+/* Whether the kernel lets us mark sockets: tried with one. */
+gboolean
+t2pw_data_plane_mark_works (T2pwDataPlane *plane)
+{
+  int fd = socket (AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+  if (fd >= 0)
+    {
+      t2pw_socket_policy_apply (&plane->policy, fd);
+      close (fd);
+    }
+  return !plane->policy.mark_was_refused;
+}
+
+/**
+ * t2pw_data_plane_set_uplink:
+ * @servers: for our own queries from now on
+ *
+ * The uplink changed: stalled connections are reset, names and upstreams looked at again.
+ */
+gboolean
+t2pw_data_plane_set_uplink (T2pwDataPlane *plane, const char *const *servers, GError **error)
+{
+  if (!t2pw_names_set_servers (plane->names, servers, error))
+    return FALSE;
+  t2pw_relay_close_stalled (plane->relay);
+  t2pw_failover_uplink_changed (plane->failover);
+  return TRUE;
+}
+
+T2pwRelay *
+t2pw_data_plane_get_relay (T2pwDataPlane *plane)
+{
+  return plane->relay;
+}
+
+T2pwOutbound *
+t2pw_data_plane_get_failover (T2pwDataPlane *plane)
+{
+  return plane->failover;
+}
+
+/* (transfer full): which accelerators are on */
+char *
+t2pw_data_plane_describe (T2pwDataPlane *plane)
+{
+  return t2pw_stack_describe (plane->stack);
+}
+
+static void
+add_dns_counters (T2pwDataPlane *plane, GVariantBuilder *builder)
+{
+  T2pwDnsCounters none = { 0 };
+  const T2pwDnsCounters *dns =
+      plane->responder != NULL ? t2pw_dns_responder_get_counters (plane->responder) : &none;
+
+  g_variant_builder_add (builder, "{st}", "dns-queries", dns->queries);
+  g_variant_builder_add (builder, "{st}", "dns-failures", dns->failures);
+}
+
+static void
+add_relay_counters (T2pwDataPlane *plane, GVariantBuilder *builder)
+{
+  const T2pwRelayCounters *relay = t2pw_relay_get_counters (plane->relay);
+
+  g_variant_builder_add (builder, "{st}", "connections-opened", relay->opened);
+  g_variant_builder_add (builder, "{st}", "connections-active",
+                         (guint64) t2pw_relay_get_n_flows (plane->relay));
+  g_variant_builder_add (builder, "{st}", "connections-refused", relay->refused);
+  g_variant_builder_add (builder, "{st}", "connections-failed", relay->failed);
+  g_variant_builder_add (builder, "{st}", "udp-flows", G_GUINT64_CONSTANT (0));
+}
+
+static void
+add_stack_counters (T2pwDataPlane *plane, GVariantBuilder *builder)
+{
+  const T2pwStackCounters *stack = t2pw_stack_get_counters (plane->stack);
+  const struct
+  {
+    const char *name;
+    guint64 value;
+  } rows[] = {
+    { "rx-packets", stack->rx_packets },
+    { "rx-bytes", stack->rx_bytes },
+    { "tx-packets", stack->tx_packets },
+    { "tx-bytes", stack->tx_bytes },
+    { "dropped-malformed", stack->dropped_malformed },
+    { "dropped-checksum", stack->dropped_checksum },
+    { "dropped-fragment", stack->dropped_fragment },
+    { "dropped-multicast", stack->dropped_multicast },
+    { "dropped-protocol", stack->dropped_protocol },
+    { "dropped-memory", stack->dropped_memory },
+    { "dropped-out-of-order", stack->dropped_out_of_order },
+    { "dropped-syn", stack->dropped_syn },
+    { "dropped-no-flow", stack->dropped_no_flow },
+    { "tun-write-errors", stack->tun_write_errors },
+    { "memory-bytes", stack->memory_bytes },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (rows); i++)
+    g_variant_builder_add (builder, "{st}", rows[i].name, rows[i].value);
+}
+
+/* (transfer floating): a{st}, the names of the public interface */
+GVariant *
+t2pw_data_plane_get_statistics (T2pwDataPlane *plane)
+{
+  GVariantBuilder builder = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE ("a{st}"));
+
+  add_stack_counters (plane, &builder);
+  add_relay_counters (plane, &builder);
+  add_dns_counters (plane, &builder);
+  return g_variant_builder_end (&builder);
+}

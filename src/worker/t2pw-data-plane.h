@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "t2p-endpoint.h"
+#include "t2p-enums.h"
+#include "t2pw-dialer.h"
+#include "t2pw-failover.h"
+#include "t2pw-relay.h"
+
+G_BEGIN_DECLS
+
+/** T2pwPlaneProxy: an upstream and where it is, when that is known. */
+typedef struct
+{
+  T2pEndpoint *endpoint;
+  T2pIpAddress addresses[T2PW_DIAL_MAX_ADDRESSES];
+  guint n_addresses;
+} T2pwPlaneProxy;
+
+/**
+ * T2pwPlaneConfig:
+ * @proxies: T2pwPlaneProxy, in the order to try
+ * @uplink_dns: (nullable): servers for our own queries; %NULL: those of /etc/resolv.conf
+ * @dns_exclude: (nullable): names that keep their real addresses
+ * @has_pool6: whether @pool6 is set
+ */
+typedef struct
+{
+  GPtrArray *proxies;
+  char **uplink_dns;
+  char **dns_exclude;
+  T2pIpPrefix pool4;
+  T2pIpPrefix pool6;
+  gboolean has_pool6;
+  gboolean virtual_dns;
+  gboolean has_ipv6;
+  gboolean early_accept;
+  gboolean drop_icmp;
+  guint32 mark;
+  guint mtu;
+  gboolean has_vnet_header;
+  guint32 offloads;
+  gsize memory_limit_bytes;
+  guint max_connections;
+  guint worker_index;
+  guint connect_timeout_ms;
+  guint idle_timeout_ms;
+  guint half_close_timeout_ms;
+} T2pwPlaneConfig;
+
+T2pwPlaneConfig *t2pw_plane_config_new (void);
+void t2pw_plane_config_free (T2pwPlaneConfig *config);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (T2pwPlaneConfig, t2pw_plane_config_free)
+void t2pw_plane_config_add_proxy (T2pwPlaneConfig *config,
+                                  T2pEndpoint *endpoint,
+                                  const T2pIpAddress *addresses,
+                                  guint n_addresses);
+
+/** T2pwPlaneHandler: what the owner is told. */
+typedef struct
+{
+  T2pwFailoverHandler upstreams;
+  void (*device_lost) (const GError *error, gpointer user_data);
+} T2pwPlaneHandler;
+
+/* Stack, relay, resolver and outbounds of one TUN queue. */
+typedef struct _T2pwDataPlane T2pwDataPlane;
+
+T2pwDataPlane *t2pw_data_plane_new (T2pReactor *reactor,
+                                    int tun_fd,
+                                    const T2pwPlaneConfig *config,
+                                    const T2pwPlaneHandler *handler,
+                                    gpointer user_data,
+                                    GError **error);
+void t2pw_data_plane_free (T2pwDataPlane *plane);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (T2pwDataPlane, t2pw_data_plane_free)
+
+gboolean t2pw_data_plane_mark_works (T2pwDataPlane *plane);
+gboolean
+t2pw_data_plane_set_uplink (T2pwDataPlane *plane, const char *const *servers, GError **error);
+T2pwRelay *t2pw_data_plane_get_relay (T2pwDataPlane *plane);
+T2pwOutbound *t2pw_data_plane_get_failover (T2pwDataPlane *plane);
+char *t2pw_data_plane_describe (T2pwDataPlane *plane);
+GVariant *t2pw_data_plane_get_statistics (T2pwDataPlane *plane);
+
+G_END_DECLS

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "t2pw-start-settings.h"
+
+#include "t2p-error.h"
+#include "t2p-limits.h"
+#include "t2pw-address-list.h"
+
+static void
+take_numbers (GVariant *settings, T2pwPlaneConfig *config)
+{
+  guint32 seconds, number;
+
+  g_variant_lookup (settings, "mtu", "u", &config->mtu);
+  g_variant_lookup (settings, "mark", "u", &config->mark);
+  g_variant_lookup (settings, "offloads", "u", &config->offloads);
+  g_variant_lookup (settings, "max-connections", "u", &config->max_connections);
+  if (g_variant_lookup (settings, "memory-limit", "u", &number) && number > 0)
+    config->memory_limit_bytes = number;
+  if (g_variant_lookup (settings, "connect-timeout", "u", &seconds))
+    config->connect_timeout_ms = MIN (seconds, 3600) * 1000;
+  if (g_variant_lookup (settings, "tcp-idle-timeout", "u", &seconds))
+    config->idle_timeout_ms = MIN (seconds, 7 * 86400) * 1000;
+  if (g_variant_lookup (settings, "half-close-timeout", "u", &seconds))
+    config->half_close_timeout_ms = MIN (seconds, 7 * 86400) * 1000;
+}
+
+static void
+take_switches (GVariant *settings, T2pwPlaneConfig *config)
+{
+  const char *text = NULL;
+
+  g_variant_lookup (settings, "vnet-header", "b", &config->has_vnet_header);
+  g_variant_lookup (settings, "ipv6", "b", &config->has_ipv6);
+  g_variant_lookup (settings, "early-accept", "b", &config->early_accept);
+  if (g_variant_lookup (settings, "icmp", "&s", &text))
+    config->drop_icmp = g_strcmp0 (text, "drop") == 0;
+  if (g_variant_lookup (settings, "dns", "&s", &text))
+    config->virtual_dns = g_strcmp0 (text, "virtual") == 0;
+}
+
+/* The uplink's servers are what the daemon says, also when it says none: resolv.conf may be
+ * ours by now. */
+static void
+take_lists (GVariant *settings, T2pwPlaneConfig *config)
+{
+  g_variant_lookup (settings, "dns-exclude", "^as", &config->dns_exclude);
+  if (!g_variant_lookup (settings, "uplink-dns", "^as", &config->uplink_dns))
+    config->uplink_dns = g_new0 (char *, 1);
+}
+
+static gboolean
+take_pool (GVariant *settings,
+           const char *key,
+           int family,
+           guint8 max_length,
+           T2pIpPrefix *out_pool,
+           GError **error)
+{
+  const char *text = "";
+
+  g_variant_lookup (settings, key, "&s", &text);
+  if (!t2p_ip_prefix_parse (text, out_pool, NULL) || out_pool->address.family != family ||
+      out_pool->length > max_length)
+    {
+      g_set_error (error, T2P_ERROR, T2P_ERROR_INVALID_SETTINGS,
+                   "%s: saw '%s', expected an %s prefix of at most %u bits", key, text,
+                   family == AF_INET ? "IPv4" : "IPv6", max_length);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+take_pools (GVariant *settings, T2pwPlaneConfig *config, GError **error)
+{
+  const char *text = "";
+
+  if (!config->virtual_dns)
+    return TRUE;
+  g_variant_lookup (settings, "dns-pool6", "&s", &text);
+  config->has_pool6 = *text != '\0';
+  return take_pool (settings, "dns-pool4", AF_INET, 29, &config->pool4, error) &&
+         (!config->has_pool6 ||
+          take_pool (settings, "dns-pool6", AF_INET6, 96, &config->pool6, error));
+}
+
+static guint
+addresses_of_proxy (GVariant *settings, guint index, T2pIpAddress *out_addresses)
+{
+  g_autoptr (GVariant) lists =
+      g_variant_lookup_value (settings, "proxy-addresses", G_VARIANT_TYPE ("aas"));
+  g_autoptr (GVariant) list = NULL;
+  g_autofree const char **texts = NULL;
+
+  if (lists == NULL || index >= g_variant_n_children (lists))
+    return 0;
+  list = g_variant_get_child_value (lists, index);
+  texts = g_variant_get_strv (list, NULL);
+  return t2pw_address_list_parse (texts, out_addresses, T2PW_DIAL_MAX_ADDRESSES);
+}
+
+static gboolean
+take_proxies (GVariant *settings, T2pwPlaneConfig *config, GError **error)
+{
+  g_autofree const char **uris = NULL;
+  guint n = 0;
+
+  g_variant_lookup (settings, "proxies", "^a&s", &uris);
+  for (; uris != NULL && uris[n] != NULL && n < T2P_MAX_PROXIES; n++)
+    {
+      T2pIpAddress addresses[T2PW_DIAL_MAX_ADDRESSES];
+      guint n_addresses = addresses_of_proxy (settings, n, addresses);
+      g_autoptr (T2pEndpoint) endpoint = t2p_endpoint_parse (uris[n], error);
+
+      if (endpoint == NULL)
+        return FALSE;
+      t2pw_plane_config_add_proxy (config, endpoint, addresses, n_addresses);
+    }
+  if (n > 0)
+    return TRUE;
+  g_set_error_literal (error, T2P_ERROR, T2P_ERROR_INVALID_SETTINGS,
+                       "proxies: saw none, expected at least one");
+  return FALSE;
+}
+
+T2pwPlaneConfig *
+t2pw_start_settings_parse (GVariant *settings, GError **error)
+{
+  g_autoptr (T2pwPlaneConfig) config = t2pw_plane_config_new ();
+
+  take_numbers (settings, config);
+  take_switches (settings, config);
+  take_lists (settings, config);
+  if (!take_pools (settings, config, error) || !take_proxies (settings, config, error))
+    return NULL;
+  return g_steal_pointer (&config);
+}

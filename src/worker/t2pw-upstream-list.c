@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "t2pw-upstream-list.h"
+
+#include "t2pw-error-name.h"
+
+static const char *
+state_to_string (T2pwMemberState state)
+{
+  switch (state)
+    {
+    case T2PW_MEMBER_UNKNOWN:
+      return "unknown";
+    case T2PW_MEMBER_UP:
+      return "up";
+    case T2PW_MEMBER_DOWN:
+      return "down";
+    }
+  return "unknown";
+}
+
+static GVariant *
+status_to_row (const T2pwMemberStatus *status)
+{
+  g_auto (GVariantDict) row = G_VARIANT_DICT_INIT (NULL);
+  g_autofree char *error = t2pw_error_name (status->error);
+
+  g_variant_dict_insert (&row, "uri", "s", status->label);
+  g_variant_dict_insert (&row, "state", "s", state_to_string (status->state));
+  g_variant_dict_insert (&row, "rtt-us", "t",
+                         (guint64) t2pw_outbound_get_rtt_us (status->outbound));
+  g_variant_dict_insert (&row, "error", "s", error);
+  g_variant_dict_insert (&row, "message", "s",
+                         status->error != NULL ? status->error->message : "");
+  g_variant_dict_insert (&row, "active", "b", status->is_active);
+  return g_variant_dict_end (&row);
+}
+
+GVariant *
+t2pw_upstream_list_new (T2pwOutbound *failover)
+{
+  GVariantBuilder builder = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE ("aa{sv}"));
+
+  for (guint i = 0; i < t2pw_failover_get_n_members (failover); i++)
+    {
+      T2pwMemberStatus status;
+
+      t2pw_failover_get_status (failover, i, &status);
+      g_variant_builder_add_value (&builder, status_to_row (&status));
+    }
+  return g_variant_builder_end (&builder);
+}

@@ -171,10 +171,12 @@ t2pw_held_syn_accept (T2pwHeldSyn *syn, const T2pwStreamHandler *handler, gpoint
 {
   T2pwStack *stack = syn->stack;
   T2pwHeldSyn copy = *syn;
+  gboolean has_memory = t2pw_buffer_pool_has_room (&stack->pool, T2PW_CONNECTION_BYTES, 7);
 
-  if (!t2pw_buffer_pool_has_room (&stack->pool, T2PW_CONNECTION_BYTES, 7))
+  /* Others may have been accepted while this one was held. */
+  if (!has_memory || stack->counters.streams >= stack->config.max_streams)
     {
-      stack->counters.dropped_memory++;
+      stack->counters.dropped_memory += !has_memory;
       t2pw_held_syn_refuse (syn, T2P_REFUSAL_RESET);
       return NULL;
     }

@@ -34,6 +34,7 @@ typedef enum
   T2PW_LIST_ACK,     /* an ACK is owed: at the end of the turn, or within 20 ms */
   T2PW_LIST_GROWN,   /* windows above the first size */
   T2PW_LIST_STARVED, /* waits for memory to open its window or to send */
+  T2PW_LIST_ENDED,   /* lwIP's side has ended, ours not yet */
   T2PW_N_LISTS,
 } T2pwStreamList;
 
@@ -92,6 +93,7 @@ struct _T2pwStack
   gpointer user_data;
   T2pwStackConfig config;
   T2pwStackCounters counters;
+  T2pwStackCounters published; /* the same with those of the parts */
   T2pwTunQueue queue;
   T2pwBufferPool pool;
   T2pwFlowHash flows;

@@ -297,6 +297,8 @@ free_flows (T2pwStack *stack)
         t2pw_stream_free ((T2pwStream *) node);
         break;
       }
+  while (stack->lists[T2PW_LIST_ENDED] != NULL)
+    t2pw_stream_free (stack->lists[T2PW_LIST_ENDED]);
 }
 
 void
@@ -316,13 +318,15 @@ t2pw_stack_free (T2pwStack *stack)
 const T2pwStackCounters *
 t2pw_stack_get_counters (T2pwStack *stack)
 {
-  T2pwStackCounters *counters = &stack->counters;
+  T2pwStackCounters *counters = &stack->published;
 
+  *counters = stack->counters;
   counters->rx_packets = stack->queue.rx_packets;
   counters->rx_bytes = stack->queue.rx_bytes;
   counters->tx_packets = stack->queue.tx_packets;
   counters->tx_bytes = stack->queue.tx_bytes;
   counters->tun_write_errors = stack->queue.write_errors;
+  counters->dropped_memory += stack->queue.dropped_memory;
   counters->memory_bytes = stack->pool.used_bytes;
   return counters;
 }

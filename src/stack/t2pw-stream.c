@@ -113,6 +113,7 @@ t2pw_stream_lost_pcb (T2pwStream *stream, gboolean was_reset)
   t2pw_buffer_pool_charge (&stack->pool, -(gssize) stream->tx_charged_bytes);
   stream->tx_charged_bytes = 0;
   drop_table_and_lists (stream);
+  t2pw_stream_link (stream, T2PW_LIST_ENDED);
   t2pw_stream_notify (stream, T2PW_EVENT_GONE);
 }
 

@@ -252,6 +252,22 @@ test_end_waits_for_owner (gconstpointer mode)
   g_assert_true (peer->owner.is_closed);
 }
 
+/* A stack may go while a stream waits for its owner; the leak checker watches. */
+static void
+test_freed_with_ended_stream (gconstpointer mode)
+{
+  g_autoptr (Peer) peer = peer_new (mode, NULL);
+
+  peer->owner.holds_back = TRUE;
+  peer_connect (peer);
+  t2pw_stream_shutdown (peer->owner.stream);
+  peer_drain (peer);
+  peer->acknowledged++;
+  peer_send (peer, T2P_TCP_ACK | T2P_TCP_FIN, peer->next, (const guint8 *) "late", 4);
+  peer_drain (peer);
+  g_assert_cmpuint (t2pw_stack_get_counters (peer->stack)->streams, ==, 1);
+}
+
 static void
 test_reset_by_application (gconstpointer mode)
 {
@@ -373,6 +389,7 @@ main (int argc, char **argv)
     { "half-close-by-the-application", test_half_close_by_application },
     { "half-close-by-the-destination", test_half_close_by_destination },
     { "the-end-waits-for-the-owner", test_end_waits_for_owner },
+    { "a-stack-is-freed-with-ended-streams", test_freed_with_ended_stream },
     { "reset-by-the-application", test_reset_by_application },
     { "reset-by-the-owner", test_reset_by_owner },
     { "back-pressure-closes-the-window", test_back_pressure },

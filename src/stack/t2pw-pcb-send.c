@@ -75,14 +75,17 @@ static gboolean
 write_segment (T2pwStream *stream, const guint8 *data, gsize length, gboolean has_more)
 {
   struct tcp_pcb *pcb = stream->pcb;
+  tcpwnd_size_t largest_window = pcb->snd_wnd_max;
   err_t result;
 
+  pcb->snd_wnd_max = G_MAXUINT32;
   pcb->unsent_oversize = 0;
   pcb->mss = (u16_t) MAX (length, last_unsent_bytes (pcb));
   result = tcp_write (pcb, data, (u16_t) length,
                       TCP_WRITE_FLAG_COPY | (has_more ? TCP_WRITE_FLAG_MORE : 0));
   pcb->unsent_oversize = 0;
   pcb->mss = stream->send_bytes;
+  pcb->snd_wnd_max = largest_window;
   return result == ERR_OK;
 }
 

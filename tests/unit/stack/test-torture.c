@@ -188,6 +188,32 @@ test_tiny_window (gconstpointer mode)
     g_assert_cmpuint (got->data[i], ==, pattern_at (i));
 }
 
+/* The largest window ever grows, from none, to less than the segment that waits for it. */
+static void
+test_window_opens_slowly (gconstpointer mode)
+{
+  g_autoptr (Peer) peer = peer_new (mode, NULL);
+  g_autoptr (GByteArray) got = g_byte_array_new ();
+  static const guint16 windows[] = { 1, 3, 10, 100, 2000, 65535 };
+
+  peer->scale = -1;
+  peer->window = 0;
+  peer->owner.echoes = TRUE;
+  peer_connect (peer);
+  for (guint i = 0; i < G_N_ELEMENTS (windows); i++)
+    {
+      peer->owner.to_send += 1500;
+      peer_send (peer, T2P_TCP_ACK, peer->next++, (const guint8 *) "o", 1);
+      peer_pump (peer);
+      peer->window = windows[i];
+      peer_send (peer, T2P_TCP_ACK, peer->next, NULL, 0);
+      peer_pump (peer);
+    }
+  peer_receive (peer, got, G_N_ELEMENTS (windows) * 1501);
+  for (gsize i = 0; i < got->len; i++)
+    g_assert_cmpuint (got->data[i], ==, pattern_at (i));
+}
+
 /* The window falls below what was cut for it: split at once, the FIN not too early. */
 static void
 test_shrunk_window (gconstpointer mode)
@@ -542,6 +568,7 @@ main (int argc, char **argv)
     { "segments-beyond-the-window-are-harmless", test_window_overrun, FALSE },
     { "a-zero-window-is-probed", test_zero_window, TRUE },
     { "a-tiny-window-is-kept-to", test_tiny_window, FALSE },
+    { "a-window-may-open-slowly", test_window_opens_slowly, FALSE },
     { "a-shrunk-window-splits-segments", test_shrunk_window, FALSE },
     { "acknowledged-behind-a-closed-window", test_acknowledged_while_closed, TRUE },
     { "any-segment-in-any-state", test_any_segment_in_any_state, FALSE },

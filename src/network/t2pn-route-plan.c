@@ -220,7 +220,7 @@ append_family (T2pnRoutePlan *plan,
   n_routes = plan->routes->len;
   append_table (&builder);
   if (plan->routes->len > n_routes)
-    t2pn_route_rules_append (plan, input, snapshot, family);
+    t2pn_route_rules_append (plan, input, snapshot, family, builder.mode == FAMILY_REJECTED);
 }
 
 /* --- is anything of it somebody else's? */

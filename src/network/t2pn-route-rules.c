@@ -11,6 +11,10 @@
  * In IPv4 the capture rules tell them by themselves: a socket that is not bound asks from
  * 0.0.0.0. `from ::` never matches anything, so IPv6 has no twin of it.
  *
+ *        When table T refuses IPv6, only answers of TCP servers on well-known ports: the
+ * kernel, told "unreachable" for a socket that is not bound, asks again from the address that
+ * it would choose, an uplink's (ip6_dst_lookup_tail()), and that would be let out.
+ *
  * then those that lead into table T, which end with `iif lo`: made on this machine, not
  * forwarded.
  *
@@ -23,11 +27,13 @@
 
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
+#include <netinet/in.h>
 #include <string.h>
 
 /* A machine with more has no use for the rest, and our rules would double its list. */
 #define MAX_FOLLOWED_RULES 256
 #define MAX_UPLINK_ADDRESSES 512
+#define LAST_WELL_KNOWN_PORT 1023
 
 typedef struct
 {
@@ -35,6 +41,7 @@ typedef struct
   const T2pnRoutePlanInput *input;
   const T2pnSnapshot *snapshot;
   int family;
+  gboolean is_rejected;
   guint32 next; /* priority */
 } Builder;
 
@@ -219,6 +226,16 @@ is_uplink_address (const Builder *builder, const T2pnAddress *address)
          !is_own_link (builder, address->ifindex);
 }
 
+/* A socket that connects has no source port yet when it is routed, or one of the upper range.
+ */
+static void
+select_server_answers (T2pnRule *rule)
+{
+  rule->ip_protocol = IPPROTO_TCP;
+  rule->source_port_first = 1;
+  rule->source_port_last = LAST_WELL_KNOWN_PORT;
+}
+
 static void
 append_from_uplinks (Builder *builder, gboolean is_terminal)
 {
@@ -234,6 +251,8 @@ append_from_uplinks (Builder *builder, gboolean is_terminal)
         continue;
       rule.source.address = address->address;
       rule.source.length = 128;
+      if (builder->is_rejected)
+        select_server_answers (&rule);
       if (is_terminal)
         rule.action = FR_ACT_UNREACHABLE;
       else
@@ -265,9 +284,10 @@ void
 t2pn_route_rules_append (T2pnRoutePlan *plan,
                          const T2pnRoutePlanInput *input,
                          const T2pnSnapshot *snapshot,
-                         int family)
+                         int family,
+                         gboolean is_rejected)
 {
-  Builder builder = { plan, input, snapshot, family, input->ids.rule_priority };
+  Builder builder = { plan, input, snapshot, family, is_rejected, input->ids.rule_priority };
   gboolean is_default = t2p_settings_get_capture (input->settings) == T2P_CAPTURE_DEFAULT;
   T2pIpAddress any = t2p_ip_address_from_v4 (0);
 

@@ -384,7 +384,8 @@ test_kernel_has_the_plan (void)
   assert_line ("ip rule",
                "8707:\tfrom 0.0.0.0 iif lo uidrange 12345-12345 lookup 23700 proto 142");
   assert_line ("ip rule", "8708:\tfrom 198.18.0.1 iif lo uidrange 12345-12345 lookup 23700");
-  assert_line ("ip -6 rule", "8707:\tfrom 2001:db8:1::7 uidrange 12345-12345 lookup main");
+  assert_line ("ip -6 rule", "8707:\tfrom 2001:db8:1::7 uidrange 12345-12345 ipproto tcp sport "
+                             "1-1023 lookup main");
   assert_line ("ip -6 rule", "8709:\tfrom all iif lo uidrange 12345-12345 lookup 23700");
   assert_line ("ip route show table 23700", "default dev t2p0 proto 142 scope link");
   assert_line ("ip route show table 23700", "throw 224.0.0.0/4 proto 142");
@@ -584,6 +585,28 @@ test_link_deleted_under_us (void)
   remove_runtime_dir (g_steal_pointer (&runtime_dir));
 }
 
+/* Refused, not let out by the uplink; what answers as a server still gets out. */
+static void
+test_rejected_ipv6_does_not_leak (void)
+{
+  g_autofree char *runtime_dir = make_runtime_dir ();
+  Tunnel *tunnel = tunnel_new (runtime_dir, "'capture': <'default'>, 'ipv6': <'reject'>");
+
+  bring_up (tunnel);
+  assert_source ("2001:db8:77::9", 0, NULL);
+  assert_source ("2001:db8:77::9", 0x2370, "2001:db8:1::7");
+  assert_source ("2001:db8:1::200", 0, "2001:db8:1::7"); /* LAN */
+  assert_line ("ip -6 route get 2001:db8:77::9 from 2001:db8:1::7 ipproto tcp sport 22",
+               "via 2001:db8:1::99 dev up0");
+  assert_line (
+      "ip -6 route get 2001:db8:77::9 from 2001:db8:1::7 ipproto tcp sport 40000 2>&1 || :",
+      "No route to host");
+  take_down (tunnel);
+  g_assert_true (t2pn_journal_undo (tunnel->journal, NULL));
+  tunnel_free (tunnel);
+  remove_runtime_dir (g_steal_pointer (&runtime_dir));
+}
+
 /* New links get no IPv6, but others have it: what would leak is refused instead. */
 static void
 test_ipv6_disabled_for_new_links (void)
@@ -707,6 +730,7 @@ main (int argc, char **argv)
   g_test_add_func ("/netns/plan/user-scope-leaves-others-alone",
                    test_user_scope_leaves_others_alone);
   g_test_add_func ("/netns/plan/update-follows-addresses-and-puts-back", test_update);
+  g_test_add_func ("/netns/plan/rejected-ipv6-does-not-leak", test_rejected_ipv6_does_not_leak);
   g_test_add_func ("/netns/plan/ipv6-disabled-for-new-links", test_ipv6_disabled_for_new_links);
   g_test_add_func ("/netns/plan/conflict-rolls-back", test_conflict_rolls_back);
   g_test_add_func ("/netns/plan/link-deleted-under-us", test_link_deleted_under_us);

@@ -80,6 +80,17 @@ test_none_virtual (void)
   "ip -6 rule add priority 5406 fwmark 0x2370 unreachable protocol 142\n"                      \
   "ip -6 rule add priority 5407 from 2001:db8:1::7/128 lookup main protocol 142\n"             \
   "ip -6 rule add priority 5408 from 2001:db8:1::7/128 unreachable protocol 142\n"
+#define REJECT_BYPASS                                                                          \
+  "ip -4 rule add priority 5404 lookup main suppress_prefixlength 0 protocol 142\n"            \
+  "ip -4 rule add priority 5405 fwmark 0x2370 lookup main protocol 142\n"                      \
+  "ip -4 rule add priority 5406 fwmark 0x2370 unreachable protocol 142\n"                      \
+  "ip -6 rule add priority 5404 lookup main suppress_prefixlength 0 protocol 142\n"            \
+  "ip -6 rule add priority 5405 fwmark 0x2370 lookup main protocol 142\n"                      \
+  "ip -6 rule add priority 5406 fwmark 0x2370 unreachable protocol 142\n"                      \
+  "ip -6 rule add priority 5407 from 2001:db8:1::7/128 ipproto tcp sport 1-1023 lookup main "  \
+  "protocol 142\n"                                                                             \
+  "ip -6 rule add priority 5408 from 2001:db8:1::7/128 ipproto tcp sport 1-1023 unreachable "  \
+  "protocol 142\n"
 #define MULTICAST                                                                              \
   "ip -4 route add throw 224.0.0.0/4 table 23700 proto 142\n"                                  \
   "ip -4 route add throw 255.255.255.255/32 table 23700 proto 142\n"
@@ -123,7 +134,7 @@ test_reject_ipv6 (void)
 {
   assert_settings_plan (
       "'capture': <'default'>, 'dns': <'off'>, 'ipv6': <'reject'>", TRUE,
-      "ip -4 address add 198.18.0.1/30 dev t2p0\n" DEFAULT_BYPASS MULTICAST
+      "ip -4 address add 198.18.0.1/30 dev t2p0\n" REJECT_BYPASS MULTICAST
       "ip -4 route add default dev t2p0 table 23700 proto 142\n"
       "ip -6 route add unreachable default table 23700 proto 142\n" DEFAULT_CAPTURE);
 }
@@ -138,7 +149,7 @@ test_auto_goes_by_proxy (void)
 
   input.proxy_has_ipv6 = FALSE;
   assert_plan (&input, snapshot,
-               "ip -4 address add 198.18.0.1/30 dev t2p0\n" DEFAULT_BYPASS MULTICAST
+               "ip -4 address add 198.18.0.1/30 dev t2p0\n" REJECT_BYPASS MULTICAST
                "ip -4 route add default dev t2p0 table 23700 proto 142\n"
                "ip -6 route add unreachable default table 23700 proto 142\n" DEFAULT_CAPTURE);
 }
@@ -154,7 +165,7 @@ test_no_ipv6_on_new_links (void)
 
   snapshot->links_get_ipv6 = FALSE;
   assert_plan (&input, snapshot,
-               "ip -4 address add 198.18.0.1/30 dev t2p0\n" DEFAULT_BYPASS MULTICAST
+               "ip -4 address add 198.18.0.1/30 dev t2p0\n" REJECT_BYPASS MULTICAST
                "ip -4 route add default dev t2p0 table 23700 proto 142\n"
                "ip -6 route add unreachable default table 23700 proto 142\n" DEFAULT_CAPTURE);
 }

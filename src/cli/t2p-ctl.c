@@ -135,6 +135,30 @@ parse_common (T2pCtl *ctl, char ***argv, GError **error)
   return g_option_context_parse_strv (context, argv, error);
 }
 
+/* GOption would forget what an earlier parse has put there. */
+static void
+keep_earlier (char **option, char *earlier)
+{
+  if (*option == NULL)
+    *option = earlier;
+  else
+    g_free (earlier);
+}
+
+static gboolean
+parse_behind_verb (T2pCtl *ctl, GOptionContext *context, char ***argv, GError **error)
+{
+  char *bus = g_steal_pointer (&ctl->bus);
+  char *password_file = g_steal_pointer (&ctl->password_file);
+  char *user = g_steal_pointer (&ctl->user);
+  gboolean is_parsed = g_option_context_parse_strv (context, argv, error);
+
+  keep_earlier (&ctl->bus, bus);
+  keep_earlier (&ctl->password_file, password_file);
+  keep_earlier (&ctl->user, user);
+  return is_parsed;
+}
+
 /* @argv: program, verb, the rest. */
 static gboolean
 parse_verb (T2pCtl *ctl, const T2pCtlVerb *verb, char ***argv, GError **error)
@@ -151,7 +175,7 @@ parse_verb (T2pCtl *ctl, const T2pCtlVerb *verb, char ***argv, GError **error)
   if (verb->options != NULL)
     g_option_context_add_main_entries (context, verb->options, GETTEXT_PACKAGE);
   add_common_options (context, ctl);
-  return g_option_context_parse_strv (context, argv, error);
+  return parse_behind_verb (ctl, context, argv, error);
 }
 
 static gboolean

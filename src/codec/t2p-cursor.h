@@ -97,7 +97,8 @@ t2p_cursor_read_bytes (T2pCursor *cursor, gsize length, const guint8 **out_bytes
   if (t2p_cursor_remaining (cursor) < length)
     return FALSE;
   *out_bytes = cursor->at;
-  cursor->at += length;
+  if (length > 0) /* C has no sum of NULL and 0 */
+    cursor->at += length;
   return TRUE;
 }
 

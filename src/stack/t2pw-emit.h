@@ -7,9 +7,6 @@
 
 G_BEGIN_DECLS
 
-/* The window scale that we offer: 64 KiB << 4 is the largest receive window. */
-#define T2PW_RECEIVE_SCALE 4
-
 /* A packet that lwIP has made goes to the tun. For the lwIP files of this folder only. */
 void t2pw_emit (T2pwStack *stack, struct pbuf *p);
 

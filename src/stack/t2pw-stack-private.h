@@ -16,6 +16,9 @@ G_BEGIN_DECLS
 #define T2PW_HELD_SYN_MAX_BYTES 120 /* IPv4 and TCP headers, both with all options */
 #define T2PW_DESTINATION_COUNTERS 8192
 
+/* The window scale that we offer: 64 KiB << 4 is more than the largest receive window. */
+#define T2PW_RECEIVE_SCALE 4
+
 /* Rough size of what lwIP and we allocate for a connection. */
 #define T2PW_CONNECTION_BYTES (sizeof (T2pwStream) + 320)
 

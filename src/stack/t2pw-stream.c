@@ -25,6 +25,8 @@
 #define OPEN_WINDOWS_BELOW 6
 #define SEND_BELOW 7
 #define GROW_BELOW 4
+/* lwIP's own; T2P_FLOW_BUFFER_BYTES less the one byte that an unscaled window cannot say. */
+#define FIRST_WINDOW_BYTES (T2P_FLOW_BUFFER_BYTES - 1)
 
 /* --- lists */
 
@@ -83,7 +85,7 @@ t2pw_stream_new (T2pwStack *stack,
 static gsize
 granted (const T2pwStream *stream)
 {
-  gsize first = T2P_FLOW_BUFFER_BYTES;
+  gsize first = FIRST_WINDOW_BYTES;
 
   return (stream->receive_limit > first ? stream->receive_limit - first : 0) +
          (stream->send_limit > first ? stream->send_limit - first : 0);

@@ -3,6 +3,7 @@
 
 #include "packet-peer.h"
 #include "t2p-udp-header.h"
+#include "t2pw-stack-private.h"
 
 #include <netinet/in.h>
 #include <string.h>
@@ -313,6 +314,7 @@ test_back_pressure (gconstpointer mode)
 
   peer->owner.holds_back = TRUE;
   peer_connect (peer);
+  peer_drain (peer);
   for (guint i = 0; i < 20; i++)
     {
       peer_send (peer, T2P_TCP_ACK, peer->next + (guint32) sent, bytes + sent, 10000);
@@ -341,6 +343,45 @@ test_back_pressure (gconstpointer mode)
   while (peer_take (peer, &segment))
     is_open = segment.tcp.window > 0 && segment.tcp.acknowledgement == peer->next + 65535;
   g_assert_true (is_open);
+}
+
+/* Windows of a busy flow are raised, both ways, and what was granted is given back. */
+static void
+test_windows_grow (gconstpointer mode)
+{
+  g_autoptr (Peer) peer = peer_new (mode, NULL);
+  g_autoptr (GBytes) pattern = pattern_new (60000);
+  guint32 widest = 0, sent = 0;
+  Segment segment;
+
+  peer_connect (peer);
+  peer_drain (peer);
+  for (guint i = 0; i < 20; i++)
+    {
+      for (guint32 used = 60000; used <= MAX (widest, 65535); used += 60000)
+        {
+          peer_send (peer, T2P_TCP_ACK, peer->next, g_bytes_get_data (pattern, NULL), 60000);
+          peer->next += 60000;
+          sent += 60000;
+        }
+      peer_pump (peer);
+      while (peer_take (peer, &segment))
+        widest = MAX (widest, (guint32) segment.tcp.window << T2PW_RECEIVE_SCALE);
+    }
+  g_assert_cmpuint (peer->owner.received->len, ==, sent);
+  g_assert_cmpuint (widest, >, 400000);
+  g_assert_cmpuint (widest, <=, 512 * 1024);
+  peer->owner.to_send = 2000000;
+  peer->owner.echoes = TRUE;
+  peer_send (peer, T2P_TCP_ACK, peer->next++, (const guint8 *) "g", 1);
+  peer_drain (peer);
+  /* plain: 180 segments, lwIP's bound, of one packet each */
+  g_assert_cmpuint (peer->owner.sent, >, ((const PeerMode *) mode)->has_vnet ? 900000 : 250000);
+  g_assert_cmpuint (peer->owner.sent, <=, 1024 * 1024);
+  g_assert_cmpuint (peer->stack->granted_bytes, >, 500000);
+  t2pw_stream_abort (peer->owner.stream);
+  g_assert_cmpuint (peer->stack->granted_bytes, ==, 0);
+  g_assert_cmpuint (t2pw_stack_get_counters (peer->stack)->memory_bytes, ==, 0);
 }
 
 static void
@@ -393,6 +434,7 @@ main (int argc, char **argv)
     { "reset-by-the-application", test_reset_by_application },
     { "reset-by-the-owner", test_reset_by_owner },
     { "back-pressure-closes-the-window", test_back_pressure },
+    { "windows-grow-while-they-are-used", test_windows_grow },
     { "datagrams-both-ways", test_datagrams },
   };
 

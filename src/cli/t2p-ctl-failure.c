@@ -28,7 +28,8 @@ static const struct
   { T2P_ERROR_AUTHORIZATION_DISMISSED, T2P_CTL_NOT_AUTHORIZED,
     N_ ("Try again and give the password, or do it as root.") },
   { T2P_ERROR_DEVICE_UNAVAILABLE, T2P_CTL_FAILED,
-    N_ ("TUN devices need the kernel module tun and the file /dev/net/tun.") },
+    N_ ("Check that the service is installed completely and that the kernel module tun is "
+        "loaded.") },
   { T2P_ERROR_ROUTE_CONFLICT, T2P_CTL_CONFLICT,
     N_ ("Take the other tunnel down first, or capture only your own traffic with "
         "scope=user.") },

@@ -58,7 +58,7 @@ print_for_programs (T2pTunnel *tunnel, const Answers *answers)
 
 /* --- for people: a label, a colon, a value; nothing for an empty value */
 
-#define LABEL_COLUMNS 18
+#define LABEL_COLUMNS 20
 
 static void
 print_line (const char *label, const char *value)
@@ -174,36 +174,45 @@ print_proxies (GVariant *details)
     }
 }
 
+/* Told with the proxies already. */
+static gboolean
+is_told (const char *key)
+{
+  return g_str_equal (key, "proxies") || g_str_equal (key, "proxies-with-credentials");
+}
+
 static void
 print_settings (GVariant *settings)
 {
   GVariantIter iter;
   const char *key = NULL;
   GVariant *value = NULL;
+  gboolean has_heading = FALSE;
 
-  print_heading (_ ("Settings"));
   g_variant_iter_init (&iter, settings);
   while (g_variant_iter_loop (&iter, "{&sv}", &key, &value))
     {
       g_autofree char *text = value_to_text (value);
       g_autofree char *safe_key = t2p_ctl_printable (key);
 
-      /* These were told with the proxies. */
-      if (!g_str_equal (key, "proxies") && !g_str_equal (key, "proxies-with-credentials"))
-        g_print ("  %s=%s\n", safe_key, text);
+      if (is_told (key))
+        continue;
+      if (!has_heading)
+        print_heading (_ ("Settings"));
+      has_heading = TRUE;
+      g_print ("  %s=%s\n", safe_key, text);
     }
 }
 
+/* Only what has been counted: most counters of trouble are zero, and should be. */
 static void
 print_statistics (GVariant *statistics)
 {
   GVariantIter iter;
   const char *key = NULL;
   guint64 value = 0;
+  gboolean has_heading = FALSE;
 
-  if (g_variant_n_children (statistics) == 0)
-    return;
-  print_heading (_ ("Statistics"));
   g_variant_iter_init (&iter, statistics);
   while (g_variant_iter_loop (&iter, "{&st}", &key, &value))
     {
@@ -212,6 +221,11 @@ print_statistics (GVariant *statistics)
                                   ? t2p_ctl_format_bytes (value)
                                   : g_strdup_printf ("%" G_GUINT64_FORMAT, value);
 
+      if (value == 0)
+        continue;
+      if (!has_heading)
+        print_heading (_ ("Statistics"));
+      has_heading = TRUE;
       print_line (label, text);
     }
 }

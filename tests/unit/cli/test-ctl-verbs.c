@@ -126,7 +126,7 @@ test_show (Fixture *f, gconstpointer data)
   RUN (f, "up", "socks5://p", "--name=work");
   g_assert_cmpint (RUN (f, "show", "work"), ==, T2P_CTL_OK);
   assert_contains (f->out, "* socks5://proxy.example:1080  ok  23 ms");
-  assert_contains (f->out, "rx-bytes:           1.2 MiB");
+  assert_contains (f->out, "rx-bytes:             1.2 MiB");
   g_assert_cmpint (RUN (f, "--json", "show", "work"), ==, T2P_CTL_OK);
   assert_contains (f->out, "\"settings-version\" : 7");
   assert_contains (f->out, "\"rx-bytes\" : 1258291");

@@ -5,6 +5,11 @@
 
 G_BEGIN_DECLS
 
+/* How a file of ours begins, and what stands before each server that it took the place of, so
+ * that the uplink's servers can still be read from it (t2pn_uplink_dns_parse()). */
+#define T2PN_RESOLV_CONF_HEADER "# tun2proxy has put this file here"
+#define T2PN_RESOLV_CONF_WAS "# was: "
+
 void t2pn_resolv_conf_free (T2pnResolvConf *saved);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (T2pnResolvConf, t2pn_resolv_conf_free)
 

@@ -31,16 +31,27 @@ is_kept (const char *line)
 {
   return g_str_has_prefix (line, "search ") || g_str_has_prefix (line, "search\t") ||
          g_str_has_prefix (line, "domain ") || g_str_has_prefix (line, "domain\t") ||
-         g_str_has_prefix (line, "options ") || g_str_has_prefix (line, "options\t");
+         g_str_has_prefix (line, T2PN_RESOLV_CONF_WAS) || g_str_has_prefix (line, "options ") ||
+         g_str_has_prefix (line, "options\t");
+}
+
+/* Of another tunnel's file only what it keeps of the original. */
+static gboolean
+is_replaced_server (const char *line, gboolean is_old_ours)
+{
+  return !is_old_ours &&
+         (g_str_has_prefix (line, "nameserver ") || g_str_has_prefix (line, "nameserver\t"));
 }
 
 char *
 t2pn_resolver_file_compose (const T2pIpAddress *servers, guint n_servers, const char *old)
 {
-  GString *text =
-      g_string_new ("# tun2proxy has put this file here while a tunnel is up; the one\n"
-                    "# that was here comes back when the tunnel goes down.\n");
+  GString *text = g_string_new (T2PN_RESOLV_CONF_HEADER
+                                " while a tunnel is up; the one\n"
+                                "# that was here comes back when the tunnel goes down.\n");
   g_auto (GStrv) lines = g_strsplit (old != NULL ? old : "", "\n", -1);
+
+  gboolean is_old_ours = old != NULL && g_str_has_prefix (old, T2PN_RESOLV_CONF_HEADER);
 
   for (guint i = 0; i < n_servers; i++)
     {
@@ -50,7 +61,9 @@ t2pn_resolver_file_compose (const T2pIpAddress *servers, guint n_servers, const 
       g_string_append_printf (text, "nameserver %s\n", formatted);
     }
   for (guint i = 0; lines[i] != NULL; i++)
-    if (is_kept (lines[i]))
+    if (is_replaced_server (lines[i], is_old_ours))
+      g_string_append_printf (text, T2PN_RESOLV_CONF_WAS "%s\n", lines[i]);
+    else if (is_kept (lines[i]))
       g_string_append_printf (text, "%s\n", lines[i]);
   return g_string_free (text, FALSE);
 }

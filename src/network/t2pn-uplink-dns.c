@@ -9,6 +9,8 @@
 
 #include "t2pn-uplink-dns.h"
 
+#include "t2pn-resolv-conf.h"
+
 #include <net/if.h>
 #include <string.h>
 
@@ -70,28 +72,44 @@ add_server (GArray *servers, const T2pIpAddress *address, gboolean skip_loopback
 
 /* --- resolv.conf */
 
+/* The first word after `nameserver`, or NULL for another line. (transfer full) */
+static char *
+server_of_line (const char *line)
+{
+  g_auto (GStrv) words = g_strsplit_set (line, " \t\r", -1);
+  gboolean is_server = FALSE;
+
+  for (guint i = 0; words[i] != NULL; i++)
+    {
+      if (words[i][0] == '\0')
+        continue;
+      if (is_server)
+        return g_strdup (words[i]);
+      if (strcmp (words[i], "nameserver") != 0)
+        return NULL;
+      is_server = TRUE;
+    }
+  return NULL;
+}
+
 GArray *
 t2pn_uplink_dns_parse (const char *resolv_conf_text, gboolean skip_loopback)
 {
   g_auto (GStrv) lines = g_strsplit (resolv_conf_text, "\n", -1);
+  gboolean is_ours = g_str_has_prefix (resolv_conf_text, T2PN_RESOLV_CONF_HEADER);
   GArray *servers = new_servers ();
 
   for (guint i = 0; lines[i] != NULL; i++)
     {
-      g_auto (GStrv) words = NULL;
+      g_autofree char *server = NULL;
       T2pIpAddress address;
 
-      g_strdelimit (lines[i], "\t\r", ' ');
-      words = g_strsplit (g_strchug (lines[i]), " ", -1);
-      if (words[0] == NULL || strcmp (words[0], "nameserver") != 0)
-        continue;
-      for (guint j = 1; words[j] != NULL; j++)
-        if (words[j][0] != '\0')
-          {
-            if (t2p_ip_address_parse (words[j], &address))
-              add_server (servers, &address, skip_loopback);
-            break;
-          }
+      if (!is_ours)
+        server = server_of_line (lines[i]);
+      else if (g_str_has_prefix (lines[i], T2PN_RESOLV_CONF_WAS))
+        server = server_of_line (lines[i] + strlen (T2PN_RESOLV_CONF_WAS));
+      if (server != NULL && t2p_ip_address_parse (server, &address))
+        add_server (servers, &address, skip_loopback);
     }
   return servers;
 }

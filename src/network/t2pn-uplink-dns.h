@@ -14,8 +14,8 @@ G_BEGIN_DECLS
  * @resolv_conf: (nullable): "/etc/resolv.conf" when NULL
  *
  * The name servers of the uplink, for our own marked queries: from resolved, else from
- * NetworkManager's devices, else from resolv.conf (as saved before a tunnel replaced it, when
- * @resolv_conf is told so). Ask before the tunnel's DNS is applied.
+ * NetworkManager's devices, else from resolv.conf (of a file that a tunnel put there, those
+ * that it took the place of). Ask before the tunnel's DNS is applied.
  */
 void t2pn_uplink_dns_async (GDBusConnection *bus,
                             const GArray *own_ifindexes,
@@ -27,7 +27,8 @@ void t2pn_uplink_dns_async (GDBusConnection *bus,
  * only when cancelled. */
 GArray *t2pn_uplink_dns_finish (GAsyncResult *result, GError **error);
 
-/* Pure: the `nameserver` lines of a resolv.conf(5), loopback ones left out when @skip_loopback.
+/* Pure: the uplink's `nameserver` lines of a resolv.conf(5), loopback ones left out when
+ * @skip_loopback.
  */
 GArray *t2pn_uplink_dns_parse (const char *resolv_conf_text, gboolean skip_loopback);
 

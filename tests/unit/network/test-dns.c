@@ -348,49 +348,6 @@ test_resolved_gone_at_revert (Fixture *fixture, gconstpointer data)
   revert (resolver);
 }
 
-static void
-test_file (Fixture *fixture, gconstpointer data)
-{
-  g_autoptr (T2pnJournal) journal = t2pn_journal_new (fixture->dir, "1", NULL);
-  g_autoptr (T2pnResolver) resolver = NULL;
-  g_autoptr (GError) error = NULL;
-  g_autofree char *during = NULL;
-  g_autofree char *after = NULL;
-  const char *before = "search lan.example\nnameserver 192.0.2.53\noptions edns0\n";
-
-  g_assert_true (g_file_set_contents (fixture->conf, before, -1, NULL));
-  own (fixture, "org.freedesktop.resolve1"); /* it runs, but names do not go to it */
-  resolver = choose (fixture, T2P_SCOPE_SYSTEM);
-  g_assert_cmpstr (t2pn_resolver_get_name (resolver), ==, "file");
-  g_assert_false (apply (resolver, corp, journal, &error));
-  g_assert_error (error, T2P_ERROR, T2P_ERROR_DNS_SETUP_FAILED);
-  g_clear_error (&error);
-  apply (resolver, everything, journal, &error);
-  g_assert_no_error (error);
-  g_assert_true (g_file_get_contents (fixture->conf, &during, NULL, NULL));
-  g_assert_nonnull (
-      strstr (during, "nameserver 198.18.0.2\nsearch lan.example\noptions edns0\n"));
-  g_assert_null (strstr (during, "192.0.2.53"));
-  revert (resolver);
-  g_assert_true (g_file_get_contents (fixture->conf, &after, NULL, NULL));
-  g_assert_cmpstr (after, ==, before);
-  g_assert_true (t2pn_journal_undo (journal, NULL));
-}
-
-static void
-test_user_scope (Fixture *fixture, gconstpointer data)
-{
-  g_autoptr (T2pnResolver) resolver = NULL;
-  g_autoptr (GError) error = NULL;
-
-  own (fixture, "org.freedesktop.resolve1");
-  resolver = choose (fixture, T2P_SCOPE_USER);
-  g_assert_cmpstr (t2pn_resolver_get_name (resolver), ==, "none");
-  g_assert_true (apply (resolver, everything, NULL, &error));
-  revert (resolver);
-  g_assert_cmpstr (fixture->log->str, ==, "");
-}
-
 /* --- the uplink's servers */
 
 static void
@@ -417,6 +374,55 @@ assert_servers (Fixture *fixture, GDBusConnection *bus, const char *expected)
       g_string_append_printf (text, "%s ", formatted);
     }
   g_assert_cmpstr (text->str, ==, expected);
+}
+
+static void
+test_file (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (T2pnJournal) journal = t2pn_journal_new (fixture->dir, "1", NULL);
+  g_autoptr (T2pnResolver) resolver = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *during = NULL;
+  g_autofree char *second = NULL;
+  T2pIpAddress other = t2p_ip_address_from_v4 (0xc6124002);
+  g_autofree char *after = NULL;
+  const char *before = "search lan.example\nnameserver 192.0.2.53\noptions edns0\n";
+
+  g_assert_true (g_file_set_contents (fixture->conf, before, -1, NULL));
+  own (fixture, "org.freedesktop.resolve1"); /* it runs, but names do not go to it */
+  resolver = choose (fixture, T2P_SCOPE_SYSTEM);
+  g_assert_cmpstr (t2pn_resolver_get_name (resolver), ==, "file");
+  g_assert_false (apply (resolver, corp, journal, &error));
+  g_assert_error (error, T2P_ERROR, T2P_ERROR_DNS_SETUP_FAILED);
+  g_clear_error (&error);
+  apply (resolver, everything, journal, &error);
+  g_assert_no_error (error);
+  g_assert_true (g_file_get_contents (fixture->conf, &during, NULL, NULL));
+  g_assert_nonnull (strstr (during, "\nnameserver 198.18.0.2\nsearch lan.example\n"
+                                    "# was: nameserver 192.0.2.53\noptions edns0\n"));
+  assert_servers (fixture, NULL, "192.0.2.53:53 "); /* the uplink's, whoever asks now */
+  second = t2pn_resolver_file_compose (&other, 1, during);
+  g_assert_nonnull (strstr (second, "\nnameserver 198.18.64.2\n"));
+  g_assert_nonnull (strstr (second, "\n# was: nameserver 192.0.2.53\n"));
+  g_assert_null (strstr (second, "198.18.0.2"));
+  revert (resolver);
+  g_assert_true (g_file_get_contents (fixture->conf, &after, NULL, NULL));
+  g_assert_cmpstr (after, ==, before);
+  g_assert_true (t2pn_journal_undo (journal, NULL));
+}
+
+static void
+test_user_scope (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (T2pnResolver) resolver = NULL;
+  g_autoptr (GError) error = NULL;
+
+  own (fixture, "org.freedesktop.resolve1");
+  resolver = choose (fixture, T2P_SCOPE_USER);
+  g_assert_cmpstr (t2pn_resolver_get_name (resolver), ==, "none");
+  g_assert_true (apply (resolver, everything, NULL, &error));
+  revert (resolver);
+  g_assert_cmpstr (fixture->log->str, ==, "");
 }
 
 static void

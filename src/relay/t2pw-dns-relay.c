@@ -120,6 +120,14 @@ idle_cb (T2pTimer *timer)
   dns_stream_drop (T2P_OWNER_OF (timer, DnsStream, timer));
 }
 
+static void dns_stream_run_cb (T2pTask *task);
+
+static void
+dns_stream_queue (DnsStream *stream)
+{
+  t2p_reactor_defer (stream->relay->reactor, &stream->task, dns_stream_run_cb);
+}
+
 /* FALSE when the client is to be reset. */
 static gboolean
 dns_stream_read (DnsStream *stream)
@@ -127,6 +135,7 @@ dns_stream_read (DnsStream *stream)
   struct iovec iov[MAX_IOVECS];
   gboolean at_end = FALSE;
   gsize consumed = 0;
+  gsize available = 0;
   guint n = t2pw_stream_peek (stream->stream, iov, MAX_IOVECS, &at_end);
   T2pDecode result = T2P_DECODE_MORE;
 
@@ -134,6 +143,7 @@ dns_stream_read (DnsStream *stream)
     {
       gsize used = 0;
 
+      available += iov[i].iov_len;
       result = t2pw_dns_session_feed (stream->session, iov[i].iov_base, iov[i].iov_len, &used);
       consumed += used;
       if (used < iov[i].iov_len)
@@ -141,8 +151,11 @@ dns_stream_read (DnsStream *stream)
     }
   if (consumed > 0)
     t2pw_stream_consume (stream->stream, consumed);
-  if (n == 0 && at_end)
+  /* no edge will tell again */
+  if (at_end && n < MAX_IOVECS && consumed == available)
     stream->has_ended = TRUE;
+  else if (n == MAX_IOVECS && consumed == available)
+    dns_stream_queue (stream);
   return result != T2P_DECODE_BAD;
 }
 
@@ -195,13 +208,7 @@ dns_stream_run_cb (T2pTask *task)
   if (stream->has_ended && t2pw_dns_session_is_idle (stream->session))
     t2pw_stream_shutdown (stream->stream); /* `closed` follows */
   else if (!wanted_input && t2pw_dns_session_wants_input (stream->session))
-    t2p_reactor_defer (stream->relay->reactor, &stream->task, dns_stream_run_cb);
-}
-
-static void
-dns_stream_queue (DnsStream *stream)
-{
-  t2p_reactor_defer (stream->relay->reactor, &stream->task, dns_stream_run_cb);
+    dns_stream_queue (stream);
 }
 
 static void

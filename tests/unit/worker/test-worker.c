@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <gio/gunixfdlist.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -203,6 +204,122 @@ test_abandoned (Fixture *f, gconstpointer data)
   g_assert_cmpint (g_get_monotonic_time () - began_us, >=, 1200 * 1000);
 }
 
+/* --- a tunnel over a socket pair in the place of the tun */
+
+static GVariant *
+start_settings (guint16 proxy_port)
+{
+  g_autofree char *uri = g_strdup_printf ("socks5://u:s3cret@127.0.0.1:%u", proxy_port);
+
+  return g_variant_new_parsed ("{'proxies': <[%s]>, 'mtu': <uint32 1500>, 'dns': <'virtual'>,"
+                               " 'dns-pool4': <'198.18.0.0/18'>, 'uplink-dns': <@as []>,"
+                               " 'max-connections': <uint32 100>, 'mark': <uint32 0>}",
+                               uri);
+}
+
+static gboolean
+start (T2pBusWorker *proxy, GVariant *settings, int fd, GError **error)
+{
+  g_autoptr (GUnixFDList) fds = g_unix_fd_list_new ();
+  g_auto (GStrv) warnings = NULL;
+
+  g_assert_cmpint (g_unix_fd_list_append (fds, fd, NULL), ==, 0);
+  return t2p_bus_worker_call_start_sync (proxy, settings, g_variant_new_handle (0), fds,
+                                         &warnings, NULL, NULL, error);
+}
+
+/* IPv4, UDP, no checksum: "a.example", A, from 198.18.0.1 to 198.18.0.2. */
+static const guint8 dns_packet[] =
+    "\x45\0\0\x37\0\0\0\0\x40\x11\xee\x8e\xc6\x12\0\x01\xc6\x12\0\x02"
+    "\x9c\x40\0\x35\0\x23\0\0"
+    "\0\x07\x01\0\0\x01\0\0\0\0\0\0\x01"
+    "a\x07"
+    "example\0\0\x01\0\x01";
+
+static void
+test_start (Fixture *f, gconstpointer data)
+{
+  T2pBusWorker *proxy = connect_peer (f);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) counters = NULL;
+  g_autoptr (GVariant) upstreams = NULL;
+  g_autofree char *printed = NULL;
+  guint8 answer[2048];
+  guint64 queries = 0;
+  int pair[2];
+  struct timeval patience = { .tv_sec = 5 };
+
+  t2p_bus_worker_call_get_statistics_sync (proxy, &counters, NULL, &error);
+  g_assert_error (error, T2P_ERROR, T2P_ERROR_NOT_FOUND);
+  g_clear_error (&error);
+  g_assert_cmpint (socketpair (AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair), ==, 0);
+  setsockopt (pair[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+
+  start (proxy, g_variant_new_parsed ("{'proxies': <@as []>}"), pair[1], &error);
+  g_assert_error (error, T2P_ERROR, T2P_ERROR_INVALID_SETTINGS);
+  g_clear_error (&error);
+  start (proxy, start_settings (1), pair[1], &error);
+  g_assert_no_error (error);
+  start (proxy, start_settings (1), pair[1], &error);
+  g_assert_error (error, T2P_ERROR, T2P_ERROR_ALREADY_EXISTS);
+  g_clear_error (&error);
+
+  g_assert_cmpint (send (pair[0], dns_packet, sizeof dns_packet - 1, 0), ==,
+                   sizeof dns_packet - 1);
+  g_assert_cmpint (recv (pair[0], answer, sizeof answer, 0), ==, sizeof dns_packet - 1 + 16);
+  t2p_bus_worker_call_get_statistics_sync (proxy, &counters, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_true (g_variant_lookup (counters, "dns-queries", "t", &queries));
+  g_assert_cmpuint (queries, ==, 1);
+  t2p_bus_worker_call_get_upstreams_sync (proxy, &upstreams, NULL, &error);
+  g_assert_no_error (error);
+  printed = g_variant_print (upstreams, FALSE);
+  g_assert_nonnull (strstr (printed, "'unknown'"));
+  g_assert_null (strstr (printed, "s3cret"));
+
+  /* a restarted daemon finds it running */
+  disconnect_peer (proxy);
+  proxy = connect_peer (f);
+  g_clear_pointer (&counters, g_variant_unref);
+  t2p_bus_worker_call_get_statistics_sync (proxy, &counters, NULL, &error);
+  g_assert_no_error (error);
+  t2p_bus_worker_call_stop_sync (proxy, 0, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (wait_for_exit (f), ==, T2P_WORKER_EXIT_STOPPED);
+  disconnect_peer (proxy);
+  close (pair[0]);
+  close (pair[1]);
+}
+
+static void
+test_lists (Fixture *f, gconstpointer data)
+{
+  T2pBusWorker *proxy = connect_peer (f);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) rows = NULL;
+  guint64 next_id = 1;
+  guint closed = 1;
+  int pair[2];
+
+  g_assert_cmpint (socketpair (AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair), ==, 0);
+  start (proxy, start_settings (1), pair[1], &error);
+  g_assert_no_error (error);
+  t2p_bus_worker_call_list_connections_sync (proxy, g_variant_new_parsed ("@a{sv} {}"), 0, 10,
+                                             &rows, &next_id, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (next_id, ==, 0);
+  t2p_bus_worker_call_close_connections_sync (proxy, g_variant_new_parsed ("@a{sv} {}"),
+                                              &closed, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (closed, ==, 0);
+  t2p_bus_worker_call_list_connections_sync (proxy, g_variant_new_parsed ("{'x': <'y'>}"), 0,
+                                             10, NULL, NULL, NULL, &error);
+  g_assert_error (error, T2P_ERROR, T2P_ERROR_INVALID_ARGUMENT);
+  disconnect_peer (proxy);
+  close (pair[0]);
+  close (pair[1]);
+}
+
 /* What the isolation promises, seen from outside. */
 static void
 test_isolated (Fixture *f, gconstpointer data)
@@ -256,6 +373,8 @@ main (int argc, char **argv)
   ADD ("/worker/next-daemon-may-connect", NULL, test_next_daemon);
   ADD ("/worker/stops-with-status-0", NULL, test_stop);
   ADD ("/worker/ends-without-a-daemon", "0.5", test_abandoned);
+  ADD ("/worker/starts-answers-and-survives-its-daemon", NULL, test_start);
+  ADD ("/worker/lists-and-closes-connections", NULL, test_lists);
   ADD ("/worker/is-isolated", NULL, test_isolated);
   g_test_add_func ("/worker/wrong-arguments-are-named", test_usage);
   return g_test_run ();

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "t2pw-stack.h"
+
+/* The stack's interface over plain buffers: what an application sends is put in, what it would
+ * receive is taken out, and the send buffer is as small as a test likes. */
+typedef struct
+{
+  T2pwStreamHandler handler;
+  gpointer user_data;
+  GByteArray *from_app;
+  gboolean app_ended;
+  gsize room; /* of the send buffer */
+  GByteArray *to_app;
+  gboolean is_shut;
+  gboolean is_aborted;
+  guint8 reserved[70000];
+  gsize n_reserved;
+} FakeStream;
+
+typedef struct
+{
+  gboolean is_refused;
+  T2pRefusal refusal;
+  gboolean is_accepted;
+  FakeStream stream;
+} FakeSyn;
+
+FakeSyn *fake_syn_new (gsize room);
+void fake_syn_free (FakeSyn *syn);
+void fake_stream_send (FakeStream *stream, const char *bytes, gsize length);
+void fake_stream_end (FakeStream *stream);
+void fake_stream_close (FakeStream *stream, gboolean reset);
+void fake_stream_make_room (FakeStream *stream, gsize room);
+GByteArray *fake_stack_get_datagrams (void);

@@ -102,6 +102,7 @@ struct _T2pwStack
   T2pwFlowHash flows;
   T2pwStream *lists[T2PW_N_LISTS];
   T2pTimer tcp_timer, ack_timer, idle_timer;
+  T2pTask end_turn; /* does nothing, so that a turn comes and has an end */
   gboolean has_checksum, has_handover; /* accelerators */
   gboolean coalesces_acks;
   T2pwStream *entered; /* whose packets lwIP is making */

@@ -307,6 +307,7 @@ t2pw_stack_free (T2pwStack *stack)
   t2p_reactor_remove_turn_end (stack->reactor, turn_end_cb, stack);
   t2p_reactor_disarm (stack->reactor, &stack->idle_timer);
   free_flows (stack);
+  t2p_reactor_cancel (stack->reactor, &stack->end_turn);
   t2pw_stream_give_back_reserved (stack);
   t2pw_lwip_close (stack);
   t2pw_tun_queue_close (&stack->queue);

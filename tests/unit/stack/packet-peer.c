@@ -6,9 +6,9 @@
 #include "t2p-checksum.h"
 #include "t2p-udp-header.h"
 #include "t2pw-accelerator.h"
+#include "t2pw-packet.h"
 
 #include <linux/if_tun.h>
-#include <linux/virtio_net.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <unistd.h>
@@ -276,7 +276,14 @@ peer_send_raw (Peer *peer, const guint8 *packet, gsize length)
   struct virtio_net_hdr vnet = { .flags = peer->is_hostile ? VIRTIO_NET_HDR_F_DATA_VALID : 0 };
   struct iovec parts[] = { { &vnet, peer->mode->has_vnet ? sizeof vnet : 0 },
                            { (gpointer) packet, length } };
-  gssize written = writev (peer->fd, parts, 2);
+  gssize written;
+
+  if (peer->datagram_bytes > 0)
+    {
+      vnet.gso_type = VIRTIO_NET_HDR_GSO_UDP_L4;
+      vnet.gso_size = peer->datagram_bytes;
+    }
+  written = writev (peer->fd, parts, 2);
 
   if (!peer->is_hostile)
     g_assert_cmpint (written, ==, parts[0].iov_len + length);

@@ -412,6 +412,47 @@ test_datagrams (gconstpointer mode)
                     ((const PeerMode *) mode)->family == AF_INET ? 3 : 4);
 }
 
+static void
+test_super_datagram (gconstpointer data)
+{
+  const PeerMode *mode = data;
+  g_autoptr (Peer) peer = peer_new (mode, NULL);
+  g_autoptr (GBytes) pattern = pattern_new (250);
+  guint8 packet[2000];
+  T2pWriter writer;
+
+  t2p_writer_init (&writer, packet, sizeof packet);
+  g_assert_true (t2p_udp_packet_write (&writer, &peer->local, &peer->remote,
+                                       g_bytes_get_data (pattern, NULL), 250));
+  peer->datagram_bytes = 100;
+  peer_send_raw (peer, packet, t2p_writer_length (&writer));
+  peer_pump (peer);
+  g_assert_cmpuint (peer->n_datagrams, ==, mode->has_vnet ? 3 : 1);
+  g_assert_cmpmem (peer->datagram->data, peer->datagram->len, g_bytes_get_data (pattern, NULL),
+                   250);
+}
+
+/* The owner reads when it likes, not only when it is called: the window opens all the same. */
+static void
+test_consume_between_turns (gconstpointer mode)
+{
+  g_autoptr (Peer) peer = peer_new (mode, NULL);
+  g_autoptr (GBytes) pattern = pattern_new (60000);
+  struct iovec iov[4];
+  gboolean at_end;
+  Segment segment;
+
+  peer->owner.holds_back = TRUE;
+  peer_connect (peer);
+  peer_send (peer, T2P_TCP_ACK, peer->next, g_bytes_get_data (pattern, NULL), 60000);
+  peer_drain (peer);
+  g_assert_cmpuint (t2pw_stream_peek (peer->owner.stream, iov, 4, &at_end), ==, 1);
+  t2pw_stream_consume (peer->owner.stream, 60000);
+  peer_pump (peer);
+  g_assert_true (peer_take (peer, &segment));
+  g_assert_cmpuint ((guint32) segment.tcp.window << T2PW_RECEIVE_SCALE, >=, 65520);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -436,6 +477,8 @@ main (int argc, char **argv)
     { "back-pressure-closes-the-window", test_back_pressure },
     { "windows-grow-while-they-are-used", test_windows_grow },
     { "datagrams-both-ways", test_datagrams },
+    { "a-super-packet-is-many-datagrams", test_super_datagram },
+    { "the-window-opens-between-turns", test_consume_between_turns },
   };
 
   g_test_init (&argc, &argv, NULL);

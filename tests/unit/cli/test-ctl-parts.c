@@ -263,14 +263,24 @@ test_hide (void)
       t2p_ctl_hide_passwords (4, (char *[]){ program, innocent, innocent, innocent }));
 }
 
+/* A file of the test's own; drop_file() removes it. */
 static char *
 write_file (const char *content, gsize length)
 {
-  g_autofree char *path = g_build_filename (g_get_user_runtime_dir (), "password", NULL);
+  g_autofree char *path = NULL;
+  const int fd = g_file_open_tmp ("t2p-password-XXXXXX", &path, NULL);
 
-  g_mkdir_with_parents (g_get_user_runtime_dir (), 0700);
+  g_assert_cmpint (fd, >=, 0);
+  close (fd);
   g_assert_true (g_file_set_contents (path, content, (gssize) length, NULL));
   return g_steal_pointer (&path);
+}
+
+static void
+drop_file (char *path)
+{
+  g_assert_cmpint (g_unlink (path), ==, 0);
+  g_free (path);
 }
 
 static void
@@ -281,10 +291,11 @@ test_password_file (void)
 
   for (gsize i = 0; i < G_N_ELEMENTS (same); i++)
     {
-      g_autofree char *path = write_file (same[i], strlen (same[i]));
+      char *path = write_file (same[i], strlen (same[i]));
       g_autoptr (T2pSecret) secret = t2p_ctl_read_password_file (path, NULL);
 
       g_assert_cmpstr (t2p_secret_peek (secret, NULL), ==, "se cret");
+      drop_file (path);
     }
 }
 
@@ -292,21 +303,22 @@ static void
 test_password_file_refused (void)
 {
   g_autofree char *long_line = g_strnfill (256, 'x');
-  g_autofree char *path = write_file ("\nsecret\n", 8);
+  char *path = write_file ("\nsecret\n", 8);
   g_autoptr (GError) error = NULL;
 
   g_assert_null (t2p_ctl_read_password_file (path, &error));
   g_assert_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE);
-  g_free (path);
+  drop_file (path);
   path = write_file (long_line, 256);
   g_assert_null (t2p_ctl_read_password_file (path, NULL));
+  drop_file (path);
   g_assert_null (t2p_ctl_read_password_file ("/does/not/exist", NULL));
 }
 
 static void
 test_credentials (void)
 {
-  g_autofree char *path = write_file ("p@ss:word\n", 10);
+  char *path = write_file ("p@ss:word\n", 10);
   char user[] = "me";
   T2pCtl ctl = { .user = user, .password_file = path };
   g_autoptr (GError) error = NULL;
@@ -315,6 +327,7 @@ test_credentials (void)
   g_assert_no_error (error);
   g_assert_cmpstr (uri, ==, "socks5://me:p%40ss%3Aword@h:1");
   t2p_ctl_wipe (uri);
+  drop_file (path);
   ctl.password_file = NULL;
   g_assert_null (t2p_ctl_add_credentials (&ctl, "socks5://h:1", &error));
   g_assert_error (error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED);
@@ -371,7 +384,7 @@ test_answers_in_order (void)
 int
 main (int argc, char **argv)
 {
-  g_test_init (&argc, &argv, G_TEST_OPTION_ISOLATE_DIRS, NULL);
+  g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/ctl/units/bytes", test_bytes);
   g_test_add_func ("/ctl/units/ages", test_ages);
   g_test_add_func ("/ctl/units/delays", test_delays);

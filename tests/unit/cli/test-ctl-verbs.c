@@ -257,7 +257,7 @@ test_keys (Fixture *f, gconstpointer data)
 int
 main (int argc, char **argv)
 {
-  g_test_init (&argc, &argv, G_TEST_OPTION_ISOLATE_DIRS, NULL);
+  g_test_init (&argc, &argv, NULL);
   ADD ("/ctl/up-and-down", test_up_and_down);
   ADD ("/ctl/down/profile-stays", test_profile_stays);
   ADD ("/ctl/list", test_list);

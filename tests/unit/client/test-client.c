@@ -449,7 +449,7 @@ test_labels (void)
 int
 main (int argc, char **argv)
 {
-  g_test_init (&argc, &argv, G_TEST_OPTION_ISOLATE_DIRS, NULL);
+  g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/client/labels-for-everything", test_labels);
   ADD ("/client/absent-service-is-no-error-until-called", set_up_bus, test_absent);
   ADD ("/client/properties", set_up, test_properties);

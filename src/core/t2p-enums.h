@@ -9,7 +9,13 @@ G_BEGIN_DECLS
  * t2p_X_to_string() (static string), t2p_X_from_string() (FALSE for a stranger). Installed with
  * the client library, which registers them as GEnums. */
 
-/** T2pTunnelState: what may follow what is in t2p_tunnel_state_may_follow(). */
+/**
+ * T2pTunnelState:
+ *
+ * What may follow what is in t2p_tunnel_state_may_follow().
+ *
+ * Since: 0.1
+ */
 typedef enum
 {
   T2P_TUNNEL_STATE_INACTIVE,
@@ -23,7 +29,13 @@ typedef enum
   T2P_TUNNEL_STATE_FAILED,
 } T2pTunnelState;
 
-/** T2pStateReason: why a tunnel is in the state it is in. */
+/**
+ * T2pStateReason:
+ *
+ * Why a tunnel is in the state it is in.
+ *
+ * Since: 0.1
+ */
 typedef enum
 {
   T2P_STATE_REASON_NONE,
@@ -45,7 +57,13 @@ typedef enum
   T2P_STATE_REASON_INTERNAL,
 } T2pStateReason;
 
-/** T2pCapture: what goes into the tunnel. */
+/**
+ * T2pCapture:
+ *
+ * What goes into the tunnel.
+ *
+ * Since: 0.1
+ */
 typedef enum
 {
   T2P_CAPTURE_NONE,
@@ -53,14 +71,26 @@ typedef enum
   T2P_CAPTURE_DEFAULT,
 } T2pCapture;
 
-/** T2pScope: whose traffic goes into the tunnel. */
+/**
+ * T2pScope:
+ *
+ * Whose traffic goes into the tunnel.
+ *
+ * Since: 0.1
+ */
 typedef enum
 {
   T2P_SCOPE_USER,
   T2P_SCOPE_SYSTEM,
 } T2pScope;
 
-/** T2pDnsMode: how names are resolved inside the tunnel. */
+/**
+ * T2pDnsMode:
+ *
+ * How names are resolved inside the tunnel.
+ *
+ * Since: 0.1
+ */
 typedef enum
 {
   T2P_DNS_MODE_OFF,
@@ -69,7 +99,13 @@ typedef enum
   T2P_DNS_MODE_UDP,
 } T2pDnsMode;
 
-/** T2pIpv6Mode: what happens to IPv6. */
+/**
+ * T2pIpv6Mode:
+ *
+ * What happens to IPv6.
+ *
+ * Since: 0.1
+ */
 typedef enum
 {
   T2P_IPV6_MODE_AUTO,

@@ -12,6 +12,8 @@ G_BEGIN_DECLS
  *
  * What a user can act on. Each code has the D-Bus name `org.tun2proxy.Error.` plus its nick in
  * CamelCase; C callers match the code, bus callers the name.
+ *
+ * Since: 0.1
  */
 typedef enum
 {

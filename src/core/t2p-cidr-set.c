@@ -215,12 +215,16 @@ t2p_cidr_set_overlaps (const T2pCidrSet *set, const T2pIpPrefix *prefix)
 static guint
 shallowest (const T2pCidrSet *set, guint32 link, guint depth)
 {
+  guint left, right;
+
   if (link == LINK_FULL)
     return depth;
   if (link == LINK_NONE)
     return G_MAXUINT8;
-  return MIN (shallowest (set, node_at (set, link)->child[0], depth + 1),
-              shallowest (set, node_at (set, link)->child[1], depth + 1));
+  /* Each child once: inside MIN() they would be walked twice, which doubles at each bit. */
+  left = shallowest (set, node_at (set, link)->child[0], depth + 1);
+  right = shallowest (set, node_at (set, link)->child[1], depth + 1);
+  return MIN (left, right);
 }
 
 /**

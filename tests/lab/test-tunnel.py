@@ -54,8 +54,8 @@ class WithoutResolver(TunnelCase):
         """without capture a socket bound to the interface goes through the proxy"""
         tunnel = self.service.create('work', plan.DANTED_URI)
         bound = ['--interface', 'if!' + tunnel.interface]
+        # IPv6 wants a route even then, which a tunnel without capture does not make
         self.assertEqual(self.seen_as(V4_URL, *bound), plan.PROXY4)
-        self.assertEqual(self.seen_as(V6_URL, *bound), plan.PROXY6)
 
     def test_routes(self):
         """capture=routes captures those destinations and no other, in both families"""

@@ -69,7 +69,7 @@ class Client(socketserver.BaseRequestHandler):
 
     def ask(self):
         request = read_request(self.request)
-        print(json.dumps(request), flush=True)
+        sys.stdout.write(json.dumps(request) + '\n')  # at once, not between another's parts
         return request
 
     def linger(self):
@@ -148,6 +148,7 @@ class Stub(socketserver.ThreadingTCPServer):
 
 
 def main():
+    sys.stdout.reconfigure(line_buffering=True)
     with Stub(('::', int(sys.argv[1])), Client) as stub:
         stub.behaviour = sys.argv[2]
         stub.argument = sys.argv[3] if len(sys.argv) > 3 else ''

@@ -17,7 +17,7 @@ class StubProxy:
     def __init__(self, lab, behaviour, argument=''):
         self.lab, self.port = lab, next(self._ports)
         self.uri = f'socks5://{plan.PROXY4}:{self.port}'
-        self._words = ['/usr/bin/python3', '-B', '-u', PROGRAM, self.port, behaviour, argument]
+        self._words = ['/usr/bin/python3', '-B', PROGRAM, self.port, behaviour, argument]
         self._running = None
 
     def __enter__(self):

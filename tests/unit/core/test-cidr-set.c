@@ -172,6 +172,17 @@ test_random (void)
     }
 }
 
+static void
+test_long_prefixes (void)
+{
+  g_autoptr (T2pCidrSet) set = t2p_cidr_set_new ();
+
+  add (set, "2001:db8::1/128"); /* twice the work for each bit would never end */
+  g_assert_cmpuint (t2p_cidr_set_widest (set, AF_INET6), ==, 128);
+  add (set, "2001:db8:1::/64");
+  g_assert_cmpuint (t2p_cidr_set_widest (set, AF_INET6), ==, 64);
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -182,5 +193,6 @@ main (int argc, char *argv[])
   g_test_add_func ("/cidr-set/deep-union-closes-with-the-last-address", test_deep_union);
   g_test_add_func ("/cidr-set/a-wider-prefix-swallows-members", test_cover_after_members);
   g_test_add_func ("/cidr-set/equals-counting-addresses", test_random);
+  g_test_add_func ("/cidr-set/long-prefixes-are-walked-once", test_long_prefixes);
   return g_test_run ();
 }

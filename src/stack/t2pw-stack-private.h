@@ -2,6 +2,7 @@
 #pragma once
 
 #include "t2pw-buffer-pool.h"
+#include "t2pw-datagram-out.h"
 #include "t2pw-flow-hash.h"
 #include "t2pw-packet.h"
 #include "t2pw-rx-queue.h"
@@ -98,11 +99,12 @@ struct _T2pwStack
   T2pwStackCounters counters;
   T2pwStackCounters published; /* the same with those of the parts */
   T2pwTunQueue queue;
+  T2pwDatagramOut datagrams;
   T2pwBufferPool pool;
   T2pwFlowHash flows;
   T2pwStream *lists[T2PW_N_LISTS];
   T2pTimer tcp_timer, ack_timer, idle_timer;
-  T2pTask end_turn; /* does nothing, so that a turn comes and has an end */
+  T2pTask end_turn;                    /* does nothing, so that a turn comes and has an end */
   gboolean has_checksum, has_handover; /* accelerators */
   gboolean coalesces_acks;
   T2pwStream *entered; /* whose packets lwIP is making */
@@ -117,6 +119,9 @@ struct _T2pwStack
 };
 
 /* --- t2pw-stack.c */
+
+/* Makes a turn come, and so an end of one. */
+void t2pw_stack_need_turn_end (T2pwStack *stack);
 
 /* Sends a whole packet with full checksums. */
 void t2pw_stack_send_reply (T2pwStack *stack, const guint8 *bytes, gsize length);

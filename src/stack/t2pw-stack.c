@@ -203,10 +203,22 @@ idle_timer_cb (T2pTimer *timer)
 }
 
 static void
+nothing_cb (T2pTask *task)
+{
+}
+
+void
+t2pw_stack_need_turn_end (T2pwStack *stack)
+{
+  t2p_reactor_defer (stack->reactor, &stack->end_turn, nothing_cb);
+}
+
+static void
 turn_end_cb (gpointer user_data)
 {
   T2pwStack *stack = user_data;
 
+  t2pw_datagram_out_flush (&stack->datagrams);
   t2pw_stream_feed_starved (stack);
   t2pw_lwip_send_acks (stack, FALSE);
   if (stack->lists[T2PW_LIST_GROWN] != NULL && stack->idle_timer.deadline_us == 0)
@@ -230,6 +242,13 @@ check_config (const T2pwStackConfig *config, GError **error)
 static void
 choose_accelerators (T2pwStack *stack)
 {
+  guint32 offloads = stack->config.has_vnet_header ? stack->config.offloads : 0;
+
+  stack->datagrams = (T2pwDatagramOut){ .queue = &stack->queue,
+                                        .pool = &stack->pool,
+                                        .mtu = stack->config.mtu,
+                                        .gathers_v4 = (offloads & TUN_F_USO4) != 0,
+                                        .gathers_v6 = (offloads & TUN_F_USO6) != 0 };
   /* Without a vnet header nobody else would fill in the checksums. */
   stack->has_checksum = stack->config.has_vnet_header && t2pw_accelerator_can_checksum ();
   stack->has_handover = t2pw_accelerator_can_hand_over ();
@@ -309,6 +328,7 @@ t2pw_stack_free (T2pwStack *stack)
   free_flows (stack);
   t2p_reactor_cancel (stack->reactor, &stack->end_turn);
   t2pw_stream_give_back_reserved (stack);
+  t2pw_datagram_out_flush (&stack->datagrams);
   t2pw_lwip_close (stack);
   t2pw_tun_queue_close (&stack->queue);
   t2pw_flow_hash_clear (&stack->flows);
@@ -372,25 +392,6 @@ t2pw_stack_send_datagram (T2pwStack *stack,
                           const guint8 *data,
                           gsize length)
 {
-  gboolean has_vnet = stack->config.has_vnet_header;
-  guint8 headers[T2P_IPV6_HEADER_BYTES + T2P_UDP_HEADER_BYTES];
-  struct virtio_net_hdr vnet = { 0 };
-  struct iovec parts[2];
-  T2pWriter writer;
-
-  t2p_writer_init (&writer, headers, sizeof headers);
-  if (!t2p_udp_packet_write_headers (&writer, &key->destination, &key->source, data, length,
-                                     has_vnet ? T2P_UDP_CHECKSUM_PARTIAL
-                                              : T2P_UDP_CHECKSUM_FULL) ||
-      t2p_writer_length (&writer) + length > stack->config.mtu)
-    return FALSE;
-  if (has_vnet)
-    {
-      vnet.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
-      vnet.csum_start = (guint16) (t2p_writer_length (&writer) - T2P_UDP_HEADER_BYTES);
-      vnet.csum_offset = T2P_UDP_CHECKSUM_AT;
-    }
-  parts[0] = (struct iovec){ headers, t2p_writer_length (&writer) };
-  parts[1] = (struct iovec){ (gpointer) data, length };
-  return t2pw_tun_queue_write (&stack->queue, &vnet, parts, G_N_ELEMENTS (parts));
+  t2pw_stack_need_turn_end (stack);
+  return t2pw_datagram_out_send (&stack->datagrams, key, data, length);
 }

@@ -30,11 +30,6 @@
 
 /* --- lists */
 
-static void
-nothing_cb (T2pTask *task)
-{
-}
-
 void
 t2pw_stream_link (T2pwStream *stream, T2pwStreamList list)
 {
@@ -50,7 +45,7 @@ t2pw_stream_link (T2pwStream *stream, T2pwStreamList list)
   *head = stream;
   /* Both are looked at when a turn ends; the owner may have acted outside of one. */
   if (list == T2PW_LIST_ACK || list == T2PW_LIST_STARVED)
-    t2p_reactor_defer (stream->stack->reactor, &stream->stack->end_turn, nothing_cb);
+    t2pw_stack_need_turn_end (stream->stack);
 }
 
 void

@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define USO (0x20 | 0x40) /* TUN_F_USO4, TUN_F_USO6 */
+
 const PeerMode peer_modes[] = {
   { "plain-v4", AF_INET, FALSE, FALSE },
   { "vnet-v4", AF_INET, TRUE, FALSE },
@@ -180,8 +182,9 @@ config_for (const PeerMode *mode, const T2pwStackConfig *overrides)
 {
   T2pwStackConfig config = { .mtu = 1500,
                              .has_vnet_header = mode->has_vnet,
-                             .offloads =
-                                 mode->has_vnet ? TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 : 0,
+                             .offloads = mode->has_vnet
+                                             ? TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | USO
+                                             : 0,
                              .memory_limit_bytes = 64 * 1024 * 1024,
                              .max_streams = 1000 };
 

@@ -30,8 +30,8 @@ test_accelerators (gconstpointer data)
 
   g_assert_cmpstr (text, ==,
                    !mode->has_vnet        ? ""
-                   : mode->is_accelerated ? "tso checksum handover"
-                                          : "tso");
+                   : mode->is_accelerated ? "tso uso checksum handover"
+                                          : "tso uso");
 }
 
 static void
@@ -400,6 +400,7 @@ test_datagrams (gconstpointer mode)
   peer_pump (peer);
   g_assert_cmpmem (peer->datagram->data, peer->datagram->len, "query", 5);
   g_assert_true (t2pw_stack_send_datagram (peer->stack, &key, (const guint8 *) "answer", 6));
+  peer_pump (peer);
   g_assert_true (peer_take (peer, &segment));
   g_assert_cmpuint (segment.ip.protocol, ==, IPPROTO_UDP);
   g_assert_cmpmem (segment.payload + 8, 6, "answer", 6);
@@ -430,6 +431,40 @@ test_super_datagram (gconstpointer data)
   g_assert_cmpuint (peer->n_datagrams, ==, mode->has_vnet ? 3 : 1);
   g_assert_cmpmem (peer->datagram->data, peer->datagram->len, g_bytes_get_data (pattern, NULL),
                    250);
+}
+
+/* Equal datagrams of a turn travel together where the device takes that, in order anyhow. */
+static void
+test_gathered_datagrams (gconstpointer data)
+{
+  static const gsize lengths[] = { 100, 100, 100, 40, 100, 200, 1 };
+  const PeerMode *mode = data;
+  g_autoptr (Peer) peer = peer_new (mode, NULL);
+  T2pwFlowKey key = { .source = peer->local, .destination = peer->remote };
+  g_autoptr (GBytes) pattern = pattern_new (1000);
+  g_autoptr (GByteArray) got = g_byte_array_new ();
+  const guint8 *bytes = g_bytes_get_data (pattern, NULL);
+  guint packets = 0, gathered = 0;
+  gsize sent = 0;
+  Segment segment;
+
+  for (guint i = 0; i < G_N_ELEMENTS (lengths); i++)
+    {
+      g_assert_true (t2pw_stack_send_datagram (peer->stack, &key, bytes + sent, lengths[i]));
+      sent += lengths[i];
+    }
+  peer_pump (peer);
+  for (; peer_take (peer, &segment); packets++)
+    {
+      gsize length = t2p_ip_header_payload_bytes (&segment.ip) - 8;
+
+      g_byte_array_append (got, segment.payload + 8, (guint) length);
+      gathered += segment.gso_size > 0;
+    }
+  g_assert_cmpmem (got->data, got->len, bytes, sent);
+  g_assert_cmpuint (packets, ==, mode->has_vnet ? 3 : 7);
+  g_assert_cmpuint (gathered, ==, mode->has_vnet ? 2 : 0);
+  g_assert_cmpuint (t2pw_stack_get_counters (peer->stack)->memory_bytes, ==, 0);
 }
 
 /* The owner reads when it likes, not only when it is called: the window opens all the same. */
@@ -478,6 +513,7 @@ main (int argc, char **argv)
     { "windows-grow-while-they-are-used", test_windows_grow },
     { "datagrams-both-ways", test_datagrams },
     { "a-super-packet-is-many-datagrams", test_super_datagram },
+    { "equal-datagrams-travel-together", test_gathered_datagrams },
     { "the-window-opens-between-turns", test_consume_between_turns },
   };
 

@@ -43,7 +43,9 @@ spawn (Fixture *f, const char *adopt_timeout)
       int stray = dup2 (fd, 9);
 
       if (dup2 (fd, 3) == 3 && fcntl (3, F_SETFD, 0) == 0 && stray == 9)
-        execl (program, program, "--listen-fd=3", option, (char *) NULL);
+        execl (program, program, "--listen-fd=3", option,
+               /* as the daemon does it, where the test may */
+               geteuid () == 0 ? "--user=nobody" : "--log-level=notice", (char *) NULL);
       _exit (127);
     }
   close (fd);
@@ -333,6 +335,7 @@ test_isolated (Fixture *f, gconstpointer data)
 
   g_assert_true (g_file_get_contents (status_path, &status, NULL, NULL));
   g_assert_nonnull (strstr (status, "NoNewPrivs:\t1"));
+  g_assert_null (strstr (status, "Uid:\t0"));
   g_assert_true (strstr (status, "CapEff:\t0000000000000000") != NULL ||
                  strstr (status, "CapEff:\t0000000000002000") != NULL);
   target = g_file_read_link (fd_path, NULL);

@@ -120,7 +120,7 @@ def show_connections(service, path):
     for row in rows:
         print(f'    {row.get("id", 0):>4} {row.get("protocol", ""):8} '
               f'{row.get("destination", ""):32} {row.get("host", ""):16} '
-              f'{row.get("state", ""):12} {row.get("rx-bytes", 0):>14,}')
+              f'{row.get("state", ""):12} {row.get("tx-bytes", 0):>14,}')
 
 
 def fetch(lab, service, path, url):
@@ -129,7 +129,7 @@ def fetch(lab, service, path, url):
     words = ['curl', '-fsSL', '-m', '120', '-o', '/dev/null', '-w', form, url]
     print('  $ ' + shlex.join(words[:-3] + [url]), flush=True)
     running = lab.start(words, name='demo-fetch')
-    time.sleep(0.4)
+    time.sleep(1.2)  # counters arrive once a second
     print('  ListConnections, meanwhile:')
     show_connections(service, path)
     if running.wait(130) != 0:

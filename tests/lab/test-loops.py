@@ -50,7 +50,7 @@ class Loops(LabCase):
         return busy
 
     def received(self):
-        return self.tunnel.statistics()['rx-bytes']
+        return self.tunnel.statistics()['tx-bytes']  # of the tun: what applications get
 
     def test_none(self):
         """no packet with our mark leaves by the tun while it carries traffic"""

@@ -153,9 +153,36 @@ t2pn_netlink_objects_has_address (const GArray *addresses, const T2pnAddress *ad
   return FALSE;
 }
 
+/* Another kind of route to the same destination: dev and unreachable, say. The kernel has one
+ * of them in a table at a time. */
+static gboolean
+has_rival (const GArray *routes, const T2pnRoute *route)
+{
+  for (guint i = 0; i < length_of (routes); i++)
+    if (route_at (routes, i)->table == route->table &&
+        t2p_ip_prefix_equal (&route_at (routes, i)->destination, &route->destination))
+      return TRUE;
+  return FALSE;
+}
+
+static gboolean
+put_route (T2pnNetlink *netlink,
+           const T2pnSnapshot *snapshot,
+           const GArray *old,
+           const T2pnRoute *route,
+           GError **error)
+{
+  if (t2pn_netlink_objects_has_route (snapshot->routes, route))
+    return TRUE;
+  return has_rival (old, route) && has_rival (snapshot->routes, route)
+             ? t2pn_netlink_replace_route (netlink, route, error)
+             : t2pn_netlink_add_route (netlink, route, error);
+}
+
 static gboolean
 add_missing (T2pnNetlink *netlink,
              const T2pnSnapshot *snapshot,
+             const T2pnNetlinkObjects *old,
              const T2pnNetlinkObjects *wanted,
              GError **error)
 {
@@ -165,8 +192,7 @@ add_missing (T2pnNetlink *netlink,
         !t2pn_netlink_add_address (netlink, address_at (wanted->addresses, i), error))
       return FALSE;
   for (guint i = 0; i < length_of (wanted->routes); i++)
-    if (!t2pn_netlink_objects_has_route (snapshot->routes, route_at (wanted->routes, i)) &&
-        !t2pn_netlink_add_route (netlink, route_at (wanted->routes, i), error))
+    if (!put_route (netlink, snapshot, old->routes, route_at (wanted->routes, i), error))
       return FALSE;
   for (guint i = 0; i < length_of (wanted->rules); i++)
     if (!t2pn_netlink_objects_has_rule (snapshot->rules, rule_at (wanted->rules, i)) &&
@@ -186,7 +212,7 @@ delete_unwanted (T2pnNetlink *netlink,
         !t2pn_netlink_delete_rule (netlink, rule_at (old->rules, i), error))
       return FALSE;
   for (guint i = 0; i < length_of (old->routes); i++)
-    if (!t2pn_netlink_objects_has_route (wanted->routes, route_at (old->routes, i)) &&
+    if (!has_rival (wanted->routes, route_at (old->routes, i)) &&
         !t2pn_netlink_delete_route (netlink, route_at (old->routes, i), error))
       return FALSE;
   for (guint i = 0; i < length_of (old->addresses); i++)
@@ -203,6 +229,6 @@ t2pn_netlink_objects_change (T2pnNetlink *netlink,
                              const T2pnNetlinkObjects *wanted,
                              GError **error)
 {
-  return add_missing (netlink, snapshot, wanted, error) &&
+  return add_missing (netlink, snapshot, old, wanted, error) &&
          delete_unwanted (netlink, old, wanted, error);
 }

@@ -131,6 +131,17 @@ t2pn_netlink_add_route (T2pnNetlink *netlink, const T2pnRoute *route, GError **e
 }
 
 gboolean
+t2pn_netlink_replace_route (T2pnNetlink *netlink, const T2pnRoute *route, GError **error)
+{
+  int errsv =
+      send_message (netlink, t2pn_netlink_build_route (route, RTM_NEWROUTE, NLM_F_REPLACE));
+
+  if (errsv == 0)
+    return TRUE;
+  return fail (errsv, T2P_ERROR_ROUTE_CONFLICT, "replace", describe_route (route), error);
+}
+
+gboolean
 t2pn_netlink_delete_route (T2pnNetlink *netlink, const T2pnRoute *route, GError **error)
 {
   int errsv = send_message (netlink, t2pn_netlink_build_route (route, RTM_DELROUTE, 0));

@@ -220,10 +220,13 @@ static void
 authorize (T2pdCall *call)
 {
   T2pdFacts facts = gather_facts (call);
-  g_autoptr (GArray) in_use = t2pd_uplink_list_addresses_in_use (call->service->uplink);
+  g_autoptr (GArray) in_use = NULL;
   g_autoptr (GError) error = NULL;
   guint actions;
 
+  /* Asked from the kernel: only for those whose routes are judged by it. */
+  if (call->uid != 0 && call->settings != NULL)
+    in_use = t2pd_uplink_list_addresses_in_use (call->service->uplink);
   facts.in_use = in_use;
   if (!t2pd_authority_needs (call->method->name, &facts, &actions))
     {

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """test-service.py DAEMON WORKER: what the service answers on its bus, and what it leaves."""
+import errno
 import os
 import signal
 import sys
@@ -281,6 +282,34 @@ def a_killed_worker_is_replaced(service, client, proxy):
         equal(client.get(path, 'IfIndex'), ifindex)
     client.tunnel(path, 'Delete')
     states.close()
+
+
+@test
+def without_a_worker_captured_traffic_is_unreachable(service, client, proxy):
+    program = service.folder / 'worker'
+    lab.shutil.copy(service.worker, program)
+    service.stop()
+    service.worker = str(program)
+    service.start(f'--worker-program={program}')
+    client = Client(service.address)
+    before = lab.dump()
+    path, _ = client.create('some', proxy.uri(), {'wait': True}, capture='routes',
+                            routes=['203.0.113.0/24', '2001:db8:113::/48'])
+    program.rename(service.folder / 'away')
+    pid, = service.workers()
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: client.get(path, 'State') == 'degraded')
+    wait_for(lambda: 'unreachable 203.0.113.0/24' in lab.dump())
+    try:
+        raise AssertionError(lab.fetch('203.0.113.7'))
+    except OSError as error:
+        assert error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH), error
+    (service.folder / 'away').rename(program)
+    wait_for(lambda: client.get(path, 'State') == 'active', 30)
+    wait_for(lambda: 'unreachable 203' not in lab.dump())
+    equal(lab.fetch('203.0.113.7'), 'yes')
+    client.tunnel(path, 'Delete')
+    equal(lab.dump(), before)
 
 
 @test

@@ -3,6 +3,7 @@
 """Our own packets never enter our own tunnel."""
 import os
 import re
+import signal
 import sys
 import time
 
@@ -15,6 +16,8 @@ SECONDS = int(os.environ.get('T2P_LAB_LOOP_SECONDS', 60))
 
 
 class Loops(LabCase):
+    _mark = None
+
     def setUp(self):
         self.service = Service(self.lab).start()
         self.addCleanup(self.service.__exit__, None)
@@ -23,7 +26,11 @@ class Loops(LabCase):
         self.count_marked()
 
     def mark(self):
-        return re.search(r'fwmark (0x[0-9a-f]+)', self.lab.run('ip rule').stdout)[1]
+        """Our mark, remembered: a test may take the rules away that tell it."""
+        if not self._mark:
+            said = self.lab.run('ip rule').stdout
+            self._mark = re.search(r'fwmark (0x[0-9a-f]+)', said)[1]
+        return self._mark
 
     def count_marked(self):
         """A counter of packets with our mark that leave by the tun."""
@@ -59,12 +66,26 @@ class Loops(LabCase):
         self.assertEqual(self.marked(), 0)
         self.assertGreater(self.received(), 1000000)
 
-    def test_without_bypass(self):
-        """the same watch sees packets when the bypass rules are taken away"""
-        self.traffic()
+    def drop_bypass(self):
         self.lab.sh(f'for f in -4 -6; do while ip $f rule del fwmark {self.mark()} 2>/dev/null; '
                     'do :; done; done')
-        self.lab.wait_for(lambda: self.marked() > 0, timeout=20, what='a marked packet')
+
+    def test_without_bypass(self):
+        """the same watch sees packets when the bypass rules are taken away"""
+        self.service.daemon.kill(signal.SIGSTOP)  # it would put them back
+        try:
+            self.drop_bypass()
+            self.traffic()
+            self.lab.wait_for(lambda: self.marked() > 0, timeout=20, what='a marked packet')
+        finally:
+            self.service.daemon.kill(signal.SIGCONT)
+
+    def test_rules_come_back(self):
+        """bypass rules that somebody takes away come back"""
+        before = self.lab.run('ip rule').stdout, self.lab.run('ip -6 rule').stdout
+        self.drop_bypass()
+        self.lab.wait_for(lambda: (self.lab.run('ip rule').stdout,
+                                   self.lab.run('ip -6 rule').stdout) == before)
 
     def test_uplink_lost(self):
         """without a default route still none, upstreams fail at once, degraded, then active"""

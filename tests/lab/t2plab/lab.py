@@ -90,6 +90,8 @@ class Background:
         if self.pid and self.is_running():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, sig)
+                if sig == signal.SIGCONT:  # nsenter stops with its child, and stays so
+                    os.kill(self._entered.pid, sig)
 
     def wait(self, timeout=10):
         """The exit status; minus the signal when one ended it."""

@@ -42,8 +42,8 @@ static void
 t2pd_activation_class_init (T2pdActivationClass *klass)
 {
   G_OBJECT_CLASS (klass)->finalize = t2pd_activation_finalize;
-  entered_signal = g_signal_new ("entered", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL,
-                                 NULL, NULL, G_TYPE_NONE, 1, G_TYPE_INT);
+  entered_signal = g_signal_new ("entered", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0,
+                                 NULL, NULL, NULL, G_TYPE_NONE, 1, G_TYPE_INT);
 }
 
 static void
@@ -150,8 +150,7 @@ resumed_source_cb (GCancellable *cancellable, gpointer user_data)
 static void
 hold (T2pdActivation *self, const T2pdStep *step)
 {
-  g_autoptr (GSource) source =
-    g_cancellable_source_new (g_task_get_cancellable (self->task));
+  g_autoptr (GSource) source = g_cancellable_source_new (g_task_get_cancellable (self->task));
 
   fprintf (stderr, "paused at %s\n", step->name);
   g_source_set_callback (source, G_SOURCE_FUNC (resumed_source_cb), g_object_ref (self),

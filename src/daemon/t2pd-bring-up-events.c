@@ -132,18 +132,15 @@ worker_back_cb (T2pdCarrier *carrier, gpointer user_data)
 
   self->is_unattended = FALSE;
   update_plan (self);
-  t2pd_tunnel_set_impaired (self->tunnel, T2PD_IMPAIRMENT_UPSTREAM, FALSE, T2P_STATE_REASON_NONE,
-                            NULL);
+  t2pd_tunnel_set_impaired (self->tunnel, T2PD_IMPAIRMENT_UPSTREAM, FALSE,
+                            T2P_STATE_REASON_NONE, NULL);
   t2pd_tunnel_set_impaired (self->tunnel, T2PD_IMPAIRMENT_WORKER, FALSE, T2P_STATE_REASON_NONE,
                             NULL);
 }
 
 static void
-upstream_changed_cb (T2pdCarrier *carrier,
-                     gboolean is_up,
-                     int reason,
-                     const char *message,
-                     gpointer user_data)
+upstream_changed_cb (
+    T2pdCarrier *carrier, gboolean is_up, int reason, const char *message, gpointer user_data)
 {
   T2pdBringUp *self = T2PD_BRING_UP (user_data);
 

@@ -10,8 +10,8 @@
 
 G_BEGIN_DECLS
 
-/* What the files of the bring-up share: its fields, the rows of its table, and what they need of
- * each other. Nothing else includes this. */
+/* What the files of the bring-up share: its fields, the rows of its table, and what they need
+ * of each other. Nothing else includes this. */
 
 /** UpdateState: of the route plan; bursts of events cost one update more at most. */
 typedef enum

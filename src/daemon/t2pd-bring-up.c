@@ -5,8 +5,8 @@
  *
  * The table in this file is the bring-up; its rows are in t2pd-step-carry.c and
  * t2pd-step-network.c, what happens afterwards in t2pd-bring-up-events.c. Each
- * row ends its GTask, whose reference it owns, and leaves nothing when it fails. What a row makes
- * is a field of this object, and its undo clears that field.
+ * row ends its GTask, whose reference it owns, and leaves nothing when it fails. What a row
+ * makes is a field of this object, and its undo clears that field.
  *
  * The device's descriptor is held here and never read: a crash of the worker costs its
  * connections, never the device. While no worker has been there for a second, the plan is
@@ -50,8 +50,8 @@ t2pd_bring_up_class_init (T2pdBringUpClass *klass)
 {
   G_OBJECT_CLASS (klass)->dispose = t2pd_bring_up_dispose;
   G_OBJECT_CLASS (klass)->finalize = t2pd_bring_up_finalize;
-  g_signal_new ("proxy-changed", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
-                G_TYPE_NONE, 3, G_TYPE_STRING, G_TYPE_STRING, G_TYPE_STRING);
+  g_signal_new ("proxy-changed", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+                NULL, G_TYPE_NONE, 3, G_TYPE_STRING, G_TYPE_STRING, G_TYPE_STRING);
 }
 
 static void
@@ -141,7 +141,7 @@ begin_cb (gpointer context, const T2pdStep *step, GError **error)
 {
   T2pdBringUp *self = context;
   g_autofree char *id =
-    g_strdup_printf ("%" G_GUINT64_FORMAT, t2pd_tunnel_get_id (self->tunnel));
+      g_strdup_printf ("%" G_GUINT64_FORMAT, t2pd_tunnel_get_id (self->tunnel));
 
   if (self->journal == NULL)
     self->journal = t2pn_journal_new (self->service->options->runtime_dir, id, error);
@@ -178,14 +178,17 @@ undone_cb (gpointer context, const T2pdStep *step, const GError *undo_error)
 /* --- the table */
 
 static const T2pdStep steps[] = {
-  { "resolve-upstream", T2P_TUNNEL_STATE_PREPARING, t2pd_step_run_resolve, t2pd_step_undo_resolve },
+  { "resolve-upstream", T2P_TUNNEL_STATE_PREPARING, t2pd_step_run_resolve,
+    t2pd_step_undo_resolve },
   { "create-device", T2P_TUNNEL_STATE_PREPARING, t2pd_step_run_device, t2pd_step_undo_device },
   { "start-worker", T2P_TUNNEL_STATE_PREPARING, t2pd_step_run_worker, t2pd_step_undo_worker },
   { "probe-upstream", T2P_TUNNEL_STATE_CONNECTING, t2pd_step_run_probe, NULL },
   { "configure-link", T2P_TUNNEL_STATE_CONFIGURING, t2pd_step_run_link, t2pd_step_undo_link },
   /* before capture: else a loop */
-  { "install-bypass", T2P_TUNNEL_STATE_CONFIGURING, t2pd_step_run_bypass, t2pd_step_undo_bypass },
-  { "install-capture", T2P_TUNNEL_STATE_CONFIGURING, t2pd_step_run_capture, t2pd_step_undo_capture },
+  { "install-bypass", T2P_TUNNEL_STATE_CONFIGURING, t2pd_step_run_bypass,
+    t2pd_step_undo_bypass },
+  { "install-capture", T2P_TUNNEL_STATE_CONFIGURING, t2pd_step_run_capture,
+    t2pd_step_undo_capture },
   { "apply-dns", T2P_TUNNEL_STATE_CONFIGURING, t2pd_step_run_dns, t2pd_step_undo_dns },
 };
 
@@ -228,8 +231,8 @@ t2pd_bring_up_attach (T2pdService *service, T2pdTunnel *tunnel)
   static const T2pdActivationHooks hooks = { begin_cb, undone_cb, drain_cb };
   g_autoptr (T2pdBringUp) self = g_object_new (T2PD_TYPE_BRING_UP, NULL);
   g_autofree char *label = g_strdup_printf ("%" G_GUINT64_FORMAT, t2pd_tunnel_get_id (tunnel));
-  g_autoptr (T2pdActivation) activation =
-    t2pd_activation_new (steps, G_N_ELEMENTS (steps), &hooks, self, service->options->pause_at);
+  g_autoptr (T2pdActivation) activation = t2pd_activation_new (
+      steps, G_N_ELEMENTS (steps), &hooks, self, service->options->pause_at);
 
   self->service = service;
   self->tunnel = tunnel;

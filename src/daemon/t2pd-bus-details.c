@@ -39,8 +39,7 @@ t2pd_bus_details_get_settings (T2pdCall *call)
   g_variant_dict_init (&dict, set);
   g_variant_dict_insert_value (&dict, "proxies-with-credentials",
                                t2p_settings_get_with_credentials (settings));
-  t2pd_call_return (call,
-                    g_variant_new ("(@a{sv}t)", g_variant_dict_end (&dict), (guint64) 1));
+  t2pd_call_return (call, g_variant_new ("(@a{sv}t)", g_variant_dict_end (&dict), (guint64) 1));
 }
 
 /* --- GetDetails */
@@ -135,10 +134,11 @@ return_details (T2pdCall *call, GVariant *floating_upstreams)
   g_variant_builder_add (&details, "{sv}", "proxies", upstreams);
   g_variant_builder_add (&details, "{sv}", "udp-mode",
                          g_variant_new_string (t2p_settings_get_string (settings, "udp")));
-  g_variant_builder_add (&details, "{sv}", "ipv6-mode", g_variant_new_string (ipv6_mode_of (call)));
+  g_variant_builder_add (&details, "{sv}", "ipv6-mode",
+                         g_variant_new_string (ipv6_mode_of (call)));
   g_variant_builder_add (
-    &details, "{sv}", "dns-mode",
-    g_variant_new_string (t2p_dns_mode_to_string (t2p_settings_get_dns (settings))));
+      &details, "{sv}", "dns-mode",
+      g_variant_new_string (t2p_dns_mode_to_string (t2p_settings_get_dns (settings))));
   g_variant_builder_add (&details, "{sv}", "addresses", make_addresses (call));
   g_variant_builder_add (&details, "{sv}", "message",
                          g_variant_new_string (t2pd_tunnel_get_message (call->tunnel)));
@@ -250,8 +250,8 @@ check_filter_entry (const char *name, GVariant *value, GError **error)
                  "filter %s: type '%.32s' seen, '%s' expected", quoted,
                  g_variant_get_type_string (value), key->type);
   else if (g_variant_get_size (value) > T2P_MAX_STRING_BYTES)
-    g_set_error (error, T2P_ERROR, T2P_ERROR_LIMIT_EXCEEDED,
-                 "filter %s: longer than %d bytes", quoted, T2P_MAX_STRING_BYTES);
+    g_set_error (error, T2P_ERROR, T2P_ERROR_LIMIT_EXCEEDED, "filter %s: longer than %d bytes",
+                 quoted, T2P_MAX_STRING_BYTES);
   else
     return TRUE;
   return FALSE;
@@ -336,8 +336,8 @@ t2pd_bus_details_list_connections (T2pdCall *call)
   g_variant_get_child (call->parameters, 1, "t", &after_id);
   t2pd_worker_call_async (worker, "ListConnections",
                           g_variant_new ("(@a{sv}tu)", filter, after_id, page_rows (call)),
-                          G_VARIANT_TYPE ("(aa{sv}t)"), -1, ASK_TIMEOUT_MS, NULL, connections_cb,
-                          t2pd_call_ref (call));
+                          G_VARIANT_TYPE ("(aa{sv}t)"), -1, ASK_TIMEOUT_MS, NULL,
+                          connections_cb, t2pd_call_ref (call));
 }
 
 static void

@@ -13,7 +13,8 @@ void t2pd_bus_details_get_statistics (T2pdCall *call);
 void t2pd_bus_details_list_connections (T2pdCall *call);
 void t2pd_bus_details_close_connections (T2pdCall *call);
 
-/* The filter that is the first of @parameters: T2P_ERROR_INVALID_ARGUMENT names the key. Pure. */
+/* The filter that is the first of @parameters: T2P_ERROR_INVALID_ARGUMENT names the key. Pure.
+ */
 gboolean t2pd_bus_details_check_filter (GVariant *parameters, GError **error);
 
 G_END_DECLS

@@ -303,7 +303,7 @@ show_default (T2pdBusManager *self)
   T2pdTunnel *tunnel = t2pd_manager_get_default (self->service->manager);
 
   t2p_bus_manager_set_default_route_tunnel (
-    self->skeleton, tunnel != NULL ? t2pd_tunnel_get_path (tunnel) : "/");
+      self->skeleton, tunnel != NULL ? t2pd_tunnel_get_path (tunnel) : "/");
 }
 
 static void
@@ -358,8 +358,8 @@ static void
 show_properties (T2pdBusManager *self)
 {
   static const char *const features[] = {
-    "socks5", "capture-routes", "capture-default", "scope-user", "scope-system", "virtual-dns",
-    "netlink", NULL,
+    "socks5",       "capture-routes", "capture-default", "scope-user",
+    "scope-system", "virtual-dns",    "netlink",         NULL,
   };
 
   t2p_bus_manager_set_version (self->skeleton, PACKAGE_VERSION);
@@ -367,7 +367,8 @@ show_properties (T2pdBusManager *self)
   t2p_bus_manager_set_default_route_tunnel (self->skeleton, "/");
   t2p_bus_manager_set_default_network_backend (self->skeleton, "netlink");
   t2p_bus_manager_set_kill_switch (self->skeleton, "off");
-  t2p_bus_manager_set_log_level (self->skeleton, t2p_log_level_to_string (t2p_log_get_level ()));
+  t2p_bus_manager_set_log_level (self->skeleton,
+                                 t2p_log_level_to_string (t2p_log_get_level ()));
 }
 
 static void
@@ -376,7 +377,8 @@ export_manager (T2pdBusManager *self)
   g_autoptr (T2pBusObjectSkeleton) object = t2p_bus_object_skeleton_new (T2P_MANAGER_PATH);
 
   for (gsize i = 0; i < G_N_ELEMENTS (methods); i++)
-    t2pd_call_connect (self->skeleton, methods[i].signal, self->service, &methods[i].method, NULL);
+    t2pd_call_connect (self->skeleton, methods[i].signal, self->service, &methods[i].method,
+                       NULL);
   t2p_bus_object_skeleton_set_manager (object, self->skeleton);
   g_dbus_object_manager_server_export (self->service->objects, G_DBUS_OBJECT_SKELETON (object));
   g_dbus_object_manager_server_set_connection (self->service->objects, self->service->bus);

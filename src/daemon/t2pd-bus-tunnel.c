@@ -95,8 +95,9 @@ static gboolean
 look_again_activate (T2pdCall *call, GError **error)
 {
   return t2pd_tunnel_is_engaged (call->tunnel) ||
-         t2pd_manager_check_conflicts (call->service->manager, t2pd_tunnel_get_owner (call->tunnel),
-                                       call->settings, call->tunnel, error);
+         t2pd_manager_check_conflicts (call->service->manager,
+                                       t2pd_tunnel_get_owner (call->tunnel), call->settings,
+                                       call->tunnel, error);
 }
 
 static void
@@ -121,7 +122,7 @@ static void
 act_activate (T2pdCall *call)
 {
   gboolean is_deactivating =
-    t2pd_tunnel_get_state (call->tunnel) == T2P_TUNNEL_STATE_DEACTIVATING;
+      t2pd_tunnel_get_state (call->tunnel) == T2P_TUNNEL_STATE_DEACTIVATING;
 
   listen_to (call);
   if (!t2pd_tunnel_is_engaged (call->tunnel))
@@ -193,8 +194,9 @@ deleted_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 static void
 act_delete (T2pdCall *call)
 {
-  t2pd_service_delete_tunnel_async (call->service, call->tunnel, T2P_STATE_REASON_USER_REQUESTED,
-                                    deleted_cb, t2pd_call_ref (call));
+  t2pd_service_delete_tunnel_async (call->service, call->tunnel,
+                                    T2P_STATE_REASON_USER_REQUESTED, deleted_cb,
+                                    t2pd_call_ref (call));
 }
 
 static gboolean
@@ -204,11 +206,11 @@ check_list (T2pdCall *call, GError **error)
 }
 
 /* Every method makes its caller a receiver of the tunnel's unicast signals. */
-#define LISTENING(name)                                                                           \
-  static void act_##name (T2pdCall *call)                                                         \
-  {                                                                                               \
-    listen_to (call);                                                                             \
-    t2pd_bus_details_##name (call);                                                               \
+#define LISTENING(name)                                                                        \
+  static void act_##name (T2pdCall *call)                                                      \
+  {                                                                                            \
+    listen_to (call);                                                                          \
+    t2pd_bus_details_##name (call);                                                            \
   }
 
 LISTENING (get_settings)
@@ -230,7 +232,8 @@ static const struct
   { "handle-get-settings", { "GetSettings", NULL, NULL, NULL, act_get_settings } },
   { "handle-get-details", { "GetDetails", NULL, NULL, NULL, act_get_details } },
   { "handle-get-statistics", { "GetStatistics", NULL, NULL, NULL, act_get_statistics } },
-  { "handle-list-connections", { "ListConnections", NULL, check_list, NULL, act_list_connections } },
+  { "handle-list-connections",
+    { "ListConnections", NULL, check_list, NULL, act_list_connections } },
   { "handle-close-connections",
     { "CloseConnections", NULL, check_list, NULL, act_close_connections } },
 };
@@ -263,11 +266,11 @@ show_state (T2pdBusTunnel *self)
   t2p_bus_tunnel_set_state (skeleton,
                             t2p_tunnel_state_to_string (t2pd_tunnel_get_state (self->tunnel)));
   t2p_bus_tunnel_set_state_reason (
-    skeleton, t2p_state_reason_to_string (t2pd_tunnel_get_reason (self->tunnel)));
+      skeleton, t2p_state_reason_to_string (t2pd_tunnel_get_reason (self->tunnel)));
   t2p_bus_tunnel_set_active_since (skeleton,
                                    (guint64) t2pd_tunnel_get_active_since_us (self->tunnel));
   t2p_bus_tunnel_set_lifetime (
-    skeleton, t2pd_tunnel_get_keeper (self->tunnel) != NULL ? "caller" : "service");
+      skeleton, t2pd_tunnel_get_keeper (self->tunnel) != NULL ? "caller" : "service");
 }
 
 static void
@@ -355,11 +358,13 @@ static void
 watch (T2pdBusTunnel *self)
 {
   g_signal_connect_object (self->tunnel, "changed", G_CALLBACK (changed_cb), self, 0);
-  g_signal_connect_object (self->tunnel, "state-changed", G_CALLBACK (state_changed_cb), self, 0);
+  g_signal_connect_object (self->tunnel, "state-changed", G_CALLBACK (state_changed_cb), self,
+                           0);
   g_signal_connect_object (self->tunnel, "message", G_CALLBACK (message_cb), self, 0);
   g_signal_connect_object (t2pd_bring_up_of (self->tunnel), "proxy-changed",
                            G_CALLBACK (proxy_changed_cb), self, 0);
-  g_signal_connect_object (self->service->callers, "vanished", G_CALLBACK (vanished_cb), self, 0);
+  g_signal_connect_object (self->service->callers, "vanished", G_CALLBACK (vanished_cb), self,
+                           0);
 }
 
 T2pdBusTunnel *
@@ -367,7 +372,7 @@ t2pd_bus_tunnel_new (T2pdService *service, T2pdTunnel *tunnel)
 {
   T2pdBusTunnel *self = g_object_new (T2PD_TYPE_BUS_TUNNEL, NULL);
   g_autoptr (T2pBusObjectSkeleton) object =
-    t2p_bus_object_skeleton_new (t2pd_tunnel_get_path (tunnel));
+      t2p_bus_object_skeleton_new (t2pd_tunnel_get_path (tunnel));
 
   self->service = service;
   self->tunnel = g_object_ref (tunnel);

@@ -6,8 +6,8 @@
 G_BEGIN_DECLS
 
 #define T2PD_TYPE_BUS_TUNNEL (t2pd_bus_tunnel_get_type ())
-/* org.tun2proxy.Tunnel for one tunnel, on the bus for as long as this lives: translates, decides
- * nothing. */
+/* org.tun2proxy.Tunnel for one tunnel, on the bus for as long as this lives: translates,
+ * decides nothing. */
 G_DECLARE_FINAL_TYPE (T2pdBusTunnel, t2pd_bus_tunnel, T2PD, BUS_TUNNEL, GObject)
 
 /* @service must outlive it. */

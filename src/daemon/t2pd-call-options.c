@@ -30,8 +30,8 @@ check_one (const char *name, GVariant *value, const T2pdCallOption *known, GErro
     return TRUE;
   quoted = t2p_quote (name);
   if (option == NULL)
-    g_set_error (error, T2P_ERROR, T2P_ERROR_INVALID_ARGUMENT, "option %s: unknown to this method",
-                 quoted);
+    g_set_error (error, T2P_ERROR, T2P_ERROR_INVALID_ARGUMENT,
+                 "option %s: unknown to this method", quoted);
   else
     g_set_error (error, T2P_ERROR, T2P_ERROR_INVALID_ARGUMENT,
                  "option %s: type '%.32s' seen, '%s' expected", quoted,

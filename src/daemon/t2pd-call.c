@@ -40,8 +40,9 @@ call_clear (T2pdCall *call)
   g_clear_pointer (&call->parameters, g_variant_unref);
   /* An invocation that nobody answered would leave the caller waiting for ever. */
   if (call->invocation != NULL)
-    g_dbus_method_invocation_return_error_literal (g_steal_pointer (&call->invocation), T2P_ERROR,
-                                                   T2P_ERROR_FAILED, "the call was dropped");
+    g_dbus_method_invocation_return_error_literal (g_steal_pointer (&call->invocation),
+                                                   T2P_ERROR, T2P_ERROR_FAILED,
+                                                   "the call was dropped");
 }
 
 T2pdCall *
@@ -241,8 +242,8 @@ authorize (T2pdCall *call)
       proceed (call);
       return;
     }
-  call->vanished_id = g_signal_connect (call->service->callers, "vanished",
-                                        G_CALLBACK (vanished_cb), call);
+  call->vanished_id =
+      g_signal_connect (call->service->callers, "vanished", G_CALLBACK (vanished_cb), call);
   t2pd_polkit_check_async (call->service->polkit, call->sender, actions, make_details (call),
                            may_ask (call), call->gone, authorized_cb, t2pd_call_ref (call));
 }
@@ -290,9 +291,10 @@ begin (const Route *route, GDBusMethodInvocation *invocation)
   call->sender = g_dbus_method_invocation_get_sender (invocation);
   call->parameters = g_variant_ref (g_dbus_method_invocation_get_parameters (invocation));
   call->call_options =
-    g_variant_get_child_value (call->parameters, g_variant_n_children (call->parameters) - 1);
+      g_variant_get_child_value (call->parameters, g_variant_n_children (call->parameters) - 1);
   call->gone = g_cancellable_new ();
-  t2pd_callers_identify_async (route->service->callers, call->sender, NULL, identified_cb, call);
+  t2pd_callers_identify_async (route->service->callers, call->sender, NULL, identified_cb,
+                               call);
 }
 
 /* The handle-… signals differ in their arguments only; the invocation, which has them all, is

@@ -53,9 +53,8 @@ static void
 t2pd_callers_class_init (T2pdCallersClass *klass)
 {
   G_OBJECT_CLASS (klass)->dispose = t2pd_callers_dispose;
-  vanished_signal = g_signal_new ("vanished", G_TYPE_FROM_CLASS (klass),
-                                  G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
-                                  G_TYPE_NONE, 1, G_TYPE_STRING);
+  vanished_signal = g_signal_new ("vanished", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0,
+                                  NULL, NULL, NULL, G_TYPE_NONE, 1, G_TYPE_STRING);
 }
 
 static void
@@ -63,7 +62,7 @@ t2pd_callers_init (T2pdCallers *self)
 {
   self->cancellable = g_cancellable_new ();
   self->by_sender =
-    g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) caller_free);
+      g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) caller_free);
 }
 
 /**
@@ -112,11 +111,12 @@ uid_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (GVariant) reply =
-    g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &error);
+      g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &error);
   g_autoptr (GTask) first = user_data;
   T2pdCallers *self = g_task_get_source_object (first);
   const char *sender = g_task_get_task_data (first);
-  Caller *caller = self->by_sender != NULL ? g_hash_table_lookup (self->by_sender, sender) : NULL;
+  Caller *caller =
+      self->by_sender != NULL ? g_hash_table_lookup (self->by_sender, sender) : NULL;
   g_autoptr (GPtrArray) waiting = NULL;
 
   if (caller == NULL) /* it left meanwhile, and everybody was told */
@@ -145,12 +145,11 @@ caller_add (T2pdCallers *self, const char *sender, GTask *first)
   caller->waiting = g_ptr_array_new_with_free_func (g_object_unref);
   g_hash_table_insert (self->by_sender, caller->sender, caller);
   caller->watch_id = g_bus_watch_name_on_connection (
-    self->bus, sender, G_BUS_NAME_WATCHER_FLAGS_NONE, NULL, vanished_cb, self, NULL);
-  g_dbus_connection_call (self->bus, "org.freedesktop.DBus", "/org/freedesktop/DBus",
-                          "org.freedesktop.DBus", "GetConnectionUnixUser",
-                          g_variant_new ("(s)", sender), G_VARIANT_TYPE ("(u)"),
-                          G_DBUS_CALL_FLAGS_NONE, -1, self->cancellable, uid_cb,
-                          g_object_ref (first));
+      self->bus, sender, G_BUS_NAME_WATCHER_FLAGS_NONE, NULL, vanished_cb, self, NULL);
+  g_dbus_connection_call (
+      self->bus, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+      "GetConnectionUnixUser", g_variant_new ("(s)", sender), G_VARIANT_TYPE ("(u)"),
+      G_DBUS_CALL_FLAGS_NONE, -1, self->cancellable, uid_cb, g_object_ref (first));
   return caller;
 }
 

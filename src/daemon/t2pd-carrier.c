@@ -9,7 +9,8 @@
 #define START_TIMEOUT_MS 10000
 #define FIRST_DELAY_MS 100
 #define LAST_DELAY_MS 10000
-#define STEADY_US (30 * G_USEC_PER_SEC) /* who worked for so long begins with the first delay */
+#define STEADY_US (30 * G_USEC_PER_SEC) /* who worked for so long begins with the first delay  \
+                                         */
 #define UNATTENDED_MS 1000
 #define MAX_WARNINGS 16
 
@@ -98,11 +99,11 @@ t2pd_carrier_class_init (T2pdCarrierClass *klass)
   signals[UNATTENDED] = new_signal (type, "unattended");
   signals[BACK] = new_signal (type, "back");
   signals[UPSTREAM_CHANGED] =
-    g_signal_new ("upstream-changed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 3,
-                  G_TYPE_BOOLEAN, G_TYPE_INT, G_TYPE_STRING);
+      g_signal_new ("upstream-changed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                    G_TYPE_NONE, 3, G_TYPE_BOOLEAN, G_TYPE_INT, G_TYPE_STRING);
   signals[ACTIVE_PROXY_CHANGED] =
-    g_signal_new ("active-proxy-changed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
-                  G_TYPE_NONE, 3, G_TYPE_STRING, G_TYPE_STRING, G_TYPE_STRING);
+      g_signal_new ("active-proxy-changed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                    G_TYPE_NONE, 3, G_TYPE_STRING, G_TYPE_STRING, G_TYPE_STRING);
 }
 
 static void
@@ -138,11 +139,8 @@ t2pd_carrier_get_worker (T2pdCarrier *self)
 /* --- a process */
 
 static void
-upstream_changed_cb (T2pdWorker *worker,
-                     gboolean is_up,
-                     int reason,
-                     const char *message,
-                     gpointer user_data)
+upstream_changed_cb (
+    T2pdWorker *worker, gboolean is_up, int reason, const char *message, gpointer user_data)
 {
   g_signal_emit (user_data, signals[UPSTREAM_CHANGED], 0, is_up, reason, message);
 }
@@ -248,11 +246,10 @@ ensured_for_start_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   else if (self->settings == NULL)
     g_task_return_new_error (task, T2P_ERROR, T2P_ERROR_CANCELLED, "the worker was stopped");
   else
-    t2pd_worker_call_async (self->worker, "Start",
-                            g_variant_new ("(@a{sv}h)", self->settings, 0),
-                            G_VARIANT_TYPE ("(as)"), self->queue_fd, START_TIMEOUT_MS,
-                            g_task_get_cancellable (task), start_answered_cb,
-                            g_object_ref (task));
+    t2pd_worker_call_async (
+        self->worker, "Start", g_variant_new ("(@a{sv}h)", self->settings, 0),
+        G_VARIANT_TYPE ("(as)"), self->queue_fd, START_TIMEOUT_MS,
+        g_task_get_cancellable (task), start_answered_cb, g_object_ref (task));
 }
 
 static void

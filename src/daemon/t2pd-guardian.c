@@ -31,7 +31,7 @@ make_argv (const T2pdOptions *options)
   g_autofree char *runtime = g_strdup_printf ("--runtime-dir=%s", options->runtime_dir);
   g_autofree char *timeout = g_strdup_printf ("--adopt-timeout=%u", options->adopt_timeout_s);
   g_autofree char *level =
-    g_strdup_printf ("--log-level=%s", t2p_log_level_to_string (options->log_level));
+      g_strdup_printf ("--log-level=%s", t2p_log_level_to_string (options->log_level));
 
   /* Not the file's name: it may have been replaced by another version. */
   g_strv_builder_add_many (argv, "/proc/self/exe", "--guardian", runtime, timeout, level, NULL);
@@ -48,7 +48,8 @@ child_setup (gpointer user_data)
 int
 t2pd_guardian_start (const T2pdOptions *options, GError **error)
 {
-  g_autoptr (GSubprocessLauncher) launcher = g_subprocess_launcher_new (G_SUBPROCESS_FLAGS_NONE);
+  g_autoptr (GSubprocessLauncher) launcher =
+      g_subprocess_launcher_new (G_SUBPROCESS_FLAGS_NONE);
   g_autoptr (GSubprocess) process = NULL;
   g_auto (GStrv) argv = make_argv (options);
   int pipe_fds[2];
@@ -115,7 +116,8 @@ t2pd_guardian_run (const T2pdOptions *options)
       t2p_log_info (NULL, error, "guardian: nothing to do");
       return 0;
     }
-  t2p_log_warning (NULL, NULL, "guardian: the daemon was killed and did not come back, repairing");
+  t2p_log_warning (NULL, NULL,
+                   "guardian: the daemon was killed and did not come back, repairing");
   if (t2pd_repair (options, &error))
     return 0;
   t2p_log_error (NULL, error, "guardian: could not undo everything");
@@ -130,7 +132,8 @@ t2pd_repair (const T2pdOptions *options, GError **error)
   gboolean ok = t2pn_repair (options->runtime_dir, FALSE, lines, error);
 
   if (n_workers > 0)
-    t2p_log_notice (NULL, NULL, "repair: %u workers of a dead instance were stopped", n_workers);
+    t2p_log_notice (NULL, NULL, "repair: %u workers of a dead instance were stopped",
+                    n_workers);
   for (guint i = 0; i < lines->len; i++)
     t2p_log_notice (NULL, NULL, "repair: %s", (const char *) lines->pdata[i]);
   return ok;

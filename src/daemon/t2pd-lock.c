@@ -33,8 +33,8 @@ make_directory (const char *path, GError **error)
     return set_errno (error, errno, "look at", path);
   if (info.st_uid != geteuid ())
     {
-      g_set_error (error, T2P_ERROR, T2P_ERROR_FAILED, "'%s' belongs to uid %u, expected %u", path,
-                   (guint) info.st_uid, (guint) geteuid ());
+      g_set_error (error, T2P_ERROR, T2P_ERROR_FAILED, "'%s' belongs to uid %u, expected %u",
+                   path, (guint) info.st_uid, (guint) geteuid ());
       return FALSE;
     }
   /* Whoever reaches the sockets in it could speak to a worker. */

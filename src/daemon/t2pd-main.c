@@ -4,8 +4,8 @@
 /* Theory of operation
  *
  * lock → guardian → repair what a dead instance left → bus → export → name → serve. So whoever
- * sees the name finds everything in its place. SIGTERM and SIGINT take everything down in order;
- * so does losing the bus or the name, with exit status 1. */
+ * sees the name finds everything in its place. SIGTERM and SIGINT take everything down in
+ * order; so does losing the bus or the name, with exit status 1. */
 
 #include "t2p-error.h"
 #include "t2p-log.h"
@@ -121,9 +121,9 @@ serve (GDBusConnection *bus, T2pdService *service)
   guint term_id = g_unix_signal_add (SIGTERM, terminated_cb, &self);
   guint int_id = g_unix_signal_add (SIGINT, terminated_cb, &self);
   gulong closed_id = g_signal_connect (bus, "closed", G_CALLBACK (bus_closed_cb), &self);
-  guint name_id = g_bus_own_name_on_connection (bus, T2P_BUS_NAME,
-                                                G_BUS_NAME_OWNER_FLAGS_DO_NOT_QUEUE,
-                                                name_acquired_cb, name_lost_cb, &self, NULL);
+  guint name_id =
+      g_bus_own_name_on_connection (bus, T2P_BUS_NAME, G_BUS_NAME_OWNER_FLAGS_DO_NOT_QUEUE,
+                                    name_acquired_cb, name_lost_cb, &self, NULL);
 
   t2pd_uplink_refresh_async (service->uplink, NULL, servers_known_cb, NULL);
   g_main_loop_run (loop);
@@ -174,7 +174,8 @@ run_service (const T2pdOptions *options)
       return fail (error);
     }
   if (!t2pd_repair (options, &error))
-    t2p_log_warning (NULL, error, "could not undo everything that a dead instance left, ignoring");
+    t2p_log_warning (NULL, error,
+                     "could not undo everything that a dead instance left, ignoring");
   status = run_on_bus (options);
   t2pd_guardian_dismiss (guardian);
   close (lock);

@@ -184,10 +184,9 @@ t2pd_manager_check_conflicts (T2pdManager *self,
   for (guint i = 0; i < self->tunnels->len; i++)
     {
       T2pdTunnel *other = self->tunnels->pdata[i];
-      const char *conflict =
-        other == self_tunnel || !t2pd_tunnel_is_engaged (other)
-          ? NULL
-          : conflict_of (owner, settings, other);
+      const char *conflict = other == self_tunnel || !t2pd_tunnel_is_engaged (other)
+                                 ? NULL
+                                 : conflict_of (owner, settings, other);
 
       if (conflict == NULL)
         continue;

@@ -44,7 +44,8 @@ make_context (RawOptions *raw)
   const GOptionEntry entries[] = {
     { "bus", 0, 0, G_OPTION_ARG_STRING, &raw->bus, "Bus to serve [system]",
       "system|session|ADDRESS" },
-    { "state-dir", 0, 0, G_OPTION_ARG_FILENAME, &raw->state_dir, "What outlives a boot", "DIR" },
+    { "state-dir", 0, 0, G_OPTION_ARG_FILENAME, &raw->state_dir, "What outlives a boot",
+      "DIR" },
     { "config-dir", 0, 0, G_OPTION_ARG_FILENAME, &raw->config_dir, "Profiles", "DIR" },
     { "runtime-dir", 0, 0, G_OPTION_ARG_FILENAME, &raw->runtime_dir,
       "Lock, journal and worker sockets", "DIR" },
@@ -150,7 +151,7 @@ t2pd_options_parse (char **argv, GError **error)
   options->config_dir = value_or (&raw.config_dir, T2P_CONFIG_DIR);
   options->runtime_dir = value_or (&raw.runtime_dir, T2P_RUNTIME_DIR);
   options->worker_program =
-    value_or (&raw.worker_program, T2P_PROGRAM_DIR "/" T2P_WORKER_PROGRAM);
+      value_or (&raw.worker_program, T2P_PROGRAM_DIR "/" T2P_WORKER_PROGRAM);
   options->worker_user = value_or (&raw.worker_user, T2P_WORKER_USER);
   options->pause_at = g_steal_pointer (&raw.pause_at);
   options->adopt_timeout_s = (guint) MAX (raw.adopt_timeout, 0);

@@ -103,10 +103,11 @@ count_in (T2pdPolkit *self, const char *sender, GError **error)
 
   if (of_sender >= T2P_MAX_CHECKS_PER_SENDER || self->n_pending >= T2P_MAX_CHECKS)
     {
-      g_set_error (error, T2P_ERROR, T2P_ERROR_BUSY,
-                   "%u authorisations of this caller and %u in all are being asked for, at most "
-                   "%d and %d expected",
-                   of_sender, self->n_pending, T2P_MAX_CHECKS_PER_SENDER, T2P_MAX_CHECKS);
+      g_set_error (
+          error, T2P_ERROR, T2P_ERROR_BUSY,
+          "%u authorisations of this caller and %u in all are being asked for, at most "
+          "%d and %d expected",
+          of_sender, self->n_pending, T2P_MAX_CHECKS_PER_SENDER, T2P_MAX_CHECKS);
       return FALSE;
     }
   g_hash_table_insert (self->pending, g_strdup (sender), GUINT_TO_POINTER (of_sender + 1));
@@ -147,9 +148,9 @@ error_denied (Check *check)
   const char *action = t2pd_action_get_name (check->current);
 
   if (check->phase == PHASE_AGAIN)
-    return g_error_new (T2P_ERROR, T2P_ERROR_NOT_AUTHORIZED,
-                        "the request needs an authorisation for '%s' besides the one just given",
-                        action);
+    return g_error_new (
+        T2P_ERROR, T2P_ERROR_NOT_AUTHORIZED,
+        "the request needs an authorisation for '%s' besides the one just given", action);
   return g_error_new (T2P_ERROR, T2P_ERROR_NOT_AUTHORIZED, "not authorized for '%s'", action);
 }
 
@@ -175,7 +176,10 @@ static void check_next (GTask *task);
 
 /* What polkit said about the current action. */
 static void
-check_take_answer (GTask *task, gboolean is_authorized, gboolean is_challenge, GVariant *details)
+check_take_answer (GTask *task,
+                   gboolean is_authorized,
+                   gboolean is_challenge,
+                   GVariant *details)
 {
   Check *check = g_task_get_task_data (task);
   const char *dismissed = NULL;
@@ -205,7 +209,7 @@ answer_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   Check *check = g_task_get_task_data (task);
   g_autoptr (GError) error = NULL;
   g_autoptr (GVariant) reply =
-    g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &error);
+      g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &error);
   g_autoptr (GVariant) details = NULL;
   gboolean is_authorized, is_challenge;
 
@@ -259,12 +263,11 @@ ask (GTask *task)
   check->current = take_strongest (&check->to_ask);
   if (cancellable != NULL && !g_cancellable_is_cancelled (cancellable))
     check->cancelled_id =
-      g_cancellable_connect (cancellable, G_CALLBACK (cancelled_cb), task, NULL);
-  g_dbus_connection_call (self->bus, POLKIT_NAME, POLKIT_PATH, POLKIT_INTERFACE,
-                          "CheckAuthorization", make_request (check), G_VARIANT_TYPE ("((bba{ss}))"),
-                          G_DBUS_CALL_FLAGS_NONE,
-                          check->phase == PHASE_DIALOG ? G_MAXINT : QUIET_TIMEOUT_MS, cancellable,
-                          answer_cb, task);
+        g_cancellable_connect (cancellable, G_CALLBACK (cancelled_cb), task, NULL);
+  g_dbus_connection_call (
+      self->bus, POLKIT_NAME, POLKIT_PATH, POLKIT_INTERFACE, "CheckAuthorization",
+      make_request (check), G_VARIANT_TYPE ("((bba{ss}))"), G_DBUS_CALL_FLAGS_NONE,
+      check->phase == PHASE_DIALOG ? G_MAXINT : QUIET_TIMEOUT_MS, cancellable, answer_cb, task);
 }
 
 /* All actions of a phase were answered with yes or "password". */
@@ -281,8 +284,8 @@ check_end_phase (GTask *task)
   if (!check->is_interactive)
     {
       check_end (task, g_dbus_error_new_for_dbus_error (
-                         "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired",
-                         "a password is needed, and the caller did not allow to ask for it"));
+                           "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired",
+                           "a password is needed, and the caller did not allow to ask for it"));
       return;
     }
   check->phase = PHASE_DIALOG;

@@ -30,8 +30,8 @@ static guint
 count_of (guint32 uid)
 {
   return running == NULL
-           ? 0
-           : GPOINTER_TO_UINT (g_hash_table_lookup (running, GUINT_TO_POINTER (uid)));
+             ? 0
+             : GPOINTER_TO_UINT (g_hash_table_lookup (running, GUINT_TO_POINTER (uid)));
 }
 
 static void
@@ -50,8 +50,9 @@ t2pd_proxy_test_check_limit (guint32 uid, GError **error)
 {
   if (count_of (uid) < T2P_MAX_PROXY_TESTS_PER_UID)
     return TRUE;
-  g_set_error (error, T2P_ERROR, T2P_ERROR_BUSY, "user %u tests %u proxies already, at most %d expected",
-               uid, count_of (uid), T2P_MAX_PROXY_TESTS_PER_UID);
+  g_set_error (error, T2P_ERROR, T2P_ERROR_BUSY,
+               "user %u tests %u proxies already, at most %d expected", uid, count_of (uid),
+               T2P_MAX_PROXY_TESTS_PER_UID);
   return FALSE;
 }
 
@@ -78,16 +79,16 @@ make_answer (ProxyTest *test)
     const char *type;
     const char *text;
   } fields[] = {
-    { "reachable", "b", "false" }, { "rtt-us", "t", "0" },     { "auth", "s", "'none'" },
-    { "connect", "b", "false" },   { "names", "b", "false" },  { "ipv6", "b", "false" },
-    { "udp", "s", "'none'" },      { "error", "s", "''" },     { "message", "s", "''" },
+    { "reachable", "b", "false" }, { "rtt-us", "t", "0" },    { "auth", "s", "'none'" },
+    { "connect", "b", "false" },   { "names", "b", "false" }, { "ipv6", "b", "false" },
+    { "udp", "s", "'none'" },      { "error", "s", "''" },    { "message", "s", "''" },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (fields); i++)
     if (!g_variant_dict_contains (&test->row, fields[i].name))
       g_variant_dict_insert_value (
-        &test->row, fields[i].name,
-        g_variant_parse (G_VARIANT_TYPE (fields[i].type), fields[i].text, NULL, NULL, NULL));
+          &test->row, fields[i].name,
+          g_variant_parse (G_VARIANT_TYPE (fields[i].type), fields[i].text, NULL, NULL, NULL));
   return g_variant_ref_sink (g_variant_dict_end (&test->row));
 }
 
@@ -126,7 +127,8 @@ end_with (GTask *task, const GError *error)
   if (g_cancellable_is_cancelled (test->cancellable))
     set_error_field (test, T2P_ERROR_TIMED_OUT, "the proxy did not answer in time");
   else
-    set_error_field (test, error->domain == T2P_ERROR ? (T2pError) error->code : T2P_ERROR_FAILED,
+    set_error_field (test,
+                     error->domain == T2P_ERROR ? (T2pError) error->code : T2P_ERROR_FAILED,
                      error->message);
   end (task);
 }
@@ -164,7 +166,8 @@ make_options (ProxyTest *test, const char *const *addresses)
   g_variant_builder_add (&builder, "{sv}", "mark", g_variant_new_uint32 (test->service->mark));
   g_variant_builder_add (&builder, "{sv}", "uplink-dns",
                          g_variant_new_strv ((const char *const *) servers, -1));
-  g_variant_builder_add (&builder, "{sv}", "timeout-ms", g_variant_new_uint32 (test->timeout_ms));
+  g_variant_builder_add (&builder, "{sv}", "timeout-ms",
+                         g_variant_new_uint32 (test->timeout_ms));
   if (addresses != NULL)
     g_variant_builder_add (&builder, "{sv}", "addresses", g_variant_new_strv (addresses, -1));
   return g_variant_builder_end (&builder);

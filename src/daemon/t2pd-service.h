@@ -34,11 +34,13 @@ typedef struct
   guint32 mark;
 } T2pdService;
 
-T2pdService *t2pd_service_new (const T2pdOptions *options, GDBusConnection *bus, GError **error);
+T2pdService *
+t2pd_service_new (const T2pdOptions *options, GDBusConnection *bus, GError **error);
 void t2pd_service_free (T2pdService *service);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (T2pdService, t2pd_service_free)
 
-/* A tunnel that is in the set; T2P_ERROR_FAILED when the runtime directory cannot be written. */
+/* A tunnel that is in the set; T2P_ERROR_FAILED when the runtime directory cannot be written.
+ */
 T2pdTunnel *t2pd_service_create_tunnel (T2pdService *service,
                                         const char *name,
                                         guint32 owner,

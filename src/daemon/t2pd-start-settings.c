@@ -86,10 +86,10 @@ t2pd_start_settings_make (const T2pSettings *settings,
   g_variant_builder_add (&builder, "{sv}", "mtu",
                          g_variant_new_uint32 (t2p_settings_get_u32 (settings, "mtu")));
   g_variant_builder_add (&builder, "{sv}", "mark", g_variant_new_uint32 (mark));
-  g_variant_builder_add (&builder, "{sv}", "ipv6", g_variant_new_boolean (asks_for_ipv6 (settings)));
-  g_variant_builder_add (
-    &builder, "{sv}", "vnet-header",
-    g_variant_new_boolean (t2pn_tun_device_get_header_bytes (device) > 0));
+  g_variant_builder_add (&builder, "{sv}", "ipv6",
+                         g_variant_new_boolean (asks_for_ipv6 (settings)));
+  g_variant_builder_add (&builder, "{sv}", "vnet-header",
+                         g_variant_new_boolean (t2pn_tun_device_get_header_bytes (device) > 0));
   g_variant_builder_add (&builder, "{sv}", "offloads",
                          g_variant_new_uint32 (t2pn_tun_device_get_offloads (device)));
   g_variant_builder_add (&builder, "{sv}", "uplink-dns", g_variant_new_strv (uplink_dns, -1));

@@ -50,7 +50,8 @@ make_seed (T2pdBringUp *self)
 
   if (!g_file_get_contents ("/etc/machine-id", &machine, NULL, NULL))
     machine = g_strdup (g_get_host_name ());
-  return g_strdup_printf ("%s/%u/%s", g_strchomp (machine), t2pd_tunnel_get_owner (self->tunnel),
+  return g_strdup_printf ("%s/%u/%s", g_strchomp (machine),
+                          t2pd_tunnel_get_owner (self->tunnel),
                           t2pd_tunnel_get_name (self->tunnel));
 }
 
@@ -141,8 +142,8 @@ servers_known_cb (GObject *source, GAsyncResult *result, gpointer user_data)
     t2p_log_info (t2pd_tunnel_get_name (self->tunnel), error,
                   "the uplink's name servers are not known, ignoring");
   if (t2pd_upstreams_have_names (self->upstreams))
-    t2pd_carrier_ensure_async (self->carrier, g_task_get_cancellable (task), ensured_for_names_cb,
-                               task);
+    t2pd_carrier_ensure_async (self->carrier, g_task_get_cancellable (task),
+                               ensured_for_names_cb, task);
   else
     resolve_names (self, task);
 }
@@ -216,8 +217,8 @@ t2pd_step_run_worker (gpointer context, GTask *task)
   T2pdBringUp *self = context;
   g_auto (GStrv) servers = t2pd_uplink_get_server_texts (self->service->uplink);
   GVariant *settings =
-    t2pd_start_settings_make (self->settings, self->upstreams, self->device, &self->pool,
-                              self->ids.mark, (const char *const *) servers);
+      t2pd_start_settings_make (self->settings, self->upstreams, self->device, &self->pool,
+                                self->ids.mark, (const char *const *) servers);
 
   t2pd_carrier_start_async (self->carrier, settings, t2pn_tun_device_peek_fd (self->device, 0),
                             g_task_get_cancellable (task), started_cb, task);
@@ -243,7 +244,7 @@ t2pd_step_run_device (gpointer context, GTask *task)
   GError *error = NULL;
 
   self->device =
-    t2pn_tun_device_open (t2p_settings_get_string (self->settings, "interface"), 1, &error);
+      t2pn_tun_device_open (t2p_settings_get_string (self->settings, "interface"), 1, &error);
   if (self->device == NULL)
     {
       t2pd_step_end (task, error);

@@ -26,7 +26,8 @@ stage_undone_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 static void
 run_stage (T2pdBringUp *self, T2pnStage stage, GTask *task)
 {
-  t2pn_backend_run_async (self->backend, stage, g_task_get_cancellable (task), stage_run_cb, task);
+  t2pn_backend_run_async (self->backend, stage, g_task_get_cancellable (task), stage_run_cb,
+                          task);
 }
 
 static void
@@ -62,8 +63,8 @@ t2pd_step_run_link (gpointer context, GTask *task)
     }
   t2pd_step_set_bring_up (task, self);
   self->backend = t2pn_netlink_backend_new (plan, self->journal, self->service->bus);
-  t2pn_backend_run_async (self->backend, T2PN_STAGE_CONFIGURE_LINK, g_task_get_cancellable (task),
-                          link_run_cb, task);
+  t2pn_backend_run_async (self->backend, T2PN_STAGE_CONFIGURE_LINK,
+                          g_task_get_cancellable (task), link_run_cb, task);
 }
 
 static void
@@ -85,7 +86,8 @@ t2pd_step_undo_link (gpointer context, GTask *task)
   T2pdBringUp *self = context;
 
   t2pd_step_set_bring_up (task, self);
-  t2pn_backend_undo_async (self->backend, T2PN_STAGE_CONFIGURE_LINK, NULL, link_undone_cb, task);
+  t2pn_backend_undo_async (self->backend, T2PN_STAGE_CONFIGURE_LINK, NULL, link_undone_cb,
+                           task);
 }
 
 void

@@ -103,10 +103,10 @@ t2pd_tunnel_class_init (T2pdTunnelClass *klass)
   object_class->dispose = t2pd_tunnel_dispose;
   object_class->finalize = t2pd_tunnel_finalize;
   signals[STATE_CHANGED] =
-    g_signal_new ("state-changed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 3,
-                  G_TYPE_INT, G_TYPE_INT, G_TYPE_INT);
+      g_signal_new ("state-changed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE,
+                    3, G_TYPE_INT, G_TYPE_INT, G_TYPE_INT);
   signals[CHANGED] =
-    g_signal_new ("changed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
+      g_signal_new ("changed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
   signals[MESSAGE] = g_signal_new ("message", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                                    G_TYPE_NONE, 1, G_TYPE_STRING);
 }

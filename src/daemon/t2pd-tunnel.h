@@ -36,9 +36,10 @@ G_DECLARE_FINAL_TYPE (T2pdTunnel, t2pd_tunnel, T2PD, TUNNEL, GObject)
 
 T2pdTunnel *
 t2pd_tunnel_new (guint64 id, const char *name, guint32 owner, T2pSettings *settings);
-/* What brings it up, and the object behind it (nullable), which the tunnel keeps alive; set once,
- * before anything else. */
-void t2pd_tunnel_set_activation (T2pdTunnel *self, T2pdActivation *activation, GObject *context);
+/* What brings it up, and the object behind it (nullable), which the tunnel keeps alive; set
+ * once, before anything else. */
+void
+t2pd_tunnel_set_activation (T2pdTunnel *self, T2pdActivation *activation, GObject *context);
 GObject *t2pd_tunnel_get_context (T2pdTunnel *self);
 
 guint64 t2pd_tunnel_get_id (T2pdTunnel *self);
@@ -57,9 +58,8 @@ gboolean t2pd_tunnel_is_engaged (T2pdTunnel *self);
 const char *t2pd_tunnel_get_keeper (T2pdTunnel *self);
 void t2pd_tunnel_set_keeper (T2pdTunnel *self, const char *sender);
 
-void t2pd_tunnel_activate_async (T2pdTunnel *self,
-                                 GAsyncReadyCallback callback,
-                                 gpointer user_data);
+void
+t2pd_tunnel_activate_async (T2pdTunnel *self, GAsyncReadyCallback callback, gpointer user_data);
 gboolean t2pd_tunnel_activate_finish (T2pdTunnel *self, GAsyncResult *result, GError **error);
 void t2pd_tunnel_deactivate_async (T2pdTunnel *self,
                                    T2pStateReason reason,

@@ -19,8 +19,8 @@ struct _T2pdUplink
   GObject parent;
   GDBusConnection *bus;
   T2pnLinkMonitor *monitor;
-  GArray *own_links;     /* OwnLink */
-  GArray *servers;       /* T2pIpEndpoint */
+  GArray *own_links; /* OwnLink */
+  GArray *servers;   /* T2pIpEndpoint */
   GCancellable *cancellable;
 };
 
@@ -66,11 +66,11 @@ t2pd_uplink_class_init (T2pdUplinkClass *klass)
   G_OBJECT_CLASS (klass)->dispose = t2pd_uplink_dispose;
   G_OBJECT_CLASS (klass)->finalize = t2pd_uplink_finalize;
   signals[CHANGED] =
-    g_signal_new ("changed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
+      g_signal_new ("changed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
   signals[ADDRESS_CHANGED] = g_signal_new ("address-changed", type, G_SIGNAL_RUN_LAST, 0, NULL,
                                            NULL, NULL, G_TYPE_NONE, 0);
-  signals[RULE_REMOVED] =
-    g_signal_new ("rule-removed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
+  signals[RULE_REMOVED] = g_signal_new ("rule-removed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+                                        NULL, G_TYPE_NONE, 0);
   signals[LINK_REMOVED] = g_signal_new ("link-removed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
                                         NULL, G_TYPE_NONE, 1, G_TYPE_INT);
 }
@@ -152,12 +152,14 @@ t2pd_uplink_new (GDBusConnection *bus, GError **error)
   self->monitor = t2pn_link_monitor_new (error);
   if (self->monitor == NULL)
     return NULL;
-  g_signal_connect_object (self->monitor, "uplink-changed", G_CALLBACK (uplink_changed_cb), self,
+  g_signal_connect_object (self->monitor, "uplink-changed", G_CALLBACK (uplink_changed_cb),
+                           self, 0);
+  g_signal_connect_object (self->monitor, "address-changed", G_CALLBACK (address_changed_cb),
+                           self, 0);
+  g_signal_connect_object (self->monitor, "rule-removed", G_CALLBACK (rule_removed_cb), self,
                            0);
-  g_signal_connect_object (self->monitor, "address-changed", G_CALLBACK (address_changed_cb), self,
+  g_signal_connect_object (self->monitor, "link-removed", G_CALLBACK (link_removed_cb), self,
                            0);
-  g_signal_connect_object (self->monitor, "rule-removed", G_CALLBACK (rule_removed_cb), self, 0);
-  g_signal_connect_object (self->monitor, "link-removed", G_CALLBACK (link_removed_cb), self, 0);
   return g_steal_pointer (&self);
 }
 
@@ -234,7 +236,10 @@ t2pd_uplink_list_addresses_in_use (T2pdUplink *self)
 }
 
 void
-t2pd_uplink_add_own_link (T2pdUplink *self, int ifindex, const T2pIpPrefix *pools, guint n_pools)
+t2pd_uplink_add_own_link (T2pdUplink *self,
+                          int ifindex,
+                          const T2pIpPrefix *pools,
+                          guint n_pools)
 {
   OwnLink link = { .ifindex = ifindex };
 

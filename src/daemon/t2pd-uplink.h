@@ -27,8 +27,8 @@ gboolean t2pd_uplink_has_default (T2pdUplink *self);
 /* Resolvers, gateways and addresses of this machine, the tunnels' own left out. (transfer full)
  * of T2pIpAddress. */
 GArray *t2pd_uplink_list_addresses_in_use (T2pdUplink *self);
-/* A tunnel of ours: its link is no uplink, addresses of its @pools (array length=n_pools) are no
- * name servers of the uplink, whatever resolv.conf says by now. */
+/* A tunnel of ours: its link is no uplink, addresses of its @pools (array length=n_pools) are
+ * no name servers of the uplink, whatever resolv.conf says by now. */
 void t2pd_uplink_add_own_link (T2pdUplink *self,
                                int ifindex,
                                const T2pIpPrefix *pools,

@@ -159,7 +159,8 @@ walk_fail (GTask *task)
           return;
         }
     }
-  g_task_return_new_error (task, T2P_ERROR, T2P_ERROR_PROXY_UNREACHABLE, "no proxy can be used");
+  g_task_return_new_error (task, T2P_ERROR, T2P_ERROR_PROXY_UNREACHABLE,
+                           "no proxy can be used");
 }
 
 static GVariantBuilder *
@@ -247,10 +248,10 @@ ask_name (GTask *task, Upstream *upstream)
       return;
     }
   t2pd_worker_call_async (
-    worker, "Resolve",
-    g_variant_new ("(sa{sv})", t2p_endpoint_get_host (upstream->endpoint), options),
-    G_VARIANT_TYPE ("(as)"), -1, RESOLVE_TIMEOUT_MS + 1000, g_task_get_cancellable (task),
-    resolved_cb, task);
+      worker, "Resolve",
+      g_variant_new ("(sa{sv})", t2p_endpoint_get_host (upstream->endpoint), options),
+      G_VARIANT_TYPE ("(as)"), -1, RESOLVE_TIMEOUT_MS + 1000, g_task_get_cancellable (task),
+      resolved_cb, task);
 }
 
 static gboolean
@@ -491,7 +492,8 @@ has_own_route (const T2pnSnapshot *snapshot, const T2pIpAddress *address)
       const T2pnRoute *route = &g_array_index (snapshot->routes, T2pnRoute, i);
 
       if (route->table == RT_TABLE_MAIN && route->type == RTN_UNICAST &&
-          route->destination.length > 0 && t2p_ip_prefix_contains (&route->destination, address))
+          route->destination.length > 0 &&
+          t2p_ip_prefix_contains (&route->destination, address))
         return TRUE;
     }
   return FALSE;

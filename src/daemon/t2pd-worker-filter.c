@@ -13,8 +13,8 @@
 struct _T2pdWorkerFilter
 {
   gint ref_count;
-  guint dropped;          /* atomic */
-  gint64 second;          /* GDBus's thread only, as the next */
+  guint dropped; /* atomic */
+  gint64 second; /* GDBus's thread only, as the next */
   guint signals_in_second;
 };
 

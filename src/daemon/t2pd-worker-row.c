@@ -18,9 +18,9 @@ typedef struct
 } Field;
 
 static const Field connection_fields[] = {
-  { "id", "t" },       { "protocol", "s" }, { "source", "s" },   { "destination", "s" },
-  { "host", "s" },     { "proxy", "s" },    { "rule", "s" },     { "state", "s" },
-  { "rx-bytes", "t" }, { "tx-bytes", "t" }, { "age-us", "t" },   { NULL, NULL },
+  { "id", "t" },       { "protocol", "s" }, { "source", "s" }, { "destination", "s" },
+  { "host", "s" },     { "proxy", "s" },    { "rule", "s" },   { "state", "s" },
+  { "rx-bytes", "t" }, { "tx-bytes", "t" }, { "age-us", "t" }, { NULL, NULL },
 };
 
 static const Field upstream_fields[] = {
@@ -29,16 +29,15 @@ static const Field upstream_fields[] = {
 };
 
 static const Field probe_fields[] = {
-  { "reachable", "b" }, { "rtt-us", "t" }, { "auth", "s" },  { "connect", "b" },
-  { "names", "b" },     { "ipv6", "b" },   { "udp", "s" },   { "error", "s" },
+  { "reachable", "b" }, { "rtt-us", "t" }, { "auth", "s" }, { "connect", "b" },
+  { "names", "b" },     { "ipv6", "b" },   { "udp", "s" },  { "error", "s" },
   { "message", "s" },   { NULL, NULL },
 };
 
 static const char *const counters_always_there[] = {
-  "rx-bytes",           "tx-bytes",           "rx-packets",
-  "tx-packets",         "connections-opened", "connections-active",
-  "connections-refused", "connections-failed", "udp-flows",
-  "dns-queries",        "dns-failures",       NULL,
+  "rx-bytes",           "tx-bytes",           "rx-packets",          "tx-packets",
+  "connections-opened", "connections-active", "connections-refused", "connections-failed",
+  "udp-flows",          "dns-queries",        "dns-failures",        NULL,
 };
 
 static const Field *

@@ -10,13 +10,14 @@ G_BEGIN_DECLS
  * adds what it dropped to *@io_dropped. */
 
 /* `aa{sv}` of ListConnections; at most @max_rows. */
-GVariant *t2pd_worker_row_copy_connections (GVariant *rows, guint max_rows, guint64 *io_dropped);
+GVariant *
+t2pd_worker_row_copy_connections (GVariant *rows, guint max_rows, guint64 *io_dropped);
 /* `aa{sv}` of GetUpstreams. */
 GVariant *t2pd_worker_row_copy_upstreams (GVariant *rows, guint64 *io_dropped);
 /* `a{sv}` of Probe. */
 GVariant *t2pd_worker_row_copy_probe (GVariant *result, guint64 *io_dropped);
-/* `a{st}` of GetStatistics; every public counter is there, with 0 when @counters (nullable) lacks
- * it. */
+/* `a{st}` of GetStatistics; every public counter is there, with 0 when @counters (nullable)
+ * lacks it. */
 GVariant *t2pd_worker_row_copy_statistics (GVariant *counters, guint64 *io_dropped);
 /* One line of printable UTF-8, cut after 200 characters: what a person may be shown. (transfer
  * full) */

@@ -80,9 +80,9 @@ stop_one (const char *path)
   stream = g_socket_client_connect (client, G_SOCKET_CONNECTABLE (address), NULL, NULL);
   if (stream == NULL)
     return FALSE;
-  connection =
-    g_dbus_connection_new_sync (G_IO_STREAM (stream), NULL,
-                                G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT, NULL, NULL, NULL);
+  connection = g_dbus_connection_new_sync (G_IO_STREAM (stream), NULL,
+                                           G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT, NULL,
+                                           NULL, NULL);
   if (connection == NULL)
     return TRUE;
   g_dbus_connection_set_exit_on_close (connection, FALSE);

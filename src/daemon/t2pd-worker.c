@@ -8,8 +8,8 @@
  * this one has died.
  *
  * Everything that comes back is hostile: t2pd-worker-filter.c bounds sizes and rates,
- * t2pd-worker-row.c copies only what is known, this file checks the types of answers, gives each
- * call a deadline, and cleans error texts. A worker that is told to stop and does not is
+ * t2pd-worker-row.c copies only what is known, this file checks the types of answers, gives
+ * each call a deadline, and cleans error texts. A worker that is told to stop and does not is
  * killed. */
 
 #include "t2pd-worker.h"
@@ -110,13 +110,13 @@ t2pd_worker_class_init (T2pdWorkerClass *klass)
   G_OBJECT_CLASS (klass)->dispose = t2pd_worker_dispose;
   G_OBJECT_CLASS (klass)->finalize = t2pd_worker_finalize;
   signals[EXITED] =
-    g_signal_new ("exited", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
+      g_signal_new ("exited", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
   signals[UPSTREAM_CHANGED] =
-    g_signal_new ("upstream-changed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 3,
-                  G_TYPE_BOOLEAN, G_TYPE_INT, G_TYPE_STRING);
+      g_signal_new ("upstream-changed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                    G_TYPE_NONE, 3, G_TYPE_BOOLEAN, G_TYPE_INT, G_TYPE_STRING);
   signals[ACTIVE_PROXY_CHANGED] =
-    g_signal_new ("active-proxy-changed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
-                  G_TYPE_NONE, 3, G_TYPE_STRING, G_TYPE_STRING, G_TYPE_STRING);
+      g_signal_new ("active-proxy-changed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                    G_TYPE_NONE, 3, G_TYPE_STRING, G_TYPE_STRING, G_TYPE_STRING);
 }
 
 static void
@@ -291,11 +291,12 @@ static GSubprocess *
 start_process (T2pdWorker *self, GError **error)
 {
   const T2pdOptions *options = self->options;
-  g_autoptr (GSubprocessLauncher) launcher = g_subprocess_launcher_new (G_SUBPROCESS_FLAGS_NONE);
+  g_autoptr (GSubprocessLauncher) launcher =
+      g_subprocess_launcher_new (G_SUBPROCESS_FLAGS_NONE);
   g_autofree char *user = g_strdup_printf ("--user=%s", options->worker_user);
   g_autofree char *timeout = g_strdup_printf ("--adopt-timeout=%u", options->adopt_timeout_s);
   g_autofree char *level =
-    g_strdup_printf ("--log-level=%s", t2p_log_level_to_string (t2p_log_get_level ()));
+      g_strdup_printf ("--log-level=%s", t2p_log_level_to_string (t2p_log_get_level ()));
   int fd = t2pd_worker_socket_bind (self->socket_path, error);
   const char *argv[6] = { options->worker_program, timeout, level };
 
@@ -338,8 +339,8 @@ authenticated_cb (GObject *source, GAsyncResult *result, gpointer user_data)
                                 t2pd_worker_filter_ref (self->filter),
                                 (GDestroyNotify) t2pd_worker_filter_unref);
   self->subscription_id = g_dbus_connection_signal_subscribe (
-    self->connection, NULL, T2P_WORKER_INTERFACE, NULL, T2P_WORKER_PATH, NULL,
-    G_DBUS_SIGNAL_FLAGS_NONE, signal_cb, self, NULL);
+      self->connection, NULL, T2P_WORKER_INTERFACE, NULL, T2P_WORKER_PATH, NULL,
+      G_DBUS_SIGNAL_FLAGS_NONE, signal_cb, self, NULL);
   g_dbus_connection_start_message_processing (self->connection);
   g_task_return_boolean (task, TRUE);
 }
@@ -351,7 +352,7 @@ connected_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   T2pdWorker *self = g_task_get_source_object (task);
   g_autoptr (GError) error = NULL;
   g_autoptr (GSocketConnection) stream =
-    g_socket_client_connect_finish (G_SOCKET_CLIENT (source), result, &error);
+      g_socket_client_connect_finish (G_SOCKET_CLIENT (source), result, &error);
 
   if (stream == NULL)
     {
@@ -360,7 +361,7 @@ connected_cb (GObject *source, GAsyncResult *result, gpointer user_data)
     }
   g_dbus_connection_new (G_IO_STREAM (stream), NULL,
                          G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT |
-                           G_DBUS_CONNECTION_FLAGS_DELAY_MESSAGE_PROCESSING,
+                             G_DBUS_CONNECTION_FLAGS_DELAY_MESSAGE_PROCESSING,
                          NULL, self->exited, authenticated_cb, g_object_ref (task));
 }
 
@@ -488,9 +489,9 @@ t2pd_worker_call_async (T2pdWorker *self,
       return;
     }
   g_dbus_connection_call_with_unix_fd_list (
-    self->connection, NULL, T2P_WORKER_PATH, T2P_WORKER_INTERFACE, method, owned, reply_type,
-    G_DBUS_CALL_FLAGS_NONE, (int) timeout_ms, queue_fd >= 0 ? fds : NULL, cancellable, answered_cb,
-    g_steal_pointer (&task));
+      self->connection, NULL, T2P_WORKER_PATH, T2P_WORKER_INTERFACE, method, owned, reply_type,
+      G_DBUS_CALL_FLAGS_NONE, (int) timeout_ms, queue_fd >= 0 ? fds : NULL, cancellable,
+      answered_cb, g_steal_pointer (&task));
 }
 
 /**

@@ -19,8 +19,8 @@ void t2pn_netlink_free (T2pnNetlink *netlink);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (T2pnNetlink, t2pn_netlink_free)
 
 gboolean t2pn_netlink_add_route (T2pnNetlink *netlink, const T2pnRoute *route, GError **error);
-/* Puts @route in the place of the one to the same destination in the same table, without a moment
- * in which there is neither. */
+/* Puts @route in the place of the one to the same destination in the same table, without a
+ * moment in which there is neither. */
 gboolean
 t2pn_netlink_replace_route (T2pnNetlink *netlink, const T2pnRoute *route, GError **error);
 gboolean

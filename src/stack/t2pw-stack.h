@@ -100,14 +100,15 @@ typedef struct
   /* Room in the send buffer again after t2pw_stream_reserve() had none. */
   void (*writable) (T2pwStream *stream, gpointer user_data);
   /* Everything that was written, and the FIN, was acknowledged and the application's FIN came;
-   * or a reset came (@was_reset), or lwIP gave up. The stream is gone after this call. Without a
-   * reset it comes only after t2pw_stream_peek() has told of the end and everything before it
+   * or a reset came (@was_reset), or lwIP gave up. The stream is gone after this call. Without
+   * a reset it comes only after t2pw_stream_peek() has told of the end and everything before it
    * was consumed. */
   void (*closed) (T2pwStream *stream, gboolean was_reset, gpointer user_data);
 } T2pwStreamHandler;
 
-/* The handshake goes on; the stream may be used at once: t2pw_stream_reserve() has nothing to give
- * until it is established, then `writable` comes. NULL when the SYN could not be accepted (memory): it was refused. */
+/* The handshake goes on; the stream may be used at once: t2pw_stream_reserve() has nothing to
+ * give until it is established, then `writable` comes. NULL when the SYN could not be accepted
+ * (memory): it was refused. */
 T2pwStream *
 t2pw_held_syn_accept (T2pwHeldSyn *syn, const T2pwStreamHandler *handler, gpointer user_data);
 void t2pw_held_syn_refuse (T2pwHeldSyn *syn, T2pRefusal refusal);

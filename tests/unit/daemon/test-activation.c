@@ -52,14 +52,14 @@ undo_step (Walk *walk, int index, GTask *task)
   g_object_unref (task);
 }
 
-#define STEP(letter, index)                                                                       \
-  static void run_##letter (gpointer context, GTask *task)                                        \
-  {                                                                                               \
-    run_step (context, index, task);                                                              \
-  }                                                                                               \
-  static void undo_##letter (gpointer context, GTask *task)                                       \
-  {                                                                                               \
-    undo_step (context, index, task);                                                             \
+#define STEP(letter, index)                                                                    \
+  static void run_##letter (gpointer context, GTask *task)                                     \
+  {                                                                                            \
+    run_step (context, index, task);                                                           \
+  }                                                                                            \
+  static void undo_##letter (gpointer context, GTask *task)                                    \
+  {                                                                                            \
+    undo_step (context, index, task);                                                          \
   }
 STEP (a, 0)
 STEP (b, 1)
@@ -257,7 +257,8 @@ main (int argc, char **argv)
   g_test_add_func ("/activation/runs-down-and-undoes-up", test_up_and_down);
   for (int k = 0; k < N_STEPS; k++)
     {
-      g_autofree char *path = g_strdup_printf ("/activation/failure-at-%d-undoes-all-before", k);
+      g_autofree char *path =
+          g_strdup_printf ("/activation/failure-at-%d-undoes-all-before", k);
 
       g_test_add_data_func (path, GINT_TO_POINTER (k), test_failure);
     }

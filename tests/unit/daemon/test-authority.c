@@ -13,7 +13,7 @@ make_settings (const char *text, gboolean is_root)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (GVariant) dict =
-    g_variant_parse (G_VARIANT_TYPE_VARDICT, text, NULL, NULL, &error);
+      g_variant_parse (G_VARIANT_TYPE_VARDICT, text, NULL, NULL, &error);
   T2pSettings *settings;
 
   g_assert_no_error (error);
@@ -63,7 +63,8 @@ test_settings (void)
     { "{" PROXY ", 'capture': <'routes'>, 'scope': <'system'>, 'routes': <['2000::/15']>}",
       BIT (CAPTURE_DEFAULT) },
     /* what the machine stands on: its resolver, 198.51.100.53 */
-    { "{" PROXY ", 'capture': <'routes'>, 'scope': <'system'>, 'routes': <['198.51.100.0/24']>}",
+    { "{" PROXY
+      ", 'capture': <'routes'>, 'scope': <'system'>, 'routes': <['198.51.100.0/24']>}",
       BIT (CAPTURE_DEFAULT) },
     { "{" PROXY ", 'capture': <'routes'>, 'scope': <'system'>, 'routes': <['203.0.113.0/24']>}",
       BIT (CAPTURE_ROUTES) },
@@ -92,7 +93,8 @@ test_settings (void)
       facts.owner_uid = 1000;
       g_assert_cmpuint (needs ("Activate", &facts), ==, cases[i].expected);
       facts.owner_uid = 1001;
-      g_assert_cmpuint (needs ("Activate", &facts), ==, cases[i].expected | BIT (MANAGE_OTHERS));
+      g_assert_cmpuint (needs ("Activate", &facts), ==,
+                        cases[i].expected | BIT (MANAGE_OTHERS));
     }
 }
 
@@ -104,9 +106,12 @@ test_owner (void)
     const char *method;
     guint others;
   } cases[] = {
-    { "Deactivate", BIT (MANAGE_OTHERS) },       { "Delete", BIT (MANAGE_OTHERS) },
-    { "CloseConnections", BIT (MANAGE_OTHERS) }, { "GetSettings", BIT (INSPECT) },
-    { "GetDetails", BIT (INSPECT) },             { "GetStatistics", BIT (INSPECT) },
+    { "Deactivate", BIT (MANAGE_OTHERS) },
+    { "Delete", BIT (MANAGE_OTHERS) },
+    { "CloseConnections", BIT (MANAGE_OTHERS) },
+    { "GetSettings", BIT (INSPECT) },
+    { "GetDetails", BIT (INSPECT) },
+    { "GetStatistics", BIT (INSPECT) },
     { "ListConnections", BIT (INSPECT) },
   };
 

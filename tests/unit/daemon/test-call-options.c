@@ -11,7 +11,8 @@ static const T2pdCallOption known[] = { { "wait", "b" }, { "timeout", "u" }, { N
 static gboolean
 check (const char *text, GError **error)
 {
-  g_autoptr (GVariant) options = g_variant_parse (G_VARIANT_TYPE_VARDICT, text, NULL, NULL, NULL);
+  g_autoptr (GVariant) options =
+      g_variant_parse (G_VARIANT_TYPE_VARDICT, text, NULL, NULL, NULL);
 
   return t2pd_call_options_check (options, known, error);
 }
@@ -22,7 +23,8 @@ test_good (void)
   g_autoptr (GError) error = NULL;
 
   g_assert_true (check ("{}", &error));
-  g_assert_true (check ("{'wait': <true>, 'timeout': <uint32 3>, 'interactive': <true>}", &error));
+  g_assert_true (
+      check ("{'wait': <true>, 'timeout': <uint32 3>, 'interactive': <true>}", &error));
 }
 
 static void
@@ -53,7 +55,7 @@ static void
 test_get (void)
 {
   g_autoptr (GVariant) options = g_variant_ref_sink (
-    g_variant_new_parsed ("{'wait': <true>, 'timeout': <uint32 3>, 'name': <'x'>}"));
+      g_variant_new_parsed ("{'wait': <true>, 'timeout': <uint32 3>, 'name': <'x'>}"));
 
   g_assert_true (t2pd_call_options_get_bool (options, "wait", FALSE));
   g_assert_true (t2pd_call_options_get_bool (options, "activate", TRUE));
@@ -67,7 +69,7 @@ static gboolean
 check_filter (const char *text, GError **error)
 {
   g_autoptr (GVariant) parameters =
-    g_variant_parse (G_VARIANT_TYPE ("(a{sv}tua{sv})"), text, NULL, NULL, NULL);
+      g_variant_parse (G_VARIANT_TYPE ("(a{sv}tua{sv})"), text, NULL, NULL, NULL);
 
   return t2pd_bus_details_check_filter (parameters, error);
 }

@@ -9,7 +9,7 @@ static T2pSettings *
 make_settings (const char *rest)
 {
   g_autofree char *text =
-    g_strdup_printf ("{'proxies': <['socks5://192.0.2.1:1080']>%s}", rest);
+      g_strdup_printf ("{'proxies': <['socks5://192.0.2.1:1080']>%s}", rest);
   g_autoptr (GVariant) dict = g_variant_parse (G_VARIANT_TYPE_VARDICT, text, NULL, NULL, NULL);
   g_autoptr (GError) error = NULL;
   T2pSettings *settings = t2p_settings_new (dict, TRUE, &error);
@@ -23,7 +23,7 @@ add (T2pdManager *manager, const char *name, guint32 owner, const char *rest)
 {
   g_autoptr (T2pSettings) settings = make_settings (rest);
   g_autoptr (T2pdTunnel) tunnel =
-    t2pd_tunnel_new (t2pd_manager_next_id (manager), name, owner, settings);
+      t2pd_tunnel_new (t2pd_manager_next_id (manager), name, owner, settings);
 
   t2pd_manager_add (manager, tunnel);
   return tunnel;
@@ -103,12 +103,13 @@ test_conflicts (void)
 {
   g_autoptr (T2pdManager) manager = t2pd_manager_new ();
   g_autoptr (T2pSettings) whole = make_settings (", 'capture': <'default'>");
-  g_autoptr (T2pSettings) of_user = make_settings (", 'capture': <'default'>, 'scope': <'user'>");
+  g_autoptr (T2pSettings) of_user =
+      make_settings (", 'capture': <'default'>, 'scope': <'user'>");
   g_autoptr (T2pSettings) plain = make_settings ("");
   g_autoptr (GError) error = NULL;
   T2pdTunnel *first = add (manager, "first", 0, ", 'capture': <'default'>");
   T2pdTunnel *users =
-    add (manager, "users", 1000, ", 'capture': <'default'>, 'scope': <'user'>");
+      add (manager, "users", 1000, ", 'capture': <'default'>, 'scope': <'user'>");
 
   g_assert_true (t2pd_manager_check_conflicts (manager, 0, whole, NULL, &error));
   engage (first);

@@ -36,12 +36,9 @@ static void
 test_bad (void)
 {
   static const char *const lines[] = {
-    "tun2proxyd --adopt-timeout=-1",
-    "tun2proxyd --log-level=loud",
-    "tun2proxyd --no-such-option",
-    "tun2proxyd argument",
-    "tun2proxyd --pause-at=create-device",
-    "tun2proxyd --bus=system --pause-at=create-device",
+    "tun2proxyd --adopt-timeout=-1",       "tun2proxyd --log-level=loud",
+    "tun2proxyd --no-such-option",         "tun2proxyd argument",
+    "tun2proxyd --pause-at=create-device", "tun2proxyd --bus=system --pause-at=create-device",
   };
 
   g_unsetenv ("DBUS_SYSTEM_BUS_ADDRESS");
@@ -60,7 +57,7 @@ test_pause_on_test_bus (void)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (T2pdOptions) options =
-    parse ("tun2proxyd --bus=unix:path=x --pause-at=create-device", &error);
+      parse ("tun2proxyd --bus=unix:path=x --pause-at=create-device", &error);
 
   g_assert_no_error (error);
   g_assert_cmpstr (options->pause_at, ==, "create-device");

@@ -84,12 +84,12 @@ static void
 fixture_init (Fixture *fixture)
 {
   static const T2pdActivationHooks hooks = { begin_cb, undone_cb, NULL };
-  g_autoptr (GVariant) dict = g_variant_ref_sink (
-    g_variant_new_parsed ("{'proxies': <['socks5://192.0.2.1:1080']>}"));
+  g_autoptr (GVariant) dict =
+      g_variant_ref_sink (g_variant_new_parsed ("{'proxies': <['socks5://192.0.2.1:1080']>}"));
   g_autoptr (GError) error = NULL;
   g_autoptr (T2pSettings) settings = t2p_settings_new (dict, TRUE, &error);
   g_autoptr (T2pdActivation) activation =
-    t2pd_activation_new (steps, G_N_ELEMENTS (steps), &hooks, fixture, NULL);
+      t2pd_activation_new (steps, G_N_ELEMENTS (steps), &hooks, fixture, NULL);
 
   g_assert_no_error (error);
   *fixture = (Fixture){ .states = g_string_new (NULL) };
@@ -215,7 +215,10 @@ test_deactivated_while_coming_up (void)
 }
 
 static void
-impair (Fixture *fixture, T2pdImpairment impairment, gboolean is_impaired, T2pStateReason reason)
+impair (Fixture *fixture,
+        T2pdImpairment impairment,
+        gboolean is_impaired,
+        T2pStateReason reason)
 {
   t2pd_tunnel_set_impaired (fixture->tunnel, impairment, is_impaired, reason, NULL);
 }
@@ -261,8 +264,8 @@ test_broken (void)
   fixture_clear (&fixture);
 }
 
-/* Whatever comes in whatever order, the states follow each other as the table says (looked at in
- * state_changed_cb) and nothing is left up at the end. */
+/* Whatever comes in whatever order, the states follow each other as the table says (looked at
+ * in state_changed_cb) and nothing is left up at the end. */
 static void
 test_any_order (void)
 {

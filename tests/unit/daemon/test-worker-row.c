@@ -21,10 +21,10 @@ static void
 test_connections (void)
 {
   g_autoptr (GVariant) rows =
-    parse ("aa{sv}", "[{'id': <uint64 7>, 'host': <'a.example'>, 'evil': <'x'>, "
-                     "'state': <uint32 1>}, {'id': <uint64 8>}, {'id': <uint64 9>}]");
+      parse ("aa{sv}", "[{'id': <uint64 7>, 'host': <'a.example'>, 'evil': <'x'>, "
+                       "'state': <uint32 1>}, {'id': <uint64 8>}, {'id': <uint64 9>}]");
   g_autoptr (GVariant) expected =
-    parse ("aa{sv}", "[{'id': <uint64 7>, 'host': <'a.example'>}, {'id': <uint64 8>}]");
+      parse ("aa{sv}", "[{'id': <uint64 7>, 'host': <'a.example'>}, {'id': <uint64 8>}]");
   g_autoptr (GVariant) copy = NULL;
   guint64 dropped = 0;
 
@@ -54,7 +54,7 @@ static void
 test_statistics (void)
 {
   g_autoptr (GVariant) counters =
-    parse ("a{st}", "{'rx-bytes': 5, 'dropped-full': 2, 'dropped-Bad Name': 3, 'secret': 4}");
+      parse ("a{st}", "{'rx-bytes': 5, 'dropped-full': 2, 'dropped-Bad Name': 3, 'secret': 4}");
   g_autoptr (GVariant) copy = NULL;
   guint64 dropped = 0, value = 99;
 
@@ -105,7 +105,7 @@ make_signal (const char *interface, gsize bytes)
 {
   g_autofree char *text = g_strnfill (bytes, 'x');
   GDBusMessage *message =
-    g_dbus_message_new_signal ("/org/tun2proxy/Worker", interface, "UpstreamChanged");
+      g_dbus_message_new_signal ("/org/tun2proxy/Worker", interface, "UpstreamChanged");
 
   g_dbus_message_set_body (message, g_variant_new ("(s)", text));
   return message;
@@ -119,7 +119,7 @@ count_passing (T2pdWorkerFilter *filter, guint n, const char *interface, gsize b
   for (guint i = 0; i < n; i++)
     {
       GDBusMessage *out =
-        t2pd_worker_filter_cb (NULL, make_signal (interface, bytes), TRUE, filter);
+          t2pd_worker_filter_cb (NULL, make_signal (interface, bytes), TRUE, filter);
 
       passed += out != NULL;
       g_clear_object (&out);
@@ -132,7 +132,7 @@ test_filter (void)
 {
   T2pdWorkerFilter *filter = t2pd_worker_filter_new ();
   GDBusMessage *call =
-    g_dbus_message_new_method_call (NULL, "/x", "org.freedesktop.DBus.Peer", "Ping");
+      g_dbus_message_new_method_call (NULL, "/x", "org.freedesktop.DBus.Peer", "Ping");
 
   g_assert_false (passes (filter, call));
   g_assert_cmpuint (count_passing (filter, 10, "org.tun2proxy.Other", 10), ==, 0);

@@ -70,7 +70,7 @@ typedef struct
   int scale;                 /* -1: none offered */
   gboolean has_fin, has_rst; /* came */
   guint16 datagram_bytes; /* the next packets are USO super-packets of datagrams of this size */
-  gboolean is_hostile; /* packets claim a verified checksum; what does not fit is not sent */
+  gboolean is_hostile;    /* packets claim a verified checksum; what does not fit is not sent */
   guint8 bytes[66000];
 } Peer;
 

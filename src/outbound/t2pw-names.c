@@ -4,8 +4,7 @@
  * An entry is a name: pending (one c-ares query runs, everybody who asks waits on it) or known
  * (an answer or a failure with the time until which it holds). A look-up is one waiter; it is
  * told by a task of its own, never from within the call that asked, and may be cancelled at any
- * time without disturbing the query. c-ares gets the sockets marked before they connect, and
- * the reactor drives it: one watch for each of its sockets, one timer for its time-outs.
+ * time without disturbing the query. Who asks is t2pw-ares-channel.c.
  *
  * Bounded: entries by T2PW_NAMES_MAX_CACHED, waiters by T2PW_NAMES_MAX_WAITING. Deliberately
  * missing: search domains (the application's resolver has applied them already). */
@@ -15,24 +14,13 @@
 
 #include "t2p-error.h"
 #include "t2p-quote.h"
+#include "t2pw-ares-channel.h"
 
-#include <ares.h>
-#include <netdb.h>
 #include <string.h>
-#include <sys/epoll.h>
 
-#define QUERY_TIMEOUT_MS 1500
-#define QUERY_TRIES 2
 #define MAX_TTL_S 300 /* a proxy that moved is found again soon */
 #define MIN_TTL_S 1
 #define FAILURE_TTL_S 3 /* long enough that a busy flow table does not storm the server */
-
-typedef struct
-{
-  T2pWatch watch;
-  T2pwNames *names;
-  ares_socket_t fd;
-} ServerSocket;
 
 typedef struct
 {
@@ -65,14 +53,11 @@ struct _T2pwNames
 {
   T2pReactor *reactor;
   T2pwSocketPolicy *policy;
-  ares_channel channel;
+  T2pwAresChannel *channel; /* NULL when c-ares has none to give */
   gboolean has_library;
-  gboolean has_servers;
   gboolean is_closing;
-  GHashTable *sockets; /* fd → ServerSocket */
   GHashTable *entries; /* name → Entry */
   GHashTable *lookups; /* set of T2pwLookup: all that were not told yet */
-  T2pTimer timer;
 };
 
 typedef struct
@@ -80,131 +65,6 @@ typedef struct
   T2pwNames *names;
   char *name;
 } Query;
-
-/* --- c-ares on the reactor */
-
-static void names_rearm (T2pwNames *names);
-
-static void
-socket_ready_cb (T2pWatch *watch, guint32 events)
-{
-  ServerSocket *server = T2P_OWNER_OF (watch, ServerSocket, watch);
-  T2pwNames *names = server->names;
-  ares_socket_t fd = server->fd;
-  gboolean reads = (events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0;
-  gboolean writes = (events & EPOLLOUT) != 0;
-
-  ares_process_fd (names->channel, reads ? fd : ARES_SOCKET_BAD, writes ? fd : ARES_SOCKET_BAD);
-  names_rearm (names);
-}
-
-static void
-timer_cb (T2pTimer *timer)
-{
-  T2pwNames *names = T2P_OWNER_OF (timer, T2pwNames, timer);
-
-  ares_process_fd (names->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
-  names_rearm (names);
-}
-
-static void
-names_rearm (T2pwNames *names)
-{
-  struct timeval buffer;
-  struct timeval *left = ares_timeout (names->channel, NULL, &buffer);
-
-  if (left == NULL)
-    t2p_reactor_disarm (names->reactor, &names->timer);
-  else
-    t2p_reactor_arm (names->reactor, &names->timer,
-                     (guint) (left->tv_sec * 1000 + left->tv_usec / 1000 + 1), timer_cb);
-}
-
-static void
-server_socket_free (gpointer data)
-{
-  ServerSocket *server = data;
-
-  t2p_reactor_remove (server->names->reactor, &server->watch);
-  g_free (server);
-}
-
-/* Called by c-ares whenever it wants other events of a socket, and with none before it closes.
- */
-static void
-socket_state_cb (void *data, ares_socket_t fd, int readable, int writable)
-{
-  T2pwNames *names = data;
-  guint32 events = (readable ? EPOLLIN : 0) | (writable ? EPOLLOUT : 0);
-  ServerSocket *server = g_hash_table_lookup (names->sockets, GINT_TO_POINTER (fd));
-
-  if (events == 0)
-    {
-      g_hash_table_remove (names->sockets, GINT_TO_POINTER (fd));
-      return;
-    }
-  if (server != NULL)
-    {
-      t2p_reactor_modify (names->reactor, &server->watch, events);
-      return;
-    }
-  server = g_new0 (ServerSocket, 1);
-  server->names = names;
-  server->fd = fd;
-  if (!t2p_reactor_add (names->reactor, &server->watch, fd, events, socket_ready_cb, NULL))
-    g_free (server); /* the query runs into its time-out */
-  else
-    g_hash_table_insert (names->sockets, GINT_TO_POINTER (fd), server);
-}
-
-static int
-socket_configure_cb (ares_socket_t fd, int type, void *data)
-{
-  T2pwNames *names = data;
-
-  t2pw_socket_policy_apply (names->policy, fd);
-  return 0;
-}
-
-static gboolean
-channel_open (T2pwNames *names, gboolean of_the_system, gboolean has_servers, GError **error)
-{
-  struct ares_options options = {
-    .flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES,
-    .timeout = QUERY_TIMEOUT_MS,
-    .tries = QUERY_TRIES,
-    /* file, then servers; asking none of them leaks in c-ares 1.18 */
-    .lookups = (char *) (has_servers ? "fb" : "f"),
-    .sock_state_cb = socket_state_cb,
-    .sock_state_cb_data = names,
-  };
-  int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS |
-             ARES_OPT_SOCK_STATE_CB | ARES_OPT_DOMAINS | (of_the_system ? 0 : ARES_OPT_SERVERS);
-  int status = ares_init_options (&names->channel, &options, mask);
-
-  if (status != ARES_SUCCESS)
-    {
-      names->channel = NULL;
-      g_set_error (error, T2P_ERROR, T2P_ERROR_FAILED, "no resolver: %s",
-                   ares_strerror (status));
-      return FALSE;
-    }
-  names->has_servers = has_servers;
-  ares_set_socket_configure_callback (names->channel, socket_configure_cb, names);
-  return TRUE;
-}
-
-/* Queries that run on @channel come back with ARES_EDESTRUCTION and are asked again. */
-static void
-channel_close (T2pwNames *names)
-{
-  ares_channel channel = g_steal_pointer (&names->channel);
-
-  if (channel != NULL)
-    ares_destroy (channel);
-  g_hash_table_remove_all (names->sockets);
-  t2p_reactor_disarm (names->reactor, &names->timer);
-}
 
 /* --- look-ups */
 
@@ -367,7 +227,7 @@ answer_cb (void *data, int status, int timeouts, struct ares_addrinfo *answer)
   entry->is_pending = FALSE;
   if (status == ARES_SUCCESS && answer != NULL)
     entry_take_answer (entry, answer);
-  else if (!names->has_servers)
+  else if (!t2pw_ares_channel_has_servers (names->channel))
     entry_fail (entry, T2P_ERROR_RESOLVE_FAILED, "no name server is known");
   else
     entry_fail (entry, error_of_status (status), ares_strerror (status));
@@ -379,18 +239,13 @@ static void
 entry_ask (Entry *entry)
 {
   T2pwNames *names = entry->names;
-  /* RFC 6724 sorting would open sockets of its own; RFC 8305 needs none. */
-  struct ares_addrinfo_hints hints = { .ai_family = AF_UNSPEC,
-                                       .ai_socktype = SOCK_STREAM,
-                                       .ai_flags = ARES_AI_NOSORT };
   Query *query = g_new0 (Query, 1);
 
   query->names = names;
   query->name = g_strdup (entry->name);
   g_clear_error (&entry->error);
   entry->is_pending = TRUE;
-  ares_getaddrinfo (names->channel, entry->name, NULL, &hints, answer_cb, query);
-  names_rearm (names);
+  t2pw_ares_channel_look_up (names->channel, entry->name, answer_cb, query);
 }
 
 static gboolean
@@ -519,23 +374,26 @@ t2pw_names_flush (T2pwNames *names)
   g_hash_table_foreach_remove (names->entries, entry_may_go, &forever);
 }
 
+/* What is being asked comes back with ARES_EDESTRUCTION and is asked again. */
 static gboolean
 channel_replace (T2pwNames *names, gboolean of_the_system, const char *csv, GError **error)
 {
-  int status = ARES_SUCCESS;
+  gboolean has_servers = of_the_system || csv[0] != '\0';
+  gboolean is_understood = TRUE;
 
-  channel_close (names);
-  if (!channel_open (names, of_the_system, of_the_system || csv[0] != '\0', error))
+  g_clear_pointer (&names->channel, t2pw_ares_channel_free);
+  names->channel =
+      t2pw_ares_channel_new (names->reactor, names->policy, of_the_system, has_servers, error);
+  if (names->channel == NULL)
     return FALSE;
-  if (names->has_servers && !of_the_system)
-    status = ares_set_servers_ports_csv (names->channel, csv);
+  if (has_servers && !of_the_system)
+    is_understood = t2pw_ares_channel_set_servers (names->channel, csv);
   t2pw_names_flush (names);
   names_ask_again (names);
-  if (status == ARES_SUCCESS)
-    return TRUE;
-  g_set_error (error, T2P_ERROR, T2P_ERROR_INVALID_ARGUMENT,
-               "name servers: saw '%s', expected addresses", csv);
-  return FALSE;
+  if (!is_understood)
+    g_set_error (error, T2P_ERROR, T2P_ERROR_INVALID_ARGUMENT,
+                 "name servers: saw '%s', expected addresses", csv);
+  return is_understood;
 }
 
 /**
@@ -597,12 +455,11 @@ t2pw_names_new (T2pReactor *reactor, T2pwSocketPolicy *policy)
 
   names->reactor = reactor;
   names->policy = policy;
-  names->sockets = g_hash_table_new_full (NULL, NULL, NULL, server_socket_free);
   names->entries = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, entry_free);
   names->lookups = g_hash_table_new (NULL, NULL);
   names->has_library = ares_library_init (ARES_LIB_INIT_ALL) == ARES_SUCCESS;
   if (names->has_library)
-    channel_open (names, FALSE, FALSE, NULL);
+    names->channel = t2pw_ares_channel_new (reactor, policy, FALSE, FALSE, NULL);
   return names;
 }
 
@@ -618,14 +475,13 @@ t2pw_names_free (T2pwNames *names)
   gpointer lookup;
 
   names->is_closing = TRUE;
-  channel_close (names);
+  g_clear_pointer (&names->channel, t2pw_ares_channel_free);
   for (g_hash_table_iter_init (&iter, names->lookups);
        g_hash_table_iter_next (&iter, &lookup, NULL);
        g_hash_table_iter_init (&iter, names->lookups))
     lookup_free (lookup);
   g_hash_table_unref (names->lookups);
   g_hash_table_unref (names->entries);
-  g_hash_table_unref (names->sockets);
   if (names->has_library)
     ares_library_cleanup ();
   g_free (names);

@@ -296,15 +296,14 @@ add_stack_counters (T2pwDataPlane *plane, GVariantBuilder *builder)
     { "dropped-out-of-order", stack->dropped_out_of_order },
     { "dropped-syn", stack->dropped_syn },
     { "dropped-no-flow", stack->dropped_no_flow },
-    { "tun-write-errors", stack->tun_write_errors },
-    { "memory-bytes", stack->memory_bytes },
+    { "dropped-device", stack->tun_write_errors },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (rows); i++)
     g_variant_builder_add (builder, "{st}", rows[i].name, rows[i].value);
 }
 
-/* (transfer floating): a{st}, the names of the public interface */
+/* (transfer floating): a{st}, the names of the public interface, and no others */
 GVariant *
 t2pw_data_plane_get_statistics (T2pwDataPlane *plane)
 {

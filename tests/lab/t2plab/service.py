@@ -67,6 +67,7 @@ class Service:
             self.bus.close()
         if kind is None:
             self.check_sanitizers()
+            self.check_contract()
 
     # --- processes
 
@@ -85,6 +86,13 @@ class Service:
             found = SANITIZER.search(text)
             if found:
                 raise AssertionError(f'{path.name}:\n{text[max(0, found.start() - 200):][:6000]}')
+
+    def check_contract(self):
+        """Fails when the worker has said something to the daemon that nobody has documented."""
+        strangers = [line for line in self.daemon.log().splitlines()
+                     if 'not in the contract' in line]
+        if strangers:
+            raise AssertionError('\n'.join(strangers))
 
     # --- the bus interface
 

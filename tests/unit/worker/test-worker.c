@@ -230,6 +230,27 @@ start (T2pBusWorker *proxy, GVariant *settings, int fd, GError **error)
                                          &warnings, NULL, NULL, error);
 }
 
+/* The public interface documents these, and the daemon takes no others. */
+static void
+assert_contract (GVariant *counters)
+{
+  static const char *const always[] = {
+    "rx-bytes",           "tx-bytes",           "rx-packets",          "tx-packets",
+    "connections-opened", "connections-active", "connections-refused", "connections-failed",
+    "udp-flows",          "dns-queries",        "dns-failures",        NULL,
+  };
+  GVariantIter iter;
+  const char *name;
+  guint64 value;
+
+  for (guint i = 0; always[i] != NULL; i++)
+    g_assert_true (g_variant_lookup (counters, always[i], "t", &value));
+  g_variant_iter_init (&iter, counters);
+  while (g_variant_iter_next (&iter, "{&st}", &name, &value))
+    if (!g_strv_contains (always, name) && !g_str_has_prefix (name, "dropped-"))
+      g_error ("the counter '%s' is not in the contract", name);
+}
+
 /* IPv4, UDP, no checksum: "a.example", A, from 198.18.0.1 to 198.18.0.2. */
 static const guint8 dns_packet[] =
     "\x45\0\0\x37\0\0\0\0\x40\x11\xee\x8e\xc6\x12\0\x01\xc6\x12\0\x02"
@@ -273,6 +294,7 @@ test_start (Fixture *f, gconstpointer data)
   g_assert_no_error (error);
   g_assert_true (g_variant_lookup (counters, "dns-queries", "t", &queries));
   g_assert_cmpuint (queries, ==, 1);
+  assert_contract (counters);
   t2p_bus_worker_call_get_upstreams_sync (proxy, &upstreams, NULL, &error);
   g_assert_no_error (error);
   printed = g_variant_print (upstreams, FALSE);

@@ -35,6 +35,7 @@ struct _T2pdBringUp
   T2pnTunDevice *device;
   T2pnAddressPool pool;
   T2pnRouteIds ids;
+  GArray *users; /* of T2pnUidRange: `users` of the settings, looked up */
   T2pnBackend *backend;
   T2pnResolver *resolver;
   gboolean is_unattended; /* nobody carries packets */

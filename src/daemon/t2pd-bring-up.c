@@ -41,6 +41,7 @@ t2pd_bring_up_finalize (GObject *object)
 
   g_clear_pointer (&self->device, t2pn_tun_device_free);
   g_clear_pointer (&self->journal, t2pn_journal_free);
+  g_clear_pointer (&self->users, g_array_unref);
   t2p_settings_unref (self->settings);
   G_OBJECT_CLASS (t2pd_bring_up_parent_class)->finalize (object);
 }
@@ -115,10 +116,28 @@ find_worker_uid (T2pdBringUp *self)
   return user != NULL ? user->pw_uid : 0;
 }
 
+/* Of all tunnels: the address of another tunnel's link is no uplink's. */
+static GArray *
+list_own_links (T2pdBringUp *self)
+{
+  GArray *links = g_array_new (FALSE, FALSE, sizeof (int));
+  g_autoptr (GPtrArray) tunnels = t2pd_manager_list (self->service->manager);
+
+  for (guint i = 0; i < tunnels->len; i++)
+    {
+      int ifindex = t2pd_tunnel_get_facts (tunnels->pdata[i])->ifindex;
+
+      if (ifindex != 0)
+        g_array_append_val (links, ifindex);
+    }
+  return links;
+}
+
 T2pnRoutePlan *
 t2pd_bring_up_make_plan (T2pdBringUp *self, GError **error)
 {
   g_autoptr (T2pnSnapshot) snapshot = t2pn_snapshot_take (error);
+  g_autoptr (GArray) links = list_own_links (self);
   T2pnRoutePlanInput input = {
     .settings = self->settings,
     .ifindex = t2pn_tun_device_get_ifindex (self->device),
@@ -126,6 +145,10 @@ t2pd_bring_up_make_plan (T2pdBringUp *self, GError **error)
     .pool = self->pool,
     .ids = self->ids,
     .owner_uid = t2pd_tunnel_get_owner (self->tunnel),
+    .users = (const T2pnUidRange *) self->users->data,
+    .n_users = self->users->len,
+    .own_ifindexes = (const int *) links->data,
+    .n_own_ifindexes = links->len,
     .proxy_has_ipv4 = !self->is_unattended,
     .proxy_has_ipv6 = !self->is_unattended && t2pd_upstreams_have_ipv6 (self->upstreams),
     .worker_uid = find_worker_uid (self),

@@ -110,11 +110,12 @@ make_warnings (T2pdTunnel *tunnel)
   GVariantBuilder builder;
 
   g_variant_builder_init (&builder, G_VARIANT_TYPE_STRING_ARRAY);
-  if (t2p_settings_get_scope (settings) == T2P_SCOPE_USER &&
-      t2p_settings_get_dns (settings) != T2P_DNS_MODE_OFF)
+  if (t2p_settings_get_dns (settings) != T2P_DNS_MODE_OFF &&
+      (t2p_settings_get_scope (settings) == T2P_SCOPE_USER ||
+       t2p_settings_has (settings, "users")))
     g_variant_builder_add (&builder, "s",
-                           "scope=user changes no resolver: only names that programs send into "
-                           "the tunnel themselves are resolved there");
+                           "a tunnel for some users changes no resolver: only names that "
+                           "programs send into the tunnel themselves are resolved there");
   return g_variant_builder_end (&builder);
 }
 

@@ -5,6 +5,7 @@
 
 #include "t2p-log.h"
 #include "t2pd-start-settings.h"
+#include "t2pd-users.h"
 
 /* --- resolve-upstream */
 
@@ -157,7 +158,9 @@ t2pd_step_run_resolve (gpointer context, GTask *task)
   t2pd_step_set_bring_up (task, self);
   g_clear_object (&self->upstreams);
   self->upstreams = t2pd_upstreams_new (self->settings, self->is_advanced);
-  if (!choose_numbers (self, &error) ||
+  g_clear_pointer (&self->users, g_array_unref);
+  self->users = t2pd_users_look_up (self->settings, &error);
+  if (self->users == NULL || !choose_numbers (self, &error) ||
       !t2pn_journal_add_socket (self->journal, t2pd_carrier_get_socket_path (self->carrier),
                                 &error))
     {

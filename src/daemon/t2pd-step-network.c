@@ -150,6 +150,13 @@ dns_chosen_cb (GObject *source, GAsyncResult *result, gpointer user_data)
                                g_task_get_cancellable (task), dns_applied_cb, task);
 }
 
+/* The system's resolver answers everybody: only a tunnel for everybody may change it. */
+static T2pScope
+resolver_scope (T2pdBringUp *self)
+{
+  return self->users->len > 0 ? T2P_SCOPE_USER : t2p_settings_get_scope (self->settings);
+}
+
 void
 t2pd_step_run_dns (gpointer context, GTask *task)
 {
@@ -161,7 +168,7 @@ t2pd_step_run_dns (gpointer context, GTask *task)
       return;
     }
   t2pd_step_set_bring_up (task, self);
-  t2pn_resolver_choose_async (self->service->bus, t2p_settings_get_scope (self->settings), NULL,
+  t2pn_resolver_choose_async (self->service->bus, resolver_scope (self), NULL,
                               g_task_get_cancellable (task), dns_chosen_cb, task);
 }
 

@@ -7,6 +7,7 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from t2plab import LabCase, LabError, Service, changes, network_dump, plan, tap  # noqa: E402
+from t2plab.bus import BusError  # noqa: E402
 
 CREATE = ['busctl', 'call', 'org.tun2proxy.Manager', '/org/tun2proxy/Manager',
           'org.tun2proxy.Manager', 'CreateTunnel', 'sa{sv}a{sv}', 'mine']
@@ -63,12 +64,52 @@ class Users(LabCase):
         """a user with a session may not choose what needs an administrator"""
         self.refused(self.lab.session, settings(interface='eth7'))
 
+    ASKING = CREATE[:2] + ['--allow-interactive-authorization=yes'] + CREATE[2:]
+    EVERYTHING = dict(scope='system', capture='default', interface='wide0')
+
+    def test_one_dialog(self):
+        """a user whom polkit asks is asked once, for the strongest, and a yes is enough"""
+        status, said, asked = self.lab.with_agent(
+            plan.USER_UID, self.ASKING + settings(**self.EVERYTHING) + WAIT, 'yes')
+        self.assertEqual(status, 0, said)
+        self.assertEqual([line.split(':')[0] for line in asked], ['org.tun2proxy.advanced'])
+        self.assertEqual(self.fetch(plan.ADMIN_UID), plan.PROXY4)
+
+    def test_dismissed(self):
+        """a dialog that is dismissed is told apart from a refusal, and nothing happens"""
+        status, said, asked = self.lab.with_agent(
+            plan.USER_UID, self.ASKING + settings(**self.EVERYTHING) + WAIT, 'no')
+        self.assertNotEqual(status, 0)
+        self.assertEqual(len(asked), 1)
+        self.assertRegex(said, '(?i)dismissed')
+        self.assertEqual(self.service.list(), [])
+
     def test_own_traffic(self):
         """a user with a session captures his own traffic without a password, nobody else's"""
         self.lab.session(plan.USER_UID, CREATE + settings(capture='default') + WAIT)
         self.assertEqual(self.fetch(plan.USER_UID), plan.PROXY4)
         self.assertEqual(self.fetch(plan.ADMIN_UID), plan.LAB4)
         self.assertEqual(self.lab.run(['curl', '-sS', URL]).stdout.strip(), plan.LAB4)
+
+    def test_chosen_users(self):
+        """users captures the traffic of those users and of nobody else, resolver unchanged"""
+        resolver = self.lab.sh('resolvectl dns; resolvectl domain').stdout
+        tunnel = self.service.create('chosen', plan.DANTED_URI, capture='default',
+                                     users=[self.lab.sh(f'id -nu {plan.USER_UID}').stdout.strip()])
+        self.assertEqual(self.fetch(plan.USER_UID), plan.PROXY4)
+        self.assertEqual(self.fetch(plan.ADMIN_UID), plan.LAB4)
+        self.assertEqual(self.lab.run(['curl', '-sS', URL]).stdout.strip(), plan.LAB4)
+        told = self.lab.sh('resolvectl dns; resolvectl domain').stdout
+        told = '\n'.join(line for line in told.splitlines() if tunnel.interface not in line)
+        self.assertEqual(told, resolver.strip())
+        self.assertIn('resolver', ' '.join(tunnel.result['warnings']))
+
+    def test_unknown_user(self):
+        """a user that nobody is named in the error, and nothing is left"""
+        with self.assertRaisesRegex(BusError, 'InvalidSettings.*nobody-has-this-name'):
+            self.service.create('chosen', plan.DANTED_URI, capture='default',
+                                users=['nobody-has-this-name'])
+        self.assertEqual(self.service.list(), [])
 
     def test_others_tunnel(self):
         """what belongs to root is not told to a user, nor changed by him"""

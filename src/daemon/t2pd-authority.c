@@ -29,6 +29,25 @@ static const char *const action_names[T2PD_N_ACTIONS] = {
   [T2PD_ACTION_CREATE_TUNNEL] = T2P_ACTION_CREATE_TUNNEL,
 };
 
+#define BELOW_CAPTURE_ROUTES T2PD_ACTION_BIT (T2PD_ACTION_CREATE_TUNNEL)
+#define BELOW_CAPTURE_DEFAULT                                                                  \
+  (BELOW_CAPTURE_ROUTES | T2PD_ACTION_BIT (T2PD_ACTION_CAPTURE_ROUTES))
+#define BELOW_ADVANCED (BELOW_CAPTURE_DEFAULT | T2PD_ACTION_BIT (T2PD_ACTION_CAPTURE_DEFAULT))
+#define BELOW_MANAGE_OTHERS (BELOW_ADVANCED | T2PD_ACTION_BIT (T2PD_ACTION_ADVANCED))
+
+static const guint implied_actions[T2PD_N_ACTIONS] = {
+  [T2PD_ACTION_MANAGE_OTHERS] = BELOW_MANAGE_OTHERS,
+  [T2PD_ACTION_ADVANCED] = BELOW_ADVANCED,
+  [T2PD_ACTION_CAPTURE_DEFAULT] = BELOW_CAPTURE_DEFAULT,
+  [T2PD_ACTION_CAPTURE_ROUTES] = BELOW_CAPTURE_ROUTES,
+};
+
+guint
+t2pd_action_get_implied (T2pdAction action)
+{
+  return implied_actions[action];
+}
+
 /* ::ffff:169.254.169.254 reaches what 169.254.169.254 reaches. */
 static T2pIpAddress
 unmap (const T2pIpAddress *address)

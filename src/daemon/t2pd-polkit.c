@@ -5,9 +5,9 @@
  *
  * A request needs a set of actions. Each is first checked without a dialog, the strongest
  * first: a flat no ends it before anybody is disturbed. When some of them need a password, one
- * dialog is shown, for the strongest of these, and the others are looked at once more: polkit
- * itself knows (annotation `org.freedesktop.policykit.imply`, kept authorisations) whether that
- * answer covers them too. We never conclude that ourselves.
+ * dialog is shown, for the strongest of these. Those that it implies (t2pd-authority.c, and the
+ * policy file for polkit itself) are granted with it: an answer for this once is not kept by
+ * polkit, so that it could not be asked again. The others are looked at once more.
  *
  * Bounded: T2P_MAX_CHECKS_PER_SENDER and T2P_MAX_CHECKS. A check ends when its cancellable says
  * that the sender left. Without polkit nobody but root, who is not asked, may do anything. */
@@ -293,6 +293,14 @@ check_end_phase (GTask *task)
   ask (task);
 }
 
+/* After a dialog that said yes: whether it did not cover all. */
+static gboolean
+is_left (Check *check)
+{
+  check->challenges &= ~t2pd_action_get_implied (check->current);
+  return check->challenges != 0;
+}
+
 static void
 check_next (GTask *task)
 {
@@ -300,7 +308,7 @@ check_next (GTask *task)
 
   if (check->to_ask != 0)
     ask (task);
-  else if (check->phase == PHASE_DIALOG && check->challenges != 0)
+  else if (check->phase == PHASE_DIALOG && is_left (check))
     {
       check->phase = PHASE_AGAIN;
       check->to_ask = check->challenges;

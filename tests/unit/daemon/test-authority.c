@@ -173,6 +173,33 @@ test_names (void)
   g_assert_cmpstr (t2pd_action_get_name (T2PD_ACTION_ADVANCED), ==, T2P_ACTION_ADVANCED);
 }
 
+/* The policy file and our table must say the same. */
+static void
+test_implied_as_in_policy (void)
+{
+  g_autofree char *policy = NULL;
+
+  g_assert_true (g_file_get_contents (T2P_POLICY_FILE, &policy, NULL, NULL));
+  for (T2pdAction action = 0; action < T2PD_N_ACTIONS; action++)
+    {
+      g_autofree char *start =
+          g_strdup_printf ("<action id=\"%s\">", t2pd_action_get_name (action));
+      const char *begin = strstr (policy, start);
+      g_autofree char *text = g_strndup (begin, strstr (begin, "</action>") - begin);
+      const char *imply = strstr (text, "policykit.imply");
+
+      for (T2pdAction other = 0; other < T2PD_N_ACTIONS; other++)
+        {
+          g_autofree char *word = g_strdup_printf ("%s", t2pd_action_get_name (other));
+          gboolean is_implied =
+              (t2pd_action_get_implied (action) & T2PD_ACTION_BIT (other)) != 0;
+
+          g_test_message ("%s implies %s", t2pd_action_get_name (action), word);
+          g_assert_cmpint (imply != NULL && strstr (imply, word) != NULL, ==, is_implied);
+        }
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -182,5 +209,7 @@ main (int argc, char **argv)
   g_test_add_func ("/authority/test-proxy", test_proxy);
   g_test_add_func ("/authority/every-method-is-in-the-table", test_complete);
   g_test_add_func ("/authority/actions-have-names", test_names);
+  g_test_add_func ("/authority/implied-actions-are-those-of-the-policy",
+                   test_implied_as_in_policy);
   return g_test_run ();
 }

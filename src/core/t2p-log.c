@@ -6,6 +6,8 @@
 #include "t2p-error.h"
 
 #include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 /* What a level is called, in GLib and in syslog(3). Our "error" is GLib's critical, because
@@ -74,23 +76,73 @@ level_of (GLogLevelFlags flags)
   return T2P_LOG_LEVEL_ERROR;
 }
 
+static const char *
+find_field (const GLogField *fields, gsize n_fields, const char *key)
+{
+  for (gsize i = 0; i < n_fields; i++)
+    if (strcmp (fields[i].key, key) == 0 && fields[i].length < 0)
+      return fields[i].value;
+  return NULL;
+}
+
+/* One line for one message, whatever a peer has put into it. */
+static void
+append_printable (GString *line, const char *text)
+{
+  g_autofree char *valid = g_utf8_make_valid (text, -1);
+
+  for (const char *p = valid; *p != '\0'; p = g_utf8_next_char (p))
+    {
+      gunichar character = g_utf8_get_char (p);
+
+      g_string_append_unichar (line, g_unichar_isprint (character) ? character : '?');
+    }
+}
+
+/* "tun2proxyd[123]: warning: home: what happened"; a library says its name, not a tunnel's. */
+static void
+write_line (T2pLogLevel level, const GLogField *fields, gsize n_fields)
+{
+  const char *program = g_get_prgname ();
+  const char *domain = find_field (fields, n_fields, "GLIB_DOMAIN");
+  const char *about = find_field (fields, n_fields, "T2P_TUNNEL");
+  const char *message = find_field (fields, n_fields, "MESSAGE");
+  g_autoptr (GString) line = g_string_new (NULL);
+
+  if (about == NULL && domain != NULL && strcmp (domain, T2P_LOG_DOMAIN) != 0)
+    about = domain;
+  g_string_append_printf (line, "%s[%d]: %s: ", program != NULL ? program : T2P_LOG_DOMAIN,
+                          (int) getpid (), levels[level].nick);
+  if (about != NULL)
+    {
+      append_printable (line, about);
+      g_string_append (line, ": ");
+    }
+  append_printable (line, message != NULL ? message : "");
+  g_string_append_c (line, '\n');
+  fputs (line->str, stderr); /* in one piece: several processes share the stream */
+  fflush (stderr);
+}
+
 static GLogWriterOutput
 write_cb (GLogLevelFlags flags, const GLogField *fields, gsize n_fields, gpointer user_data)
 {
-  if (!t2p_log_is_enabled (level_of (flags)))
+  T2pLogLevel level = level_of (flags);
+
+  if (!t2p_log_is_enabled (level))
     return G_LOG_WRITER_HANDLED;
-  if (g_log_writer_is_journald (STDERR_FILENO) &&
-      g_log_writer_journald (flags, fields, n_fields, user_data) == G_LOG_WRITER_HANDLED)
-    return G_LOG_WRITER_HANDLED;
-  return g_log_writer_standard_streams (flags, fields, n_fields, user_data);
+  if (!g_log_writer_is_journald (STDERR_FILENO) ||
+      g_log_writer_journald (flags, fields, n_fields, user_data) != G_LOG_WRITER_HANDLED)
+    write_line (level, fields, n_fields);
+  return G_LOG_WRITER_HANDLED;
 }
 
 /**
  * t2p_log_init:
  * @level: the first level
  *
- * Makes every message of the program, and of the libraries in it, go to the journal or to
- * standard error, as far as the level allows. Call it once.
+ * Makes every message of the program, and of the libraries in it, go to the journal with its
+ * fields or to standard error as a line, as far as the level allows. Call it once.
  *
  * Since: 0.1
  */
@@ -98,7 +150,6 @@ void
 t2p_log_init (T2pLogLevel level)
 {
   t2p_log_set_level (level);
-  g_log_writer_default_set_use_stderr (TRUE);
   g_log_set_writer_func (write_cb, NULL, NULL);
 }
 

@@ -5,6 +5,8 @@
 
 G_BEGIN_DECLS
 
+#define T2P_LOG_DOMAIN "tun2proxy"
+
 /** T2pLogLevel: from what must be seen to what only a developer wants. */
 typedef enum
 {
@@ -18,8 +20,8 @@ typedef enum
 const char *t2p_log_level_to_string (T2pLogLevel level);
 gboolean t2p_log_level_from_string (const char *text, T2pLogLevel *out_level);
 
-/* Installs the writer: the journal when standard error is connected to it, else standard error.
- * Once per program, before the first message. */
+/* Installs the writer: the journal when standard error is connected to it, else standard error,
+ * as "program[pid]: level: tunnel: message". Once per program, before the first message. */
 void t2p_log_init (T2pLogLevel level);
 /* Any thread, any time. "notice" until told otherwise. */
 void t2p_log_set_level (T2pLogLevel level);
@@ -42,7 +44,7 @@ void t2p_log_full (T2pLogLevel level,
   G_STMT_START                                                                                 \
   {                                                                                            \
     if (t2p_log_is_enabled (level))                                                            \
-      t2p_log_full (level, "tun2proxy", __FILE__, __LINE__, G_STRFUNC, tunnel, error,          \
+      t2p_log_full (level, T2P_LOG_DOMAIN, __FILE__, __LINE__, G_STRFUNC, tunnel, error,       \
                     __VA_ARGS__);                                                              \
   }                                                                                            \
   G_STMT_END

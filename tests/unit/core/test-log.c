@@ -34,6 +34,28 @@ test_child (void)
   t2p_log_debug (NULL, NULL, "debug %d", 5);
 }
 
+/* A person reads it, and a peer's bytes neither make a second line nor colour it. */
+static void
+test_line (void)
+{
+  if (!g_test_subprocess ())
+    {
+      g_test_trap_subprocess (NULL, 0, 0);
+      g_test_trap_assert_passed ();
+      g_test_trap_assert_stderr ("prog[*]: warning: home: a?b?[31mc\xc3\xa9\n"
+                                 "prog[*]: error: Lib: from elsewhere\n"
+                                 "prog[*]: notice: plain\n");
+      g_test_trap_assert_stderr_unmatched ("*a\nb*");
+      g_test_trap_assert_stderr_unmatched ("*\033*");
+      return;
+    }
+  g_set_prgname ("prog");
+  t2p_log_init (T2P_LOG_LEVEL_NOTICE);
+  t2p_log_warning ("home", NULL, "a\nb\033[31mc\xc3\xa9");
+  g_log_structured ("Lib", G_LOG_LEVEL_CRITICAL, "MESSAGE", "from %s", "elsewhere");
+  t2p_log_notice (NULL, NULL, "plain");
+}
+
 static const char *
 field (const GLogField *fields, gsize n, const char *key)
 {
@@ -93,6 +115,7 @@ main (int argc, char *argv[])
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/log/level-can-be-changed-at-run-time", test_child);
+  g_test_add_func ("/log/lines-are-for-people", test_line);
   g_test_add_func ("/log/fields-name-tunnel-and-error", test_fields);
   g_test_add_func ("/log/levels-round-trip", test_levels);
   return g_test_run ();

@@ -9,8 +9,9 @@
 #define START_TIMEOUT_MS 10000
 #define FIRST_DELAY_MS 100
 #define LAST_DELAY_MS 10000
-#define STEADY_US (30 * G_USEC_PER_SEC) /* who worked for so long begins with the first delay  \
-                                         */
+#define STEADY_US                                                                              \
+  (30 * G_USEC_PER_SEC) /* who worked for so long begins with the first delay                  \
+                         */
 #define UNATTENDED_MS 1000
 #define MAX_WARNINGS 16
 

@@ -18,6 +18,14 @@ typedef struct
   char *log_level;
 } Arguments;
 
+static void
+arguments_clear (Arguments *arguments)
+{
+  g_free (arguments->user);
+  g_free (arguments->log_level);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Arguments, arguments_clear)
+
 static gboolean
 check_arguments (const Arguments *arguments, int argc, GError **error)
 {
@@ -78,7 +86,7 @@ isolate (const Arguments *arguments, guint *out_max_descriptors, GError **error)
 int
 main (int argc, char **argv)
 {
-  Arguments arguments = { .listen_fd = 3, .adopt_timeout_s = T2P_ADOPT_TIMEOUT_S };
+  g_auto (Arguments) arguments = { .listen_fd = 3, .adopt_timeout_s = T2P_ADOPT_TIMEOUT_S };
   T2pwWorkerOptions options = { .peer_uid = getuid () };
   g_autoptr (GError) error = NULL;
   T2pLogLevel level = T2P_LOG_LEVEL_NOTICE;

@@ -82,16 +82,16 @@ class Transfer(LabCase):
         self.lab.sh('rm -rf /run/many')
 
     def test_parallel_up(self):
-        """50 uploads at once are all intact"""
+        """200 uploads of 2 MiB at once are all intact"""
         self.tunnel()
         size = 2 * MIB
         script = f'''
             head -c {size} /dev/urandom >/run/up
-            for n in $(seq 50); do curl -sS -m 120 -T /run/up {V4_URL}/up & done; wait
+            for n in $(seq 200); do curl -sS -m 120 -T /run/up {V4_URL}/up & done; wait
             sha256sum /run/up'''
         said = self.lab.sh(script, timeout=150).stdout.splitlines()
         wanted = {'bytes': size, 'sha256': said[-1].split()[0]}
-        self.assertEqual([json.loads(line) for line in said[:-1]], [wanted] * 50)
+        self.assertEqual([json.loads(line) for line in said[:-1]], [wanted] * 200)
 
     def iperf3(self, *more):
         said = json.loads(self.lab.run(['iperf3', '-J', '-t', '5', '-c', plan.SERVER4, *more],

@@ -381,31 +381,68 @@ test_truncated (gconstpointer mode)
   g_assert_cmpuint (peer->owner.received->len, ==, 0);
 }
 
+/* The same packet with options: 40 bytes of no-operation (RFC 791 section 3.1), or a hop-by-hop
+ * header of padding (RFC 8200 section 4.3). */
+static gsize
+add_options (int family, const guint8 *packet, gsize length, guint8 *out)
+{
+  static const guint8 padding[8] = { IPPROTO_TCP, 0, 1, 4 };
+  gsize header = family == AF_INET ? 20 : 40, more = family == AF_INET ? 40 : sizeof padding;
+
+  memcpy (out, packet, header);
+  memcpy (out + header + more, packet + header, length - header);
+  if (family == AF_INET6)
+    {
+      memcpy (out + header, padding, sizeof padding);
+      out[6] = 0;
+      t2p_store_be16 (out + 4, (guint16) (length + more - header));
+      return length + more;
+    }
+  memset (out + header, 1, more);
+  out[0] = 0x4f;
+  t2p_store_be16 (out + 2, (guint16) (length + more));
+  t2p_store_be16 (out + 10, 0);
+  t2p_store_be16 (out + 10, t2p_checksum (out, header + more));
+  return length + more;
+}
+
 static void
 test_ip_options (gconstpointer data)
 {
   const PeerMode *mode = data;
   g_autoptr (Peer) peer = peer_new (mode, NULL);
-  guint8 packet[300], with[300];
+  guint8 packet[300], with[400];
   gsize length;
 
-  if (mode->family != AF_INET)
-    {
-      g_test_skip ("IPv4 has options in its header");
-      return;
-    }
   peer_connect (peer);
   length = peer_build (peer, T2P_TCP_ACK, peer->next, (const guint8 *) "data", 4, packet);
-  memcpy (with, packet, 20);
-  memset (with + 20, 1, 40);
-  memcpy (with + 60, packet + 20, length - 20);
-  with[0] = 0x4f;
-  t2p_store_be16 (with + 2, (guint16) (length + 40));
-  t2p_store_be16 (with + 10, 0);
-  t2p_store_be16 (with + 10, t2p_checksum (with, 60));
-  peer_send_raw (peer, with, length + 40);
+  length = add_options (mode->family, packet, length, with);
+  peer_send_raw (peer, with, length);
   peer_drain (peer);
   g_assert_cmpmem (peer->owner.received->data, peer->owner.received->len, "data", 4);
+}
+
+/* The first fragment of @packet: 16 bytes of its payload and "more to come". */
+static gsize
+make_fragment (int family, const guint8 *packet, guint8 *out)
+{
+  static const guint8 header[8] = { IPPROTO_TCP, 0, 0, 1, 0, 0, 0, 7 };
+
+  if (family == AF_INET6)
+    {
+      memcpy (out, packet, 40);
+      out[6] = 44; /* fragment header: RFC 8200 section 4.5 */
+      t2p_store_be16 (out + 4, sizeof header + 16);
+      memcpy (out + 40, header, sizeof header);
+      memcpy (out + 48, packet + 40, 16);
+      return 64;
+    }
+  memcpy (out, packet, 36);
+  out[6] = 0x20;
+  t2p_store_be16 (out + 2, 36);
+  t2p_store_be16 (out + 10, 0);
+  t2p_store_be16 (out + 10, t2p_checksum (out, 20));
+  return 36;
 }
 
 static void
@@ -413,23 +450,10 @@ test_fragments (gconstpointer data)
 {
   const PeerMode *mode = data;
   g_autoptr (Peer) peer = peer_new (mode, NULL);
-  guint8 packet[300];
-  gsize length;
+  guint8 packet[300], fragment[300];
 
-  if (mode->family != AF_INET)
-    {
-      g_test_skip ("made for IPv4 only");
-      return;
-    }
-  length = peer_build (peer, T2P_TCP_SYN, peer->next, NULL, 0, packet);
-  packet[6] = 0x20; /* more fragments */
-  t2p_store_be16 (packet + 10, 0);
-  t2p_store_be16 (packet + 10, t2p_checksum (packet, 20));
-  peer_send_raw (peer, packet, length - length % 8 + 4);
-  t2p_store_be16 (packet + 2, 44);
-  t2p_store_be16 (packet + 10, 0);
-  t2p_store_be16 (packet + 10, t2p_checksum (packet, 20));
-  peer_send_raw (peer, packet, 44);
+  peer_build (peer, T2P_TCP_SYN, peer->next, NULL, 0, packet);
+  peer_send_raw (peer, fragment, make_fragment (mode->family, packet, fragment));
   peer_drain (peer);
   g_assert_cmpuint (counters (peer)->dropped_fragment, >=, 1);
   g_assert_cmpuint (peer->n_connecting, ==, 0);

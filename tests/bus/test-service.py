@@ -384,11 +384,19 @@ def polkit_decides_for_the_others(service, client, proxy):
     assert 'NotAuthorized' in create(", 'scope': <'system'>, 'capture': <'default'>")
     equal([asked[0] for asked in polkit.asked], ['org.tun2proxy.capture-default'])
     equal((polkit.asked[0][1]['capture'], polkit.asked[0][1]['scope']), ('default', 'system'))
-    # One dialog, for the strongest; what it does not cover is refused.
+    # A flat no comes before anybody is disturbed.
     polkit.asked.clear()
-    polkit.answers.update({'org.tun2proxy.advanced': 'password'})
+    polkit.answers.update({'org.tun2proxy.advanced': 'password',
+                           'org.tun2proxy.create-tunnel': 'no'})
     assert 'NotAuthorized' in create(", 'interface': <'foo0'>", "{'interactive': <true>}")
-    equal(sum(flags & 1 for _, _, flags in polkit.asked), 1)
+    equal(sum(flags & 1 for _, _, flags in polkit.asked), 0)
+    # One dialog, for the strongest, which covers what it implies.
+    polkit.asked.clear()
+    polkit.answers['org.tun2proxy.create-tunnel'] = 'password'
+    text = create(", 'interface': <'foo0'>", "{'interactive': <true>, 'activate': <false>}")
+    assert 'objectpath' in text, text
+    equal([action for action, _, flags in polkit.asked if flags & 1], ['org.tun2proxy.advanced'])
+    client.tunnel(text.split("'")[1], 'Delete')
     equal(lab.dump(), before)
     polkit.answers['org.tun2proxy.create-tunnel'] = 'yes'
     text = create(options="{'activate': <false>}")

@@ -183,7 +183,7 @@ open_all (const Options *options, int *fds, guint32 events)
   return epoll_fd;
 }
 
-/* A fifth of the time warms up and does not count. */
+/* A fifth of the time warms up and does not count for the rates; `bytes` are all. */
 static void
 run_throughput (const Options *options, gboolean is_up, gboolean is_down)
 {
@@ -191,7 +191,7 @@ run_throughput (const Options *options, gboolean is_up, gboolean is_down)
   int epoll_fd = open_all (options, fds, (is_up ? EPOLLOUT : 0) | (is_down ? EPOLLIN : 0));
   gint64 start = now_us (), length = (gint64) (options->seconds * 1e6);
   gint64 counted_from = start + length / 5, now;
-  guint64 up = 0, down = 0;
+  guint64 up = 0, down = 0, warm_up = 0;
   gboolean counting = FALSE;
 
   while ((now = now_us ()) < start + length)
@@ -203,6 +203,7 @@ run_throughput (const Options *options, gboolean is_up, gboolean is_down)
         {
           counting = TRUE;
           counted_from = now;
+          warm_up = up + down;
           up = down = 0;
         }
       for (int i = 0; i < n; i++)
@@ -214,7 +215,8 @@ run_throughput (const Options *options, gboolean is_up, gboolean is_down)
         }
     }
   printf ("{\"up\": %.0f, \"down\": %.0f, \"bytes\": %" G_GUINT64_FORMAT "}\n",
-          up * 1e6 / (now - counted_from), down * 1e6 / (now - counted_from), up + down);
+          up * 1e6 / (now - counted_from), down * 1e6 / (now - counted_from),
+          warm_up + up + down);
 }
 
 /* --- connections */

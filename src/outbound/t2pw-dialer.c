@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define STAGGER_MS 250 /* RFC 8305 section 5, "Connection Attempt Delay" */
@@ -21,7 +22,6 @@ typedef struct
 {
   T2pWatch watch;
   T2pwDial *dial;
-  int fd; /* -1: not begun, or failed */
   gint64 started_us;
   T2pIpEndpoint peer;
 } Attempt;
@@ -45,11 +45,19 @@ struct _T2pwDial
 static void
 attempt_close (Attempt *attempt)
 {
-  if (attempt->fd < 0)
-    return;
-  t2p_reactor_remove (attempt->dial->reactor, &attempt->watch);
-  close (attempt->fd);
-  attempt->fd = -1;
+  t2p_reactor_close (attempt->dial->reactor, &attempt->watch);
+}
+
+static void
+dial_stop (T2pwDial *dial, const Attempt *winner)
+{
+  for (guint i = 0; i < dial->n_begun; i++)
+    if (&dial->attempts[i] != winner)
+      attempt_close (&dial->attempts[i]);
+  t2p_reactor_disarm (dial->reactor, &dial->stagger);
+  t2p_reactor_disarm (dial->reactor, &dial->total);
+  t2p_reactor_cancel (dial->reactor, &dial->task);
+  g_clear_error (&dial->last_error);
 }
 
 /**
@@ -60,12 +68,7 @@ attempt_close (Attempt *attempt)
 void
 t2pw_dial_cancel (T2pwDial *dial)
 {
-  for (guint i = 0; i < dial->n_begun; i++)
-    attempt_close (&dial->attempts[i]);
-  t2p_reactor_disarm (dial->reactor, &dial->stagger);
-  t2p_reactor_disarm (dial->reactor, &dial->total);
-  t2p_reactor_cancel (dial->reactor, &dial->task);
-  g_clear_error (&dial->last_error);
+  dial_stop (dial, NULL);
   g_free (dial);
 }
 
@@ -76,23 +79,19 @@ dial_fail (T2pwDial *dial, GError *error)
   gpointer user_data = dial->user_data;
 
   t2pw_dial_cancel (dial);
-  done (-1, NULL, 0, error, user_data);
+  done (NULL, NULL, 0, error, user_data);
   g_error_free (error);
 }
 
 static void
 dial_succeed (T2pwDial *dial, Attempt *winner)
 {
-  T2pwDialDone done = dial->done;
-  gpointer user_data = dial->user_data;
-  T2pIpEndpoint peer = winner->peer;
   gint64 rtt_us = g_get_monotonic_time () - winner->started_us;
-  int fd = winner->fd;
 
-  t2p_reactor_remove (dial->reactor, &winner->watch);
-  winner->fd = -1;
-  t2pw_dial_cancel (dial);
-  done (fd, &peer, rtt_us, NULL, user_data);
+  dial_stop (dial, winner);
+  dial->done (&winner->watch, &winner->peer, rtt_us, NULL, dial->user_data);
+  g_warn_if_fail (winner->watch.fd < 0);
+  g_free (dial);
 }
 
 static GError *
@@ -119,23 +118,30 @@ attempt_failed (Attempt *attempt, int saved_errno)
   t2p_reactor_defer (dial->reactor, &dial->task, dial_advance_cb);
 }
 
+static int
+socket_error (int fd)
+{
+  int so_error = 0;
+  socklen_t length = sizeof so_error;
+
+  if (getsockopt (fd, SOL_SOCKET, SO_ERROR, &so_error, &length) < 0)
+    return errno;
+  return so_error != 0 ? so_error : ENOTCONN;
+}
+
 static void
 attempt_ready_cb (T2pWatch *watch, guint32 events)
 {
   Attempt *attempt = T2P_OWNER_OF (watch, Attempt, watch);
-  int so_error = 0;
-  socklen_t length = sizeof so_error;
-
-  if (getsockopt (attempt->fd, SOL_SOCKET, SO_ERROR, &so_error, &length) < 0)
-    so_error = errno;
-  if (so_error != 0)
-    attempt_failed (attempt, so_error);
+  if ((events & (EPOLLERR | EPOLLHUP)) != 0)
+    attempt_failed (attempt, socket_error (watch->fd));
   else if ((events & EPOLLOUT) != 0)
     dial_succeed (attempt->dial, attempt);
 }
 
+/* FALSE with @out_errno when it failed at once; then @fd is closed. */
 static gboolean
-attempt_connect (Attempt *attempt, int *out_errno)
+attempt_connect (Attempt *attempt, int fd, int *out_errno)
 {
   T2pwDial *dial = attempt->dial;
   struct sockaddr_storage storage;
@@ -143,41 +149,32 @@ attempt_connect (Attempt *attempt, int *out_errno)
   int result;
 
   do
-    result = connect (attempt->fd, (struct sockaddr *) &storage, length);
+    result = connect (fd, (struct sockaddr *) &storage, length);
   while (result < 0 && errno == EINTR);
-  if (result < 0 && errno != EINPROGRESS)
+  *out_errno = result < 0 ? errno : EINPROGRESS;
+  if (*out_errno == EINPROGRESS)
     {
-      *out_errno = errno;
-      return FALSE;
-    }
-  if (!t2p_reactor_add (dial->reactor, &attempt->watch, attempt->fd, EPOLLOUT, attempt_ready_cb,
-                        NULL))
-    {
+      if (t2p_reactor_add (dial->reactor, &attempt->watch, fd, EPOLLOUT, attempt_ready_cb,
+                           NULL))
+        return TRUE;
       *out_errno = ENOMEM;
-      return FALSE;
     }
-  return TRUE;
+  close (fd);
+  return FALSE;
 }
 
 static void
 dial_begin_next (T2pwDial *dial)
 {
   Attempt *attempt = &dial->attempts[dial->n_begun++];
-  int saved_errno = 0;
+  int saved_errno = EMFILE;
+  int fd;
 
   attempt->started_us = g_get_monotonic_time ();
-  attempt->fd = t2pw_upstream_socket_new (dial->policy, attempt->peer.address.family, NULL);
+  fd = t2pw_upstream_socket_new (dial->policy, attempt->peer.address.family, NULL);
   dial->n_running++;
-  if (attempt->fd < 0)
-    {
-      attempt_failed (attempt, EMFILE);
-    }
-  else if (!attempt_connect (attempt, &saved_errno))
-    {
-      close (attempt->fd);
-      attempt->fd = -1;
-      attempt_failed (attempt, saved_errno);
-    }
+  if (fd < 0 || !attempt_connect (attempt, fd, &saved_errno))
+    attempt_failed (attempt, saved_errno);
 }
 
 static void
@@ -265,7 +262,6 @@ t2pw_dial_start (T2pReactor *reactor,
   for (guint i = 0; i < dial->n_attempts; i++)
     {
       dial->attempts[i].dial = dial;
-      dial->attempts[i].fd = -1;
       dial->attempts[i].watch.fd = -1;
     }
   t2p_reactor_arm (reactor, &dial->total, timeout_ms, total_cb);

@@ -15,14 +15,18 @@ typedef struct _T2pwDial T2pwDial;
 
 /**
  * T2pwDialDone:
- * @fd: the connected socket, the callee's from now on; -1 with @error set
+ * @watch: (nullable): of the connected socket, which is the callee's from now on: it must hand
+ *   the watch over or close it before it returns; %NULL with @error set
  * @peer: (nullable): which address it was
  * @rtt_us: how long the attempt that won took
  *
- * The dial is gone when this is called. Never called from within t2pw_dial_start().
+ * The dial is as good as gone when this is called. Never called from within t2pw_dial_start().
  */
-typedef void (*T2pwDialDone) (
-    int fd, const T2pIpEndpoint *peer, gint64 rtt_us, const GError *error, gpointer user_data);
+typedef void (*T2pwDialDone) (T2pWatch *watch,
+                              const T2pIpEndpoint *peer,
+                              gint64 rtt_us,
+                              const GError *error,
+                              gpointer user_data);
 
 T2pwDial *t2pw_dial_start (T2pReactor *reactor,
                            T2pwSocketPolicy *policy,

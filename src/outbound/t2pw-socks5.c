@@ -49,7 +49,6 @@ typedef struct
   T2pwTcpCarrier tcp;
   Socks5Outbound *outbound;
   Handshake *handshake; /* NULL: open */
-  T2pTimer timer;
 } Socks5Carrier;
 
 static void
@@ -57,7 +56,7 @@ handshake_end (Socks5Carrier *carrier)
 {
   Handshake *handshake = g_steal_pointer (&carrier->handshake);
 
-  t2p_reactor_disarm (carrier->tcp.reactor, &carrier->timer);
+  t2p_reactor_disarm (carrier->tcp.reactor, &carrier->tcp.timer);
   if (handshake == NULL)
     return;
   g_clear_pointer (&handshake->dial, t2pw_upstream_dial_cancel);
@@ -136,7 +135,7 @@ carrier_broken (Socks5Carrier *carrier, int saved_errno)
 static void
 timeout_cb (T2pTimer *timer)
 {
-  Socks5Carrier *carrier = T2P_OWNER_OF (timer, Socks5Carrier, timer);
+  Socks5Carrier *carrier = T2P_OWNER_OF (timer, Socks5Carrier, tcp.timer);
   gboolean was_asked = carrier->handshake->client.stage == T2P_SOCKS5_STAGE_REPLY;
   g_autoptr (GError) error = NULL;
 
@@ -211,7 +210,7 @@ handshake_receive (Socks5Carrier *carrier)
   guint8 bytes[READ_BYTES];
   Handshake *handshake = carrier->handshake;
   T2pSocks5Stage before = handshake->client.stage;
-  gssize got = recv (carrier->tcp.fd, bytes, sizeof bytes, 0);
+  gssize got = recv (carrier->tcp.watch.fd, bytes, sizeof bytes, 0);
   gsize used = 0;
   T2pDecode result;
 
@@ -234,6 +233,7 @@ handshake_receive (Socks5Carrier *carrier)
     return FALSE;
   if (result == T2P_DECODE_MORE)
     return TRUE;
+  carrier->tcp.is_drained = (gsize) got < sizeof bytes;
   carrier_opened (carrier, bytes + used, (gsize) got - used);
   return FALSE;
 }
@@ -253,25 +253,28 @@ shaking_cb (T2pWatch *watch, guint32 events)
 }
 
 static void
-dialed_cb (
-    int fd, const T2pIpEndpoint *peer, gint64 rtt_us, const GError *error, gpointer user_data)
+dialed_cb (T2pWatch *watch,
+           const T2pIpEndpoint *peer,
+           gint64 rtt_us,
+           const GError *error,
+           gpointer user_data)
 {
   Socks5Carrier *carrier = user_data;
   Handshake *handshake = carrier->handshake;
   gint64 left_ms = (handshake->deadline_us - g_get_monotonic_time ()) / 1000;
 
   handshake->dial = NULL;
-  if (fd < 0)
+  if (watch == NULL)
     {
       carrier_fail (carrier, refusal_of_fault (error), error);
       return;
     }
-  if (!t2pw_tcp_carrier_watch (&carrier->tcp, fd, shaking_cb, NULL))
+  if (!t2pw_tcp_carrier_watch (&carrier->tcp, watch, shaking_cb))
     {
       carrier_broken (carrier, ENOMEM);
       return;
     }
-  t2p_reactor_arm (carrier->tcp.reactor, &carrier->timer, (guint) MAX (left_ms, 1), timeout_cb);
+  t2p_reactor_arm (carrier->tcp.reactor, &carrier->tcp.timer, (guint) MAX (left_ms, 1), timeout_cb);
   handshake_send (carrier);
 }
 
@@ -324,7 +327,7 @@ handshake_fill (Handshake *handshake,
 static void
 unsayable_cb (T2pTimer *timer)
 {
-  Socks5Carrier *carrier = T2P_OWNER_OF (timer, Socks5Carrier, timer);
+  Socks5Carrier *carrier = T2P_OWNER_OF (timer, Socks5Carrier, tcp.timer);
   g_autoptr (GError) error = NULL;
 
   t2p_socks5_client_init (&carrier->handshake->client, &carrier->handshake->request, &error);
@@ -352,7 +355,7 @@ open_command (Socks5Outbound *outbound,
   if (t2p_socks5_client_init (&handshake->client, &handshake->request, NULL))
     handshake->dial = t2pw_upstream_dial (outbound->upstream, dialed_cb, carrier);
   else
-    t2p_reactor_arm (context->reactor, &carrier->timer, 0, unsayable_cb);
+    t2p_reactor_arm (context->reactor, &carrier->tcp.timer, 0, unsayable_cb);
   return &carrier->tcp.base;
 }
 

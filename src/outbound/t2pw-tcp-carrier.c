@@ -9,6 +9,8 @@
 
 #include "t2pw-tcp-carrier.h"
 
+#include "t2pw-upstream-socket.h"
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -20,6 +22,8 @@
 #define EVERY_EVENT (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
 /* Unacknowledged data that was sent again this often is a stalled connection. */
 #define STALLED_RETRANSMITS 1
+/* Connections that are shorter need no keep-alive, and the system calls are saved. */
+#define GUARD_AFTER_MS 5000
 
 /* The carrier whose handlers are being called; a handler that closes it clears this. */
 static __thread T2pwTcpCarrier *dispatching;
@@ -38,20 +42,23 @@ t2pw_tcp_carrier_init (T2pwTcpCarrier *carrier,
 {
   carrier->base = (T2pwCarrier){ .klass = klass, .handler = handler, .user_data = user_data };
   carrier->reactor = reactor;
-  carrier->fd = -1;
   carrier->watch.fd = -1;
 }
 
 /**
  * t2pw_tcp_carrier_watch:
- * @fd: a connected socket, the carrier's own from now on, also on failure
+ * @from: watches a connected socket, which is the carrier's own from now on, also on failure
  * @ready: gets the events of the handshake
  */
 gboolean
-t2pw_tcp_carrier_watch (T2pwTcpCarrier *carrier, int fd, T2pWatchFunc ready, GError **error)
+t2pw_tcp_carrier_watch (T2pwTcpCarrier *carrier, T2pWatch *from, T2pWatchFunc ready)
 {
-  carrier->fd = fd;
-  return t2p_reactor_add (carrier->reactor, &carrier->watch, fd, EVERY_EVENT, ready, error);
+  int fd = from->fd;
+
+  if (t2p_reactor_hand_over (carrier->reactor, from, &carrier->watch, EVERY_EVENT, ready, NULL))
+    return TRUE;
+  close (fd);
+  return FALSE;
 }
 
 static void
@@ -73,6 +80,12 @@ tcp_ready_cb (T2pWatch *watch, guint32 events)
   dispatching = NULL;
 }
 
+static void
+guard_cb (T2pTimer *timer)
+{
+  t2pw_upstream_socket_guard (T2P_OWNER_OF (timer, T2pwTcpCarrier, timer)->watch.fd);
+}
+
 /**
  * t2pw_tcp_carrier_open:
  * @leftover: bytes that were read with the handshake and belong to the application; copied
@@ -84,6 +97,7 @@ t2pw_tcp_carrier_open (T2pwTcpCarrier *carrier, const guint8 *leftover, gsize n_
 {
   carrier->watch.ready = tcp_ready_cb;
   carrier->is_open = TRUE;
+  t2p_reactor_arm (carrier->reactor, &carrier->timer, GUARD_AFTER_MS, guard_cb);
   if (n_leftover > 0)
     {
       carrier->leftover = g_memdup2 (leftover, n_leftover);
@@ -104,16 +118,12 @@ t2pw_tcp_carrier_clear (T2pwTcpCarrier *carrier, gboolean reset)
 
   g_clear_pointer (&carrier->leftover, g_free);
   carrier->n_leftover = 0;
+  t2p_reactor_disarm (carrier->reactor, &carrier->timer);
   if (dispatching == carrier)
     dispatching = NULL;
-  if (carrier->fd < 0)
-    return;
-  if (carrier->watch.fd >= 0)
-    t2p_reactor_remove (carrier->reactor, &carrier->watch);
-  if (reset)
-    (void) setsockopt (carrier->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-  close (carrier->fd);
-  carrier->fd = -1;
+  if (reset && carrier->watch.fd >= 0)
+    (void) setsockopt (carrier->watch.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  t2p_reactor_close (carrier->reactor, &carrier->watch);
 }
 
 gssize
@@ -124,7 +134,7 @@ t2pw_tcp_carrier_send (T2pwCarrier *base, const struct iovec *iov, guint n)
   gssize sent;
 
   do
-    sent = sendmsg (carrier->fd, &message, MSG_NOSIGNAL);
+    sent = sendmsg (carrier->watch.fd, &message, MSG_NOSIGNAL);
   while (sent < 0 && errno == EINTR);
   return sent;
 }
@@ -166,7 +176,7 @@ t2pw_tcp_carrier_receive (T2pwCarrier *base, const struct iovec *iov, guint n)
       return -1;
     }
   do
-    got = readv (carrier->fd, iov, (int) n);
+    got = readv (carrier->watch.fd, iov, (int) n);
   while (got < 0 && errno == EINTR);
   if (got > 0 && (gsize) got < iov_bytes (iov, n))
     carrier->is_drained = TRUE;
@@ -178,7 +188,7 @@ t2pw_tcp_carrier_shutdown (T2pwCarrier *base)
 {
   T2pwTcpCarrier *carrier = (T2pwTcpCarrier *) base;
 
-  (void) shutdown (carrier->fd, SHUT_WR);
+  (void) shutdown (carrier->watch.fd, SHUT_WR);
 }
 
 /**
@@ -193,7 +203,7 @@ t2pw_tcp_carrier_is_stalled (T2pwCarrier *base)
   struct tcp_info info = { 0 };
   socklen_t length = sizeof info;
 
-  if (carrier->fd < 0 || getsockopt (carrier->fd, IPPROTO_TCP, TCP_INFO, &info, &length) < 0)
+  if (carrier->watch.fd < 0 || getsockopt (carrier->watch.fd, IPPROTO_TCP, TCP_INFO, &info, &length) < 0)
     return FALSE;
   return info.tcpi_unacked > 0 && info.tcpi_retransmits >= STALLED_RETRANSMITS;
 }

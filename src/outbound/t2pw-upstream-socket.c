@@ -42,7 +42,7 @@ set_option (int fd, int level, int option, int value)
  * t2pw_upstream_socket_new:
  * @family: AF_INET or AF_INET6
  *
- * Returns: a non-blocking TCP socket with mark, no delay, time-outs and keep-alive set, or -1.
+ * Returns: a non-blocking TCP socket with mark and no delay set, or -1.
  * Errors: G_IO_ERROR.
  */
 int
@@ -60,10 +60,23 @@ t2pw_upstream_socket_new (T2pwSocketPolicy *policy, int family, GError **error)
     }
   t2pw_socket_policy_apply (policy, fd);
   set_option (fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  /* The ACK of the SYN-ACK waits for the greeting, which we send at once: one packet less. */
+  set_option (fd, IPPROTO_TCP, TCP_QUICKACK, 0);
+  return fd;
+}
+
+/**
+ * t2pw_upstream_socket_guard:
+ * @fd: a connected socket
+ *
+ * From now on a peer that vanishes is noticed.
+ */
+void
+t2pw_upstream_socket_guard (int fd)
+{
   set_option (fd, IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS);
   set_option (fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
   set_option (fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
   set_option (fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
   set_option (fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-  return fd;
 }

@@ -21,5 +21,6 @@ typedef struct
 
 void t2pw_socket_policy_apply (T2pwSocketPolicy *policy, int fd);
 int t2pw_upstream_socket_new (T2pwSocketPolicy *policy, int family, GError **error);
+void t2pw_upstream_socket_guard (int fd);
 
 G_END_DECLS

@@ -92,14 +92,17 @@ t2pw_upstream_get_peer (const T2pwUpstream *upstream, T2pIpEndpoint *out_peer)
 }
 
 static void
-dial_done_cb (
-    int fd, const T2pIpEndpoint *peer, gint64 rtt_us, const GError *error, gpointer data)
+dial_done_cb (T2pWatch *watch,
+              const T2pIpEndpoint *peer,
+              gint64 rtt_us,
+              const GError *error,
+              gpointer data)
 {
   g_autofree T2pwUpstreamDial *dial = data;
   T2pwUpstream *upstream = dial->upstream;
   T2pIpAddress literal;
 
-  if (fd >= 0)
+  if (watch != NULL)
     {
       upstream->has_peer = TRUE;
       upstream->peer = *peer;
@@ -107,7 +110,7 @@ dial_done_cb (
     }
   else
     upstream->is_stale = !t2p_endpoint_get_address (upstream->endpoint, &literal);
-  dial->done (fd, peer, rtt_us, error, dial->user_data);
+  dial->done (watch, peer, rtt_us, error, dial->user_data);
 }
 
 static void
@@ -138,7 +141,7 @@ lookup_done_cb (const T2pIpAddress *addresses,
       return;
     }
   not_found = g_error_new_literal (T2P_ERROR, T2P_ERROR_RESOLVE_FAILED, error->message);
-  dial->done (-1, NULL, 0, not_found, dial->user_data);
+  dial->done (NULL, NULL, 0, not_found, dial->user_data);
   g_free (dial);
 }
 

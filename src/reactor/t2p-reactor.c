@@ -66,17 +66,18 @@ t2p_reactor_get_now_us (const T2pReactor *reactor)
 
 /* --- watches */
 
-gboolean
-t2p_reactor_add (T2pReactor *reactor,
-                 T2pWatch *watch,
-                 int fd,
-                 guint32 events,
-                 T2pWatchFunc ready,
-                 GError **error)
+static gboolean
+watch_descriptor (T2pReactor *reactor,
+                  int operation,
+                  T2pWatch *watch,
+                  int fd,
+                  guint32 events,
+                  T2pWatchFunc ready,
+                  GError **error)
 {
   struct epoll_event event = { .events = events, .data.ptr = watch };
 
-  if (epoll_ctl (reactor->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
+  if (epoll_ctl (reactor->epoll_fd, operation, fd, &event) < 0)
     {
       int saved_errno = errno;
       g_set_error (error, G_IO_ERROR, g_io_error_from_errno (saved_errno),
@@ -87,6 +88,17 @@ t2p_reactor_add (T2pReactor *reactor,
   watch->events = events;
   watch->ready = ready;
   return TRUE;
+}
+
+gboolean
+t2p_reactor_add (T2pReactor *reactor,
+                 T2pWatch *watch,
+                 int fd,
+                 guint32 events,
+                 T2pWatchFunc ready,
+                 GError **error)
+{
+  return watch_descriptor (reactor, EPOLL_CTL_ADD, watch, fd, events, ready, error);
 }
 
 void
@@ -101,16 +113,46 @@ t2p_reactor_modify (T2pReactor *reactor, T2pWatch *watch, guint32 events)
                 g_strerror (errno));
 }
 
+static void
+forget (T2pReactor *reactor, T2pWatch *watch)
+{
+  watch->fd = -1;
+  for (int i = reactor->next_event; i < reactor->n_events; i++)
+    if (reactor->events[i].data.ptr == watch)
+      reactor->events[i].data.ptr = NULL;
+}
+
 void
 t2p_reactor_remove (T2pReactor *reactor, T2pWatch *watch)
 {
   if (watch->fd < 0)
     return;
   (void) epoll_ctl (reactor->epoll_fd, EPOLL_CTL_DEL, watch->fd, NULL);
-  watch->fd = -1;
-  for (int i = reactor->next_event; i < reactor->n_events; i++)
-    if (reactor->events[i].data.ptr == watch)
-      reactor->events[i].data.ptr = NULL;
+  forget (reactor, watch);
+}
+
+void
+t2p_reactor_close (T2pReactor *reactor, T2pWatch *watch)
+{
+  if (watch->fd < 0)
+    return;
+  close (watch->fd); /* which takes it out of the set */
+  forget (reactor, watch);
+}
+
+gboolean
+t2p_reactor_hand_over (T2pReactor *reactor,
+                       T2pWatch *from,
+                       T2pWatch *to,
+                       guint32 events,
+                       T2pWatchFunc ready,
+                       GError **error)
+{
+  int fd = from->fd;
+
+  g_return_val_if_fail (fd >= 0, FALSE);
+  forget (reactor, from);
+  return watch_descriptor (reactor, EPOLL_CTL_MOD, to, fd, events, ready, error);
 }
 
 /* --- timers */
@@ -321,6 +363,8 @@ source_dispatch_cb (GSource *source, GSourceFunc callback, gpointer user_data)
 {
   T2pReactor *reactor = ((ReactorSource *) source)->reactor;
 
+  if (reactor->in_turn)
+    return G_SOURCE_CONTINUE;
   for (guint turn = 0; turn < TURNS_PER_DISPATCH && run_turn (reactor); turn++)
     ;
   return G_SOURCE_CONTINUE;
@@ -360,6 +404,9 @@ t2p_reactor_new (GMainContext *context, GError **error)
   t2p_timer_wheel_init (&reactor->wheel, g_get_monotonic_time ());
   reactor->source = (ReactorSource *) g_source_new (&source_funcs, sizeof (ReactorSource));
   reactor->source->reactor = reactor;
+  /* For a source that must not recurse GLib takes the descriptor away and puts it back, and
+   * wakes itself up for both: three system calls for each dispatch. */
+  g_source_set_can_recurse (&reactor->source->source, TRUE);
   g_source_set_static_name (&reactor->source->source, "t2p-reactor");
   reactor->epoll_tag = g_source_add_unix_fd (&reactor->source->source, epoll_fd, G_IO_IN);
   g_source_attach (&reactor->source->source, context);

@@ -62,6 +62,17 @@ gboolean t2p_reactor_add (T2pReactor *reactor,
 void t2p_reactor_modify (T2pReactor *reactor, T2pWatch *watch, guint32 events);
 void t2p_reactor_remove (T2pReactor *reactor, T2pWatch *watch);
 
+/* Removes @watch and closes its descriptor, which nobody else may have: one system call. */
+void t2p_reactor_close (T2pReactor *reactor, T2pWatch *watch);
+
+/* From now on @to watches the descriptor of @from, which is not watched any more. */
+gboolean t2p_reactor_hand_over (T2pReactor *reactor,
+                                T2pWatch *from,
+                                T2pWatch *to,
+                                guint32 events,
+                                T2pWatchFunc ready,
+                                GError **error);
+
 /* Deadlines live in a wheel with a grain of a few milliseconds: arming, re-arming and disarming
  * are O(1), an idle flow's timer costs nothing until it is due. Never early. */
 void

@@ -6,6 +6,7 @@
 #include "t2pw-dialer.h"
 
 #include <netinet/in.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 static const ServerStep stalling[] = { { SERVER_STALL }, { SERVER_END } };
@@ -15,36 +16,47 @@ typedef struct
   T2pReactor *reactor;
   T2pwSocketPolicy policy;
   gboolean is_done;
-  int fd;
+  T2pWatch watch;
   T2pIpEndpoint peer;
   GError *error;
 } Fixture;
 
 static void
-done_cb (int fd, const T2pIpEndpoint *peer, gint64 rtt_us, const GError *error, gpointer data)
+ready_cb (T2pWatch *watch, guint32 events)
+{
+}
+
+static void
+done_cb (T2pWatch *watch,
+         const T2pIpEndpoint *peer,
+         gint64 rtt_us,
+         const GError *error,
+         gpointer data)
 {
   Fixture *f = data;
 
   f->is_done = TRUE;
-  f->fd = fd;
-  if (fd >= 0)
-    f->peer = *peer;
-  else
-    f->error = g_error_copy (error);
+  if (watch == NULL)
+    {
+      f->error = g_error_copy (error);
+      return;
+    }
+  f->peer = *peer;
+  g_assert_true (
+      t2p_reactor_hand_over (f->reactor, watch, &f->watch, EPOLLIN, ready_cb, NULL));
 }
 
 static void
 set_up (Fixture *f, gconstpointer data)
 {
   f->reactor = t2p_reactor_new (NULL, NULL);
-  f->fd = -1;
+  f->watch.fd = -1;
 }
 
 static void
 tear_down (Fixture *f, gconstpointer data)
 {
-  if (f->fd >= 0)
-    close (f->fd);
+  t2p_reactor_close (f->reactor, &f->watch);
   g_clear_error (&f->error);
   t2p_reactor_free (f->reactor);
 }
@@ -112,8 +124,7 @@ test_silent_ones_do_not_hold_up (Fixture *f, gconstpointer data)
   g_assert_cmpint (g_get_monotonic_time () - began_us, <, 3000 * 1000);
 
   /* alone it runs into the time-out */
-  close (f->fd);
-  f->fd = -1;
+  t2p_reactor_close (f->reactor, &f->watch);
   f->is_done = FALSE;
   dial (f, peers, 1, 200);
   g_assert_error (f->error, T2P_ERROR, T2P_ERROR_PROXY_UNREACHABLE);
@@ -133,7 +144,7 @@ test_mark_refusal_is_noted (Fixture *f, gconstpointer data)
   f->policy.mark = 0x74321;
   dial (f, &peer, 1, 5000);
   g_assert_no_error (f->error);
-  g_assert_cmpint (getsockopt (f->fd, SOL_SOCKET, SO_MARK, &mark, &length), ==, 0);
+  g_assert_cmpint (getsockopt (f->watch.fd, SOL_SOCKET, SO_MARK, &mark, &length), ==, 0);
   g_assert_cmpuint (mark, ==, f->policy.mark_was_refused ? 0 : 0x74321);
 }
 

@@ -61,6 +61,53 @@ new_ready_fd (void)
   return fd;
 }
 
+/* What was ready for the old watch is told to the new one, once; closing ends it. */
+static void
+test_handed_over_watch (Fixture *f, gconstpointer data)
+{
+  Probe old = { 0 }, new = { 0 };
+  int fd = new_ready_fd ();
+
+  g_assert_true (t2p_reactor_add (f->reactor, &old.watch, fd, EPOLLIN, probe_cb, NULL));
+  g_assert_true (t2p_reactor_hand_over (f->reactor, &old.watch, &new.watch, EPOLLIN | EPOLLET,
+                                        probe_cb, NULL));
+  g_assert_cmpint (old.watch.fd, ==, -1);
+  g_assert_cmpint (new.watch.fd, ==, fd);
+  while (new.ran == 0)
+    g_main_context_iteration (f->context, TRUE);
+  g_assert_cmpuint (old.ran, ==, 0);
+  t2p_reactor_close (f->reactor, &new.watch);
+  g_assert_cmpint (new.watch.fd, ==, -1);
+  g_assert_cmpint (close (fd), ==, -1);
+  t2p_reactor_close (f->reactor, &new.watch); /* nothing is watched: nothing happens */
+}
+
+/* The source may recurse for GLib's sake; a turn never runs inside of a turn. */
+static void
+nesting_cb (T2pWatch *watch, guint32 events)
+{
+  Probe *probe = (Probe *) watch;
+
+  probe->ran++;
+  for (guint i = 0; i < 3; i++)
+    g_main_context_iteration (g_main_context_get_thread_default (), FALSE);
+  t2p_reactor_close (probe->reactor, watch);
+}
+
+static void
+test_nested_loop (Fixture *f, gconstpointer data)
+{
+  Probe probe = { .reactor = f->reactor };
+
+  g_main_context_push_thread_default (f->context);
+  g_assert_true (
+      t2p_reactor_add (f->reactor, &probe.watch, new_ready_fd (), EPOLLIN, nesting_cb, NULL));
+  while (probe.ran == 0)
+    g_main_context_iteration (f->context, TRUE);
+  g_assert_cmpuint (probe.ran, ==, 1);
+  g_main_context_pop_thread_default (f->context);
+}
+
 static void
 test_removed_watch (Fixture *f, gconstpointer data)
 {
@@ -223,6 +270,8 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
 #define ADD(name, func) g_test_add ("/reactor/" name, Fixture, NULL, set_up, func, tear_down)
   ADD ("a-watch-removed-in-a-turn-is-not-called", test_removed_watch);
+  ADD ("a-watch-is-handed-over-and-closed", test_handed_over_watch);
+  ADD ("no-turn-runs-inside-of-a-turn", test_nested_loop);
   ADD ("a-bad-descriptor-is-an-error", test_bad_descriptor);
   ADD ("a-timer-is-not-early-and-can-be-disarmed", test_timer);
   ADD ("tasks-run-once-in-order-and-repeat-next-turn", test_tasks);

@@ -99,23 +99,20 @@ append_printable (GString *line, const char *text)
     }
 }
 
-/* "tun2proxyd[123]: warning: home: what happened"; a library says its name, not a tunnel's. */
+/* "tun2proxyd[123]: warning: what happened"; a library says its name too. */
 static void
 write_line (T2pLogLevel level, const GLogField *fields, gsize n_fields)
 {
   const char *program = g_get_prgname ();
   const char *domain = find_field (fields, n_fields, "GLIB_DOMAIN");
-  const char *about = find_field (fields, n_fields, "T2P_TUNNEL");
   const char *message = find_field (fields, n_fields, "MESSAGE");
   g_autoptr (GString) line = g_string_new (NULL);
 
-  if (about == NULL && domain != NULL && strcmp (domain, T2P_LOG_DOMAIN) != 0)
-    about = domain;
   g_string_append_printf (line, "%s[%d]: %s: ", program != NULL ? program : T2P_LOG_DOMAIN,
                           (int) getpid (), levels[level].nick);
-  if (about != NULL)
+  if (domain != NULL && strcmp (domain, T2P_LOG_DOMAIN) != 0)
     {
-      append_printable (line, about);
+      append_printable (line, domain);
       g_string_append (line, ": ");
     }
   append_printable (line, message != NULL ? message : "");
@@ -168,7 +165,7 @@ error_name (const GError *error)
  * @file: source file
  * @line: source line
  * @function: source function
- * @tunnel: (nullable): name of the tunnel that it is about
+ * @tunnel: (nullable): name of the tunnel that it is about, which the message begins with
  * @error: (nullable): what went wrong
  * @format: printf() format of the message
  *
@@ -196,6 +193,8 @@ t2p_log_full (T2pLogLevel level,
 
   g_return_if_fail ((guint) level < G_N_ELEMENTS (levels));
 
+  if (tunnel != NULL)
+    g_string_append_printf (message, "%s: ", tunnel);
   va_start (args, format);
   g_string_append_vprintf (message, format, args);
   va_end (args);

@@ -182,9 +182,8 @@ change_state (T2pdTunnel *self, T2pTunnelState state, T2pStateReason reason)
     self->active_since_us = g_get_real_time ();
   else if (!is_up (state))
     self->active_since_us = 0;
-  t2p_log_notice (self->name, NULL, "%s: %s -> %s (%s)", self->name,
-                  t2p_tunnel_state_to_string (old), t2p_tunnel_state_to_string (state),
-                  t2p_state_reason_to_string (reason));
+  t2p_log_notice (self->name, NULL, "%s -> %s (%s)", t2p_tunnel_state_to_string (old),
+                  t2p_tunnel_state_to_string (state), t2p_state_reason_to_string (reason));
   g_signal_emit (self, signals[STATE_CHANGED], 0, (int) old, (int) state, (int) reason);
 }
 
@@ -224,7 +223,7 @@ settle_down (T2pdTunnel *self, const GError *error)
     }
   else
     {
-      t2p_log_warning (self->name, error, "%s: could not be kept up", self->name);
+      t2p_log_warning (self->name, error, "could not be kept up");
       t2pd_tunnel_tell (self, error->message);
       change_state (self, T2P_TUNNEL_STATE_FAILED, t2pd_reason_from_error (error));
       answer (&self->waiting_up, error);

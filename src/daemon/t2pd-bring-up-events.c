@@ -60,19 +60,28 @@ look_at_uplink (T2pdBringUp *self)
 }
 
 static void
+tell_worker (T2pdBringUp *self)
+{
+  T2pdUplink *uplink = self->service->uplink;
+  T2pdWorker *worker = t2pd_carrier_get_worker (self->carrier);
+  g_auto (GStrv) servers = t2pd_uplink_get_server_texts (uplink);
+  g_auto (GStrv) exclude = t2pd_uplink_make_dns_exclude (uplink, self->settings);
+
+  if (worker != NULL)
+    t2pd_worker_call_async (worker, "Uplink", g_variant_new ("(^as^as)", servers, exclude),
+                            NULL, -1, 5000, NULL, NULL, NULL);
+}
+
+static void
 uplink_changed_cb (T2pdUplink *uplink, gpointer user_data)
 {
   T2pdBringUp *self = T2PD_BRING_UP (user_data);
-  T2pdWorker *worker = t2pd_carrier_get_worker (self->carrier);
-  g_auto (GStrv) servers = t2pd_uplink_get_server_texts (uplink);
 
   if (!t2pd_tunnel_is_engaged (self->tunnel))
     return;
   look_at_uplink (self);
   update_plan (self);
-  if (worker != NULL)
-    t2pd_worker_call_async (worker, "Uplink", g_variant_new ("(^as)", servers), NULL, -1, 5000,
-                            NULL, NULL, NULL);
+  tell_worker (self);
 }
 
 static void
@@ -132,6 +141,7 @@ worker_back_cb (T2pdCarrier *carrier, gpointer user_data)
 
   self->is_unattended = FALSE;
   update_plan (self);
+  tell_worker (self); /* it was started with what was right at the bring-up */
   t2pd_tunnel_set_impaired (self->tunnel, T2PD_IMPAIRMENT_UPSTREAM, FALSE,
                             T2P_STATE_REASON_NONE, NULL);
   t2pd_tunnel_set_impaired (self->tunnel, T2PD_IMPAIRMENT_WORKER, FALSE, T2P_STATE_REASON_NONE,

@@ -4,7 +4,7 @@
 #include "t2pd-start-settings.h"
 
 static const char *const computed[] = {
-  "proxies", "dns", "ipv6", "dns-pool4", "dns-pool6", "mark", "mtu", NULL,
+  "proxies", "dns", "ipv6", "dns-pool4", "dns-pool6", "mark", "mtu", "dns-exclude", NULL,
 };
 
 static void
@@ -73,7 +73,8 @@ t2pd_start_settings_make (const T2pSettings *settings,
                           const T2pnTunDevice *device,
                           const T2pnAddressPool *pool,
                           guint32 mark,
-                          const char *const *uplink_dns)
+                          const char *const *uplink_dns,
+                          const char *const *dns_exclude)
 {
   GVariantBuilder builder;
 
@@ -93,5 +94,6 @@ t2pd_start_settings_make (const T2pSettings *settings,
   g_variant_builder_add (&builder, "{sv}", "offloads",
                          g_variant_new_uint32 (t2pn_tun_device_get_offloads (device)));
   g_variant_builder_add (&builder, "{sv}", "uplink-dns", g_variant_new_strv (uplink_dns, -1));
+  g_variant_builder_add (&builder, "{sv}", "dns-exclude", g_variant_new_strv (dns_exclude, -1));
   return g_variant_builder_end (&builder);
 }

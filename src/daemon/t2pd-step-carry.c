@@ -219,9 +219,10 @@ t2pd_step_run_worker (gpointer context, GTask *task)
 {
   T2pdBringUp *self = context;
   g_auto (GStrv) servers = t2pd_uplink_get_server_texts (self->service->uplink);
-  GVariant *settings =
-      t2pd_start_settings_make (self->settings, self->upstreams, self->device, &self->pool,
-                                self->ids.mark, (const char *const *) servers);
+  g_auto (GStrv) exclude = t2pd_uplink_make_dns_exclude (self->service->uplink, self->settings);
+  GVariant *settings = t2pd_start_settings_make (
+      self->settings, self->upstreams, self->device, &self->pool, self->ids.mark,
+      (const char *const *) servers, (const char *const *) exclude);
 
   t2pd_carrier_start_async (self->carrier, settings, t2pn_tun_device_peek_fd (self->device, 0),
                             g_task_get_cancellable (task), started_cb, task);

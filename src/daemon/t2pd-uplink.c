@@ -4,7 +4,11 @@
 #include "t2pd-uplink.h"
 
 #include "t2p-log.h"
+#include "t2pn-connectivity-host.h"
 #include "t2pn-uplink-dns.h"
+#include "t2pn-uplink-watch.h"
+
+#include <string.h>
 
 #define POOLS_PER_LINK 2
 
@@ -14,6 +18,14 @@ typedef struct
   T2pIpPrefix pools[POOLS_PER_LINK];
 } OwnLink;
 
+/** Following: bursts of news cost one look more at most. */
+typedef enum
+{
+  FOLLOWING_IDLE,
+  FOLLOWING_LOOKS,
+  FOLLOWING_LOOKS_STALE,
+} Following;
+
 struct _T2pdUplink
 {
   GObject parent;
@@ -21,6 +33,10 @@ struct _T2pdUplink
   T2pnLinkMonitor *monitor;
   GArray *own_links; /* OwnLink */
   GArray *servers;   /* T2pIpEndpoint */
+  char **domains;    /* search domains of the uplink */
+  char *check_host;  /* NetworkManager asks it for connectivity; NULL: none */
+  T2pnUplinkWatch *watch;
+  Following following;
   GCancellable *cancellable;
 };
 
@@ -42,6 +58,7 @@ t2pd_uplink_dispose (GObject *object)
   T2pdUplink *self = T2PD_UPLINK (object);
 
   g_cancellable_cancel (self->cancellable);
+  g_clear_pointer (&self->watch, t2pn_uplink_watch_free);
   g_clear_object (&self->monitor);
   g_clear_object (&self->bus);
   G_OBJECT_CLASS (t2pd_uplink_parent_class)->dispose (object);
@@ -55,6 +72,8 @@ t2pd_uplink_finalize (GObject *object)
   g_clear_object (&self->cancellable);
   g_array_unref (self->own_links);
   g_array_unref (self->servers);
+  g_strfreev (self->domains);
+  g_free (self->check_host);
   G_OBJECT_CLASS (t2pd_uplink_parent_class)->finalize (object);
 }
 
@@ -80,6 +99,7 @@ t2pd_uplink_init (T2pdUplink *self)
 {
   self->own_links = g_array_new (FALSE, FALSE, sizeof (OwnLink));
   self->servers = g_array_new (FALSE, FALSE, sizeof (T2pIpEndpoint));
+  self->domains = g_new0 (char *, 1);
   self->cancellable = g_cancellable_new ();
 }
 
@@ -113,6 +133,55 @@ uplink_changed_cb (T2pnLinkMonitor *monitor, gboolean has4, gboolean has6, gpoin
                 has6 ? "yes" : "no");
   g_signal_emit (self, signals[CHANGED], 0);
   t2pd_uplink_refresh_async (self, self->cancellable, refreshed_cb, NULL);
+}
+
+/* What a tunnel is told, as one text. */
+static char *
+summarize (T2pdUplink *self)
+{
+  g_auto (GStrv) servers = t2pd_uplink_get_server_texts (self);
+  g_autofree char *server_list = g_strjoinv (" ", servers);
+  g_autofree char *domain_list = g_strjoinv (" ", self->domains);
+
+  return g_strdup_printf ("%s, domains: %s, connectivity check: %s", server_list, domain_list,
+                          self->check_host != NULL ? self->check_host : "none");
+}
+
+static void news_cb (gpointer user_data);
+
+static void
+looked_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  T2pdUplink *self = T2PD_UPLINK (source);
+  g_autofree char *before = user_data;
+  g_autofree char *after = summarize (self);
+  gboolean is_stale = self->following == FOLLOWING_LOOKS_STALE;
+
+  self->following = FOLLOWING_IDLE;
+  if (!t2pd_uplink_refresh_finish (self, result, NULL))
+    return;
+  if (strcmp (before, after) != 0)
+    {
+      t2p_log_info (NULL, NULL, "name servers of the uplink: %s", after);
+      g_signal_emit (self, signals[CHANGED], 0);
+    }
+  if (is_stale)
+    news_cb (self);
+}
+
+/* Our own changes of the resolver come by here too, and change nothing. */
+static void
+news_cb (gpointer user_data)
+{
+  T2pdUplink *self = T2PD_UPLINK (user_data);
+
+  if (self->following != FOLLOWING_IDLE)
+    {
+      self->following = FOLLOWING_LOOKS_STALE;
+      return;
+    }
+  self->following = FOLLOWING_LOOKS;
+  t2pd_uplink_refresh_async (self, self->cancellable, looked_cb, summarize (self));
 }
 
 static void
@@ -160,6 +229,8 @@ t2pd_uplink_new (GDBusConnection *bus, GError **error)
                            0);
   g_signal_connect_object (self->monitor, "link-removed", G_CALLBACK (link_removed_cb), self,
                            0);
+  if (bus != NULL)
+    self->watch = t2pn_uplink_watch_new (bus, news_cb, self);
   return g_steal_pointer (&self);
 }
 
@@ -182,6 +253,29 @@ t2pd_uplink_get_server_texts (T2pdUplink *self)
       g_strv_builder_add (builder, text);
     }
   return g_strv_builder_end (builder);
+}
+
+static void
+add_name (GPtrArray *names, const char *name)
+{
+  if (!g_ptr_array_find_with_equal_func (names, name, g_str_equal, NULL))
+    g_ptr_array_add (names, g_strdup (name));
+}
+
+char **
+t2pd_uplink_make_dns_exclude (T2pdUplink *self, const T2pSettings *settings)
+{
+  GPtrArray *names = g_ptr_array_new ();
+  const char *const *chosen = t2p_settings_get_strv (settings, "dns-exclude");
+
+  if (self->check_host != NULL)
+    add_name (names, self->check_host);
+  for (guint i = 0; self->domains[i] != NULL; i++)
+    add_name (names, self->domains[i]);
+  for (guint i = 0; chosen[i] != NULL; i++)
+    add_name (names, chosen[i]);
+  g_ptr_array_add (names, NULL);
+  return (char **) g_ptr_array_free (names, FALSE);
 }
 
 gboolean
@@ -292,19 +386,42 @@ take_servers (T2pdUplink *self, GArray *servers)
 }
 
 static void
-servers_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+check_host_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr (GTask) task = user_data;
+  T2pdUplink *self = g_task_get_source_object (task);
   GError *error = NULL;
-  GArray *servers = t2pn_uplink_dns_finish (result, &error);
+  char *host = t2pn_connectivity_host_finish (result, &error);
 
-  if (servers == NULL)
+  if (error != NULL)
     {
       g_task_return_error (task, error);
       return;
     }
-  take_servers (g_task_get_source_object (task), servers);
+  g_free (self->check_host);
+  self->check_host = host;
   g_task_return_boolean (task, TRUE);
+}
+
+static void
+servers_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  GTask *task = user_data;
+  T2pdUplink *self = g_task_get_source_object (task);
+  GError *error = NULL;
+  g_auto (GStrv) domains = NULL;
+  GArray *servers = t2pn_uplink_dns_finish (result, &domains, &error);
+
+  if (servers == NULL)
+    {
+      g_task_return_error (task, error);
+      g_object_unref (task);
+      return;
+    }
+  take_servers (self, servers);
+  g_strfreev (self->domains);
+  self->domains = g_steal_pointer (&domains);
+  t2pn_connectivity_host_async (self->bus, g_task_get_cancellable (task), check_host_cb, task);
 }
 
 void

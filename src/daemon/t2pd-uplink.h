@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "t2p-settings.h"
 #include "t2pn-link-monitor.h"
 #include "t2pn-snapshot.h"
 
@@ -9,10 +10,11 @@
 G_BEGIN_DECLS
 
 #define T2PD_TYPE_UPLINK (t2pd_uplink_get_type ())
-/* This machine's way out: its links (watched), the name servers of the uplink (kept), and which
- * links are tunnels of ours. Signals:
+/* This machine's way out: its links (watched), the name servers of the uplink and the names
+ * that are to be asked of them (kept, and followed), and which links are tunnels of ours.
+ * Signals:
  *
- * `changed ()`: default route or name servers
+ * `changed ()`: default route, name servers or those names
  * `address-changed ()`, `rule-removed ()`: route plans are to be computed again
  * `link-removed (int ifindex)` */
 G_DECLARE_FINAL_TYPE (T2pdUplink, t2pd_uplink, T2PD, UPLINK, GObject)
@@ -23,6 +25,9 @@ T2pdUplink *t2pd_uplink_new (GDBusConnection *bus, GError **error);
 const GArray *t2pd_uplink_get_servers (T2pdUplink *self);
 /* The same as strings "192.0.2.53:53". (transfer full) */
 char **t2pd_uplink_get_server_texts (T2pdUplink *self);
+/* Names that keep their real addresses: those that the uplink itself needs, whatever @settings
+ * say, then theirs. (transfer full) */
+char **t2pd_uplink_make_dns_exclude (T2pdUplink *self, const T2pSettings *settings);
 gboolean t2pd_uplink_has_default (T2pdUplink *self);
 /* Resolvers, gateways and addresses of this machine, the tunnels' own left out. (transfer full)
  * of T2pIpAddress. */
@@ -34,7 +39,7 @@ void t2pd_uplink_add_own_link (T2pdUplink *self,
                                const T2pIpPrefix *pools,
                                guint n_pools);
 void t2pd_uplink_remove_own_link (T2pdUplink *self, int ifindex);
-/* Looks for the name servers now: done when they are known. */
+/* Looks for name servers and names now: done when they are known. */
 void t2pd_uplink_refresh_async (T2pdUplink *self,
                                 GCancellable *cancellable,
                                 GAsyncReadyCallback callback,

@@ -3,13 +3,16 @@
  *
  * Three sources, asked in turn until one names a server: systemd-resolved (Manager.DNS, an
  * `a(iiay)` of link, family and address for every link and the global ones), NetworkManager
- * (DnsManager.Configuration, an array of dictionaries), resolv.conf. A service that is not
- * running is not started for this. */
+ * (DnsManager.Configuration, an array of dictionaries), resolv.conf. The search domains are
+ * those of the source that named the servers. A service that is not running is not started for
+ * this.
+ */
 #include "config.h"
 
 #include "t2pn-uplink-dns.h"
 
 #include "t2pn-resolv-conf.h"
+#include "t2pn-search-domains.h"
 
 #include <net/if.h>
 #include <string.h>
@@ -28,6 +31,8 @@ typedef struct
   GDBusConnection *bus;
   GArray *own; /* of int */
   char *resolv_conf;
+  GArray *servers; /* of T2pIpEndpoint: the result */
+  T2pnSearchDomains *domains;
 } Query;
 
 static void
@@ -35,6 +40,8 @@ query_free (Query *query)
 {
   g_clear_object (&query->bus);
   g_clear_pointer (&query->own, g_array_unref);
+  g_clear_pointer (&query->servers, g_array_unref);
+  t2pn_search_domains_free (query->domains);
   g_free (query->resolv_conf);
   g_free (query);
 }
@@ -115,14 +122,24 @@ t2pn_uplink_dns_parse (const char *resolv_conf_text, gboolean skip_loopback)
 }
 
 static GArray *
-read_resolv_conf (const char *path, gboolean skip_loopback)
+read_resolv_conf (const Query *query, const char *path, gboolean skip_loopback)
 {
   g_autofree char *text = NULL;
   gsize length;
 
   if (!g_file_get_contents (path, &text, &length, NULL) || length > MAX_RESOLV_CONF_BYTES)
     return new_servers ();
+  t2pn_search_domains_add_conf (query->domains, text);
   return t2pn_uplink_dns_parse (text, skip_loopback);
+}
+
+static void
+end (GTask *task, GArray *servers)
+{
+  Query *query = g_task_get_task_data (task);
+
+  query->servers = servers;
+  g_task_return_boolean (task, TRUE);
 }
 
 static gboolean
@@ -141,14 +158,14 @@ static void
 ask_resolv_conf (GTask *task)
 {
   const Query *query = g_task_get_task_data (task);
-  g_autoptr (GArray) servers = read_resolv_conf (query->resolv_conf, FALSE);
+  g_autoptr (GArray) servers = read_resolv_conf (query, query->resolv_conf, FALSE);
 
   if (names_resolved_stub (servers))
     {
       g_array_unref (servers);
-      servers = read_resolv_conf (RESOLVED_UPSTREAMS, TRUE);
+      servers = read_resolv_conf (query, RESOLVED_UPSTREAMS, TRUE);
     }
-  g_task_return_pointer (task, g_steal_pointer (&servers), (GDestroyNotify) g_array_unref);
+  end (task, g_steal_pointer (&servers));
 }
 
 /* --- NetworkManager */
@@ -174,6 +191,7 @@ static void
 take_nm_entry (const Query *query, GVariant *entry, GArray *servers)
 {
   g_autofree const char **texts = NULL;
+  g_autofree const char **domains = NULL;
   const char *ifname = NULL;
 
   g_variant_lookup (entry, "interface", "&s", &ifname);
@@ -186,6 +204,10 @@ take_nm_entry (const Query *query, GVariant *entry, GArray *servers)
       if (t2p_ip_address_parse (texts[i], &address))
         add_server (servers, &address, FALSE);
     }
+  if (!g_variant_lookup (entry, "domains", "^a&s", &domains))
+    return;
+  for (guint i = 0; domains[i] != NULL; i++)
+    t2pn_search_domains_add (query->domains, domains[i]);
 }
 
 /* Cancelled is the one failure that is told; after the others the next source is asked. */
@@ -249,10 +271,32 @@ nm_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   if (servers->len == 0)
     ask_resolv_conf (task);
   else
-    g_task_return_pointer (task, g_steal_pointer (&servers), (GDestroyNotify) g_array_unref);
+    end (task, g_steal_pointer (&servers));
 }
 
 /* --- systemd-resolved */
+
+static void
+resolved_domains_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GTask) task = user_data;
+  const Query *query = g_task_get_task_data (task);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) entries = finish_get (source, result, "a(isb)", &error);
+
+  if (ends_with_cancelled (task, error))
+    return;
+  for (gsize i = 0; entries != NULL && i < g_variant_n_children (entries); i++)
+    {
+      const char *domain;
+      int ifindex;
+
+      g_variant_get_child (entries, i, "(i&sb)", &ifindex, &domain, NULL);
+      if (!is_own_link (query, ifindex))
+        t2pn_search_domains_add (query->domains, domain);
+    }
+  g_task_return_boolean (task, TRUE);
+}
 
 static void
 take_resolved_entry (const Query *query, GVariant *entry, GArray *servers)
@@ -276,7 +320,7 @@ static void
 resolved_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr (GTask) task = user_data;
-  const Query *query = g_task_get_task_data (task);
+  Query *query = g_task_get_task_data (task);
   g_autoptr (GError) error = NULL;
   g_autoptr (GVariant) entries = finish_get (source, result, "a(iiay)", &error);
   g_autoptr (GArray) servers = new_servers ();
@@ -290,11 +334,15 @@ resolved_cb (GObject *source, GAsyncResult *result, gpointer user_data)
       take_resolved_entry (query, entry, servers);
     }
   if (servers->len == 0)
-    get_property (task, "org.freedesktop.NetworkManager",
-                  "/org/freedesktop/NetworkManager/DnsManager",
-                  "org.freedesktop.NetworkManager.DnsManager", "Configuration", nm_cb);
-  else
-    g_task_return_pointer (task, g_steal_pointer (&servers), (GDestroyNotify) g_array_unref);
+    {
+      get_property (task, "org.freedesktop.NetworkManager",
+                    "/org/freedesktop/NetworkManager/DnsManager",
+                    "org.freedesktop.NetworkManager.DnsManager", "Configuration", nm_cb);
+      return;
+    }
+  query->servers = g_steal_pointer (&servers);
+  get_property (task, "org.freedesktop.resolve1", "/org/freedesktop/resolve1",
+                "org.freedesktop.resolve1.Manager", "Domains", resolved_domains_cb);
 }
 
 void
@@ -311,6 +359,7 @@ t2pn_uplink_dns_async (GDBusConnection *bus,
   g_task_set_source_tag (task, t2pn_uplink_dns_async);
   g_task_set_task_data (task, query, (GDestroyNotify) query_free);
   g_set_object (&query->bus, bus);
+  query->domains = t2pn_search_domains_new ();
   query->resolv_conf = g_strdup (resolv_conf != NULL ? resolv_conf : DEFAULT_RESOLV_CONF);
   if (own_ifindexes != NULL)
     query->own = g_array_copy ((GArray *) own_ifindexes);
@@ -322,7 +371,13 @@ t2pn_uplink_dns_async (GDBusConnection *bus,
 }
 
 GArray *
-t2pn_uplink_dns_finish (GAsyncResult *result, GError **error)
+t2pn_uplink_dns_finish (GAsyncResult *result, char ***out_domains, GError **error)
 {
-  return g_task_propagate_pointer (G_TASK (result), error);
+  Query *query = g_task_get_task_data (G_TASK (result));
+
+  if (!g_task_propagate_boolean (G_TASK (result), error))
+    return NULL;
+  if (out_domains != NULL)
+    *out_domains = t2pn_search_domains_to_strv (query->domains);
+  return g_steal_pointer (&query->servers);
 }

@@ -13,9 +13,9 @@ G_BEGIN_DECLS
  * @own_ifindexes: (element-type int) (nullable): our tuns, whose servers do not count
  * @resolv_conf: (nullable): "/etc/resolv.conf" when NULL
  *
- * The name servers of the uplink, for our own marked queries: from resolved, else from
- * NetworkManager's devices, else from resolv.conf (of a file that a tunnel put there, those
- * that it took the place of). Ask before the tunnel's DNS is applied.
+ * The name servers of the uplink, for our own marked queries, and its search domains: from
+ * resolved, else from NetworkManager's devices, else from resolv.conf (of a file that a tunnel
+ * put there, those that it took the place of). Ask before the tunnel's DNS is applied.
  */
 void t2pn_uplink_dns_async (GDBusConnection *bus,
                             const GArray *own_ifindexes,
@@ -24,8 +24,9 @@ void t2pn_uplink_dns_async (GDBusConnection *bus,
                             GAsyncReadyCallback callback,
                             gpointer user_data);
 /* (transfer full): of T2pIpEndpoint, in order of preference; empty when there is none. NULL
- * only when cancelled. */
-GArray *t2pn_uplink_dns_finish (GAsyncResult *result, GError **error);
+ * only when cancelled. @out_domains: (out) (optional) (transfer full): what is resolved there.
+ */
+GArray *t2pn_uplink_dns_finish (GAsyncResult *result, char ***out_domains, GError **error);
 
 /* Pure: the uplink's `nameserver` lines of a resolv.conf(5), loopback ones left out when
  * @skip_loopback.

@@ -55,6 +55,12 @@ t2pw_dns_responder_free (T2pwDnsResponder *responder)
   g_free (responder);
 }
 
+void
+t2pw_dns_responder_set_exclude (T2pwDnsResponder *responder, const T2pwNameSet *exclude)
+{
+  responder->config.exclude = exclude;
+}
+
 const T2pwDnsCounters *
 t2pw_dns_responder_get_counters (const T2pwDnsResponder *responder)
 {

@@ -201,6 +201,15 @@ t2pw_data_plane_free (T2pwDataPlane *plane)
   g_free (plane);
 }
 
+static void
+plane_set_exclude (T2pwDataPlane *plane, const char *const *names)
+{
+  g_autoptr (T2pwNameSet) old = g_steal_pointer (&plane->exclude);
+
+  plane->exclude = t2pw_name_set_new (names);
+  t2pw_dns_responder_set_exclude (plane->responder, plane->exclude);
+}
+
 /* Whether the kernel lets us mark sockets: tried with one. */
 gboolean
 t2pw_data_plane_mark_works (T2pwDataPlane *plane)
@@ -218,14 +227,20 @@ t2pw_data_plane_mark_works (T2pwDataPlane *plane)
 /**
  * t2pw_data_plane_set_uplink:
  * @servers: for our own queries from now on
+ * @dns_exclude: names that keep their real addresses from now on
  *
  * The uplink changed: stalled connections are reset, names and upstreams looked at again.
  */
 gboolean
-t2pw_data_plane_set_uplink (T2pwDataPlane *plane, const char *const *servers, GError **error)
+t2pw_data_plane_set_uplink (T2pwDataPlane *plane,
+                            const char *const *servers,
+                            const char *const *dns_exclude,
+                            GError **error)
 {
   if (!t2pw_names_set_servers (plane->names, servers, error))
     return FALSE;
+  if (plane->responder != NULL)
+    plane_set_exclude (plane, dns_exclude);
   t2pw_relay_close_stalled (plane->relay);
   t2pw_failover_uplink_changed (plane->failover);
   return TRUE;

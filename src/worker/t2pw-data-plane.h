@@ -76,8 +76,10 @@ void t2pw_data_plane_free (T2pwDataPlane *plane);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (T2pwDataPlane, t2pw_data_plane_free)
 
 gboolean t2pw_data_plane_mark_works (T2pwDataPlane *plane);
-gboolean
-t2pw_data_plane_set_uplink (T2pwDataPlane *plane, const char *const *servers, GError **error);
+gboolean t2pw_data_plane_set_uplink (T2pwDataPlane *plane,
+                                     const char *const *servers,
+                                     const char *const *dns_exclude,
+                                     GError **error);
 T2pwRelay *t2pw_data_plane_get_relay (T2pwDataPlane *plane);
 T2pwOutbound *t2pw_data_plane_get_failover (T2pwDataPlane *plane);
 char *t2pw_data_plane_describe (T2pwDataPlane *plane);

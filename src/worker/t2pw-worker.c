@@ -196,6 +196,7 @@ static gboolean
 handle_uplink_cb (T2pBusWorker *skeleton,
                   GDBusMethodInvocation *invocation,
                   const char *const *servers,
+                  const char *const *dns_exclude,
                   gpointer data)
 {
   Worker *worker = data;
@@ -203,7 +204,7 @@ handle_uplink_cb (T2pBusWorker *skeleton,
 
   if (!check_started (worker, invocation))
     return TRUE;
-  if (t2pw_data_plane_set_uplink (worker->plane, servers, &error))
+  if (t2pw_data_plane_set_uplink (worker->plane, servers, dns_exclude, &error))
     t2p_bus_worker_complete_uplink (skeleton, invocation);
   else
     g_dbus_method_invocation_return_gerror (invocation, error);

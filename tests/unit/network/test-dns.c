@@ -4,9 +4,11 @@
 #include "config.h"
 
 #include "t2p-error.h"
+#include "t2pn-connectivity-host.h"
 #include "t2pn-nm.h"
 #include "t2pn-resolver-backends.h"
 #include "t2pn-uplink-dns.h"
+#include "t2pn-uplink-watch.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
@@ -22,6 +24,7 @@ typedef struct
   guint name;
   gboolean is_managed;
   gboolean knows_device;
+  const char *check_uri;
   const char *refused; /* a method that fails */
   char *dir;
   char *conf;
@@ -41,11 +44,13 @@ static const char interfaces[] =
     "direction='in'/></method>"
     "<method name='FlushCaches'/><method name='RevertLink'><arg type='i' "
     "direction='in'/></method>"
-    "<property name='DNS' type='a(iiay)' access='read'/></interface>"
+    "<property name='DNS' type='a(iiay)' access='read'/>"
+    "<property name='Domains' type='a(isb)' access='read'/></interface>"
     "<interface name='org.freedesktop.NetworkManager'>"
     "<method name='GetDeviceByIpIface'><arg type='s' direction='in'/><arg type='o' "
     "direction='out'/></method>"
-    "<signal name='DeviceAdded'><arg type='o'/></signal></interface>"
+    "<signal name='DeviceAdded'><arg type='o'/></signal>"
+    "<property name='ConnectivityCheckUri' type='s' access='read'/></interface>"
     "<interface name='org.freedesktop.NetworkManager.Device'>"
     "<property name='Managed' type='b' access='readwrite'/></interface>"
     "<interface name='org.freedesktop.NetworkManager.DnsManager'>"
@@ -96,9 +101,17 @@ get_cb (GDBusConnection *connection,
         "[(7, 2, [byte 198, 18, 0, 2]), (2, 2, [byte 192, 0, 2, 53]), "
         "(2, 10, [byte 0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, "
         "0, 1]), (2, 2, [byte 1])]");
+  if (strcmp (property, "Domains") == 0)
+    return g_variant_new_parsed (
+        "[(7, '.', true), (2, 'Lan.Example.', false), (2, 'com', false),"
+        " (0, 'lan.example', false), (3, 'corp.example', true)]");
+  if (strcmp (property, "ConnectivityCheckUri") == 0)
+    return g_variant_new_string (fixture->check_uri);
   return g_variant_new_parsed (
-      "[{'nameservers': <['192.0.2.54', 'junk']>, 'interface': <'eth0'>}, "
-      "{'nameservers': <['127.0.0.9']>, 'interface': <'lo'>}]");
+      "[{'nameservers': <['192.0.2.54', 'junk']>, 'domains': <['nm.example', '~x.y', '~.']>, "
+      "'interface': <'eth0'>}, "
+      "{'nameservers': <['127.0.0.9']>, 'domains': <['own.example']>, "
+      "'interface': <'lo'>}]");
 }
 
 static gboolean
@@ -351,21 +364,28 @@ test_resolved_gone_at_revert (Fixture *fixture, gconstpointer data)
 /* --- the uplink's servers */
 
 static void
-assert_servers (Fixture *fixture, GDBusConnection *bus, const char *expected)
+assert_servers (Fixture *fixture,
+                GDBusConnection *bus,
+                const char *expected,
+                const char *expected_domains)
 {
   g_autoptr (GAsyncResult) result = NULL;
   g_autoptr (GError) error = NULL;
   g_autoptr (GArray) own_links = g_array_new (FALSE, FALSE, sizeof (int));
   g_autoptr (GArray) servers = NULL;
   g_autoptr (GString) text = g_string_new (NULL);
+  g_auto (GStrv) domains = NULL;
+  g_autofree char *joined = NULL;
   const int own_ifindex = 7;
   const int lo = 1;
 
   g_array_append_val (own_links, own_ifindex);
   g_array_append_val (own_links, lo); /* stands for a tun, for it has a name everywhere */
   t2pn_uplink_dns_async (bus, own_links, fixture->conf, NULL, store_result_cb, &result);
-  servers = t2pn_uplink_dns_finish (wait_for (&result), &error);
+  servers = t2pn_uplink_dns_finish (wait_for (&result), &domains, &error);
   g_assert_no_error (error);
+  joined = g_strjoinv (" ", domains);
+  g_assert_cmpstr (joined, ==, expected_domains);
   for (guint i = 0; i < servers->len; i++)
     {
       char formatted[T2P_ENDPOINT_STRLEN];
@@ -400,7 +420,7 @@ test_file (Fixture *fixture, gconstpointer data)
   g_assert_true (g_file_get_contents (fixture->conf, &during, NULL, NULL));
   g_assert_nonnull (strstr (during, "\nnameserver 198.18.0.2\nsearch lan.example\n"
                                     "# was: nameserver 192.0.2.53\noptions edns0\n"));
-  assert_servers (fixture, NULL, "192.0.2.53:53 "); /* the uplink's, whoever asks now */
+  assert_servers (fixture, NULL, "192.0.2.53:53 ", "lan.example"); /* the uplink's */
   second = t2pn_resolver_file_compose (&other, 1, during);
   g_assert_nonnull (strstr (second, "\nnameserver 198.18.64.2\n"));
   g_assert_nonnull (strstr (second, "\n# was: nameserver 192.0.2.53\n"));
@@ -430,16 +450,73 @@ test_uplink_dns (Fixture *fixture, gconstpointer data)
 {
   g_assert_true (g_file_set_contents (fixture->conf,
                                       "nameserver 192.0.2.55\n  nameserver\t2001:db8::53 # x\n"
-                                      "nameserver fe80::1%eth0\n#nameserver 192.0.2.1\n",
+                                      "nameserver fe80::1%eth0\n#nameserver 192.0.2.1\n"
+                                      "search  Conf.Example. com . conf.example\n#search a.b\n",
                                       -1, NULL));
-  assert_servers (fixture, NULL, "192.0.2.55:53 [2001:db8::53]:53 ");
-  assert_servers (fixture, fixture->client, "192.0.2.55:53 [2001:db8::53]:53 ");
+  assert_servers (fixture, NULL, "192.0.2.55:53 [2001:db8::53]:53 ", "conf.example");
+  assert_servers (fixture, fixture->client, "192.0.2.55:53 [2001:db8::53]:53 ", "conf.example");
   own (fixture, "org.freedesktop.NetworkManager");
-  assert_servers (fixture, fixture->client, "192.0.2.54:53 ");
+  assert_servers (fixture, fixture->client, "192.0.2.54:53 ", "nm.example x.y");
   own (fixture, "org.freedesktop.resolve1");
-  assert_servers (fixture, fixture->client, "192.0.2.53:53 ");
+  assert_servers (fixture, fixture->client, "192.0.2.53:53 ", "lan.example corp.example");
   g_unlink (fixture->conf);
-  assert_servers (fixture, NULL, "");
+  assert_servers (fixture, NULL, "", "");
+}
+
+/* --- NetworkManager's connectivity check */
+
+static char *
+ask_host (Fixture *fixture)
+{
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autoptr (GError) error = NULL;
+  char *host;
+
+  t2pn_connectivity_host_async (fixture->client, NULL, store_result_cb, &result);
+  host = t2pn_connectivity_host_finish (wait_for (&result), &error);
+  g_assert_no_error (error);
+  return host;
+}
+
+static void
+count_cb (gpointer user_data)
+{
+  (*(guint *) user_data)++;
+}
+
+static void
+tell_changed (Fixture *fixture, const char *property)
+{
+  g_dbus_connection_emit_signal (
+      fixture->service, NULL, "/org/freedesktop/NetworkManager",
+      "org.freedesktop.DBus.Properties", "PropertiesChanged",
+      g_variant_new_parsed ("('org.freedesktop.NetworkManager', {%s: <'x'>}, @as [])",
+                            property),
+      NULL);
+}
+
+static void
+test_connectivity_host (Fixture *fixture, gconstpointer data)
+{
+  guint n = 0;
+  g_autoptr (T2pnUplinkWatch) watch = t2pn_uplink_watch_new (fixture->client, count_cb, &n);
+  g_autofree char *absent = ask_host (fixture);
+  g_autofree char *host = NULL;
+  g_autofree char *none = NULL;
+
+  g_assert_null (absent);
+  own (fixture, "org.freedesktop.NetworkManager");
+  fixture->check_uri = "http://Check.Example:8080/x?y";
+  host = ask_host (fixture);
+  g_assert_cmpstr (host, ==, "check.example");
+  g_assert_cmpuint (n, >=, 1); /* it has come */
+  n = 0;
+  tell_changed (fixture, "ActiveConnections");
+  tell_changed (fixture, "ConnectivityCheckUri");
+  fixture->check_uri = "http://192.0.2.1/";
+  none = ask_host (fixture);
+  g_assert_null (none);
+  g_assert_cmpuint (n, ==, 1);
 }
 
 /* --- NetworkManager */
@@ -533,6 +610,7 @@ main (int argc, char **argv)
   ADD ("/resolver/file/replaced-and-restored", test_file);
   ADD ("/resolver/user-scope-tells-nobody", test_user_scope);
   ADD ("/uplink-dns/resolved-then-nm-then-file", test_uplink_dns);
+  ADD ("/nm/connectivity-check-is-read-and-followed", test_connectivity_host);
   ADD ("/nm/absent", test_nm_absent);
   ADD ("/nm/lets-go-when-it-has-learned", test_nm_lets_go);
   ADD ("/nm/never-learns", test_nm_never_learns);

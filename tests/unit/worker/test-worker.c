@@ -259,6 +259,23 @@ static const guint8 dns_packet[] =
     "a\x07"
     "example\0\0\x01\0\x01";
 
+/* The same name as above, asked of the uplink's servers from now on, of which there are none.
+ */
+static void
+exclude_name (T2pBusWorker *proxy, int tun)
+{
+  static const char *const servers[] = { NULL };
+  static const char *const names[] = { "example", NULL };
+  g_autoptr (GError) error = NULL;
+  guint8 answer[2048];
+
+  t2p_bus_worker_call_uplink_sync (proxy, servers, names, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (send (tun, dns_packet, sizeof dns_packet - 1, 0), ==, sizeof dns_packet - 1);
+  g_assert_cmpint (recv (tun, answer, sizeof answer, 0), ==, sizeof dns_packet - 1);
+  g_assert_cmpint (answer[20 + 8 + 3] & 0xf, ==, 2); /* SERVFAIL */
+}
+
 static void
 test_start (Fixture *f, gconstpointer data)
 {
@@ -295,6 +312,7 @@ test_start (Fixture *f, gconstpointer data)
   g_assert_true (g_variant_lookup (counters, "dns-queries", "t", &queries));
   g_assert_cmpuint (queries, ==, 1);
   assert_contract (counters);
+  exclude_name (proxy, pair[0]);
   t2p_bus_worker_call_get_upstreams_sync (proxy, &upstreams, NULL, &error);
   g_assert_no_error (error);
   printed = g_variant_print (upstreams, FALSE);

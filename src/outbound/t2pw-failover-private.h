@@ -17,6 +17,7 @@ typedef struct
   char *harmless_name;
   T2pwDestination harmless;
   T2pwMemberState state;
+  gint64 probe_rtt_us; /* until a connection of its own has shown one */
   GError *error;
   gint64 last_success_us;
   guint backoff_ms;

@@ -324,6 +324,26 @@ t2pw_failover_add (T2pwOutbound *base,
 }
 
 /**
+ * t2pw_failover_take_probe:
+ * @rtt_us: of its handshake, 0 for none
+ * @error: (nullable): why the upstream cannot be used
+ *
+ * Learns what a probe has shown of upstream @index just now.
+ */
+void
+t2pw_failover_take_probe (T2pwOutbound *base, guint index, gint64 rtt_us, const GError *error)
+{
+  T2pwFailover *failover = (T2pwFailover *) base;
+  T2pwMember *member = t2pw_failover_member_at (failover, index);
+
+  member->probe_rtt_us = rtt_us;
+  if (error == NULL)
+    t2pw_member_is_up (member);
+  else
+    t2pw_member_take_failure (member, t2p_reactor_get_now_us (failover->reactor), error);
+}
+
+/**
  * t2pw_failover_uplink_changed:
  *
  * What was known of the upstreams may be wrong: each is checked now, without a back-off.
@@ -355,11 +375,13 @@ t2pw_failover_get_status (T2pwOutbound *base, guint index, T2pwMemberStatus *out
 {
   T2pwFailover *failover = (T2pwFailover *) base;
   T2pwMember *member = t2pw_failover_member_at (failover, index);
+  gint64 rtt_us = t2pw_outbound_get_rtt_us (member->outbound);
 
   *out_status = (T2pwMemberStatus){
     .label = member->label,
     .state = member->state,
     .is_active = index == failover->active,
+    .rtt_us = rtt_us > 0 ? rtt_us : member->probe_rtt_us,
     .error = member->error,
     .outbound = member->outbound,
   };

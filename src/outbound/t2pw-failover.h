@@ -36,6 +36,7 @@ typedef struct
   const char *label;
   T2pwMemberState state;
   gboolean is_active;
+  gint64 rtt_us;       /* of the last connection; 0: none came about */
   const GError *error; /* (nullable): why it is down */
   T2pwOutbound *outbound;
 } T2pwMemberStatus;
@@ -46,6 +47,10 @@ void t2pw_failover_add (T2pwOutbound *failover,
                         T2pwOutbound *outbound,
                         const char *label,
                         const T2pwDestination *harmless);
+void t2pw_failover_take_probe (T2pwOutbound *failover,
+                               guint index,
+                               gint64 rtt_us,
+                               const GError *error);
 void t2pw_failover_uplink_changed (T2pwOutbound *failover);
 guint t2pw_failover_get_n_members (T2pwOutbound *failover);
 void

@@ -16,6 +16,7 @@ struct _T2pwDataPlane
   T2pwPlaneHandler handler;
   gpointer user_data;
   T2pwNames *names;
+  GPtrArray *endpoints; /* T2pEndpoint, as in the failover */
   T2pwOutbound *failover;
   T2pwVirtualNames *virtual_names;
   T2pwNameSet *exclude;
@@ -74,6 +75,7 @@ plane_make_outbounds (T2pwDataPlane *plane, const T2pwPlaneConfig *config, GErro
 
       if (outbound == NULL)
         return FALSE;
+      g_ptr_array_add (plane->endpoints, t2p_endpoint_ref (proxy->endpoint));
       t2pw_harmless_destination (proxy->endpoint, &harmless);
       t2pw_failover_add (plane->failover, outbound, t2p_endpoint_get_display (proxy->endpoint),
                          &harmless);
@@ -169,6 +171,7 @@ t2pw_data_plane_new (T2pReactor *reactor,
   plane->context = (T2pwOutboundContext){ .reactor = reactor,
                                           .policy = &plane->policy,
                                           .connect_timeout_ms = config->connect_timeout_ms };
+  plane->endpoints = g_ptr_array_new_with_free_func ((GDestroyNotify) t2p_endpoint_unref);
   plane->handler = *handler;
   plane->user_data = user_data;
   if (!plane_make_names (plane, config, error) || !plane_make_outbounds (plane, config, error))
@@ -198,7 +201,34 @@ t2pw_data_plane_free (T2pwDataPlane *plane)
   g_clear_pointer (&plane->virtual_names, t2pw_virtual_names_free);
   g_clear_pointer (&plane->failover, t2pw_outbound_free);
   g_clear_pointer (&plane->names, t2pw_names_free);
+  g_ptr_array_unref (plane->endpoints);
   g_free (plane);
+}
+
+static gboolean
+is_same_upstream (gconstpointer a, gconstpointer b)
+{
+  g_autofree char *uri_a = t2p_endpoint_to_private_uri ((T2pEndpoint *) a);
+  g_autofree char *uri_b = t2p_endpoint_to_private_uri ((T2pEndpoint *) b);
+
+  return g_str_equal (uri_a, uri_b);
+}
+
+/**
+ * t2pw_data_plane_take_probe:
+ *
+ * Somebody has probed @endpoint: if it is one of ours, its state is known now, and a dead one
+ * is not what the first flow begins with.
+ */
+void
+t2pw_data_plane_take_probe (T2pwDataPlane *plane,
+                            T2pEndpoint *endpoint,
+                            const T2pwProbeResult *result)
+{
+  guint index;
+
+  if (g_ptr_array_find_with_equal_func (plane->endpoints, endpoint, is_same_upstream, &index))
+    t2pw_failover_take_probe (plane->failover, index, result->rtt_us, result->error);
 }
 
 static void

@@ -5,6 +5,7 @@
 #include "t2p-enums.h"
 #include "t2pw-dialer.h"
 #include "t2pw-failover.h"
+#include "t2pw-probe.h"
 #include "t2pw-relay.h"
 
 G_BEGIN_DECLS
@@ -75,6 +76,9 @@ T2pwDataPlane *t2pw_data_plane_new (T2pReactor *reactor,
 void t2pw_data_plane_free (T2pwDataPlane *plane);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (T2pwDataPlane, t2pw_data_plane_free)
 
+void t2pw_data_plane_take_probe (T2pwDataPlane *plane,
+                                 T2pEndpoint *endpoint,
+                                 const T2pwProbeResult *result);
 gboolean t2pw_data_plane_mark_works (T2pwDataPlane *plane);
 gboolean t2pw_data_plane_set_uplink (T2pwDataPlane *plane,
                                      const char *const *servers,

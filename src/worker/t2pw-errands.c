@@ -6,7 +6,6 @@
 #include "t2p-error.h"
 #include "t2pw-address-list.h"
 #include "t2pw-error-name.h"
-#include "t2pw-probe.h"
 
 #define DEFAULT_TIMEOUT_MS 10000
 #define MAX_TIMEOUT_MS 30000
@@ -15,6 +14,8 @@ struct _T2pwErrands
 {
   T2pReactor *reactor;
   GPtrArray *running; /* Errand */
+  T2pwErrandsProbed probed;
+  gpointer user_data;
 };
 
 typedef struct
@@ -24,6 +25,7 @@ typedef struct
   T2pwSocketPolicy policy;
   T2pwOutboundContext context;
   T2pwNames *names;
+  T2pEndpoint *endpoint; /* that is probed */
   T2pwProbe *probe;
   T2pwLookup *lookup;
 } Errand;
@@ -36,6 +38,7 @@ errand_free (gpointer data)
   g_clear_pointer (&errand->probe, t2pw_probe_cancel);
   g_clear_pointer (&errand->lookup, t2pw_lookup_cancel);
   g_clear_pointer (&errand->names, t2pw_names_free);
+  g_clear_pointer (&errand->endpoint, t2p_endpoint_unref);
   if (errand->invocation != NULL)
     g_dbus_method_invocation_return_error_literal (g_steal_pointer (&errand->invocation),
                                                    T2P_ERROR, T2P_ERROR_CANCELLED,
@@ -44,11 +47,13 @@ errand_free (gpointer data)
 }
 
 T2pwErrands *
-t2pw_errands_new (T2pReactor *reactor)
+t2pw_errands_new (T2pReactor *reactor, T2pwErrandsProbed probed, gpointer user_data)
 {
   T2pwErrands *errands = g_new0 (T2pwErrands, 1);
 
   errands->reactor = reactor;
+  errands->probed = probed;
+  errands->user_data = user_data;
   errands->running = g_ptr_array_new_with_free_func (errand_free);
   return errands;
 }
@@ -133,6 +138,7 @@ probed_cb (const T2pwProbeResult *result, gpointer data)
   Errand *errand = data;
 
   errand->probe = NULL;
+  errand->errands->probed (errand->endpoint, result, errand->errands->user_data);
   g_dbus_method_invocation_return_value (
       g_steal_pointer (&errand->invocation),
       g_variant_new ("(@a{sv})", result_to_variant (result)));
@@ -151,17 +157,16 @@ t2pw_errands_probe (T2pwErrands *errands,
 {
   Errand *errand = errand_new (errands, invocation, options);
   T2pIpAddress addresses[T2PW_DIAL_MAX_ADDRESSES];
-  g_autoptr (T2pEndpoint) endpoint = NULL;
   g_autoptr (GError) error = NULL;
   guint n;
 
   if (errand == NULL)
     return;
   n = t2pw_address_list_lookup (options, "addresses", addresses, G_N_ELEMENTS (addresses));
-  endpoint = t2p_endpoint_parse (uri, &error);
-  if (endpoint != NULL)
-    errand->probe =
-        t2pw_probe_start (&errand->context, endpoint, addresses, n, probed_cb, errand, &error);
+  errand->endpoint = t2p_endpoint_parse (uri, &error);
+  if (errand->endpoint != NULL)
+    errand->probe = t2pw_probe_start (&errand->context, errand->endpoint, addresses, n,
+                                      probed_cb, errand, &error);
   if (errand->probe == NULL)
     errand_fail (errand, error);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "t2p-reactor.h"
+#include "t2pw-probe.h"
 
 #include <gio/gio.h>
 
@@ -13,7 +13,13 @@ G_BEGIN_DECLS
 
 typedef struct _T2pwErrands T2pwErrands;
 
-T2pwErrands *t2pw_errands_new (T2pReactor *reactor);
+/* What a probe has shown, before it is answered. */
+typedef void (*T2pwErrandsProbed) (T2pEndpoint *endpoint,
+                                   const T2pwProbeResult *result,
+                                   gpointer user_data);
+
+T2pwErrands *
+t2pw_errands_new (T2pReactor *reactor, T2pwErrandsProbed probed, gpointer user_data);
 void t2pw_errands_free (T2pwErrands *errands);
 void t2pw_errands_probe (T2pwErrands *errands,
                          GDBusMethodInvocation *invocation,

@@ -28,8 +28,7 @@ status_to_row (const T2pwMemberStatus *status)
 
   g_variant_dict_insert (&row, "uri", "s", status->label);
   g_variant_dict_insert (&row, "state", "s", state_to_string (status->state));
-  g_variant_dict_insert (&row, "rtt-us", "t",
-                         (guint64) t2pw_outbound_get_rtt_us (status->outbound));
+  g_variant_dict_insert (&row, "rtt-us", "t", (guint64) status->rtt_us);
   g_variant_dict_insert (&row, "error", "s", error);
   g_variant_dict_insert (&row, "message", "s",
                          status->error != NULL ? status->error->message : "");

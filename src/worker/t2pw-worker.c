@@ -61,6 +61,16 @@ handle_resolve_cb (T2pBusWorker *skeleton,
   return TRUE;
 }
 
+/* A tunnel learns from the probe that comes before its first flow. */
+static void
+probed_cb (T2pEndpoint *endpoint, const T2pwProbeResult *result, gpointer data)
+{
+  Worker *worker = data;
+
+  if (worker->plane != NULL)
+    t2pw_data_plane_take_probe (worker->plane, endpoint, result);
+}
+
 /* --- Start */
 
 static void
@@ -96,20 +106,27 @@ static const T2pwPlaneHandler plane_handler = {
   .device_lost = device_lost_cb,
 };
 
-/* Takes no more flows than descriptors are there; says so in @warnings. */
+/* Takes no more flows than descriptors are there. That is told when somebody asked for more:
+ * few machines allow what the default would. */
 static void
-limit_connections (Worker *worker, T2pwPlaneConfig *config, GStrvBuilder *warnings)
+limit_connections (Worker *worker,
+                   GVariant *settings,
+                   T2pwPlaneConfig *config,
+                   GStrvBuilder *warnings)
 {
   guint most = worker->options->max_descriptors > T2P_RESERVED_FDS
                    ? worker->options->max_descriptors - T2P_RESERVED_FDS
                    : 1;
-  g_autofree char *warning = NULL;
+  g_autofree char *text = NULL;
 
   if (config->max_connections <= most)
     return;
-  warning = g_strdup_printf ("max-connections: %u, but the limit of descriptors allows %u",
-                             config->max_connections, most);
-  g_strv_builder_add (warnings, warning);
+  text = g_strdup_printf ("max-connections: %u, but the limit of descriptors allows %u",
+                          config->max_connections, most);
+  if (g_variant_lookup (settings, "max-connections", "u", NULL))
+    g_strv_builder_add (warnings, text);
+  else
+    t2p_log_info (NULL, NULL, "%s", text);
   config->max_connections = most;
 }
 
@@ -140,7 +157,7 @@ worker_start (Worker *worker,
 
   if (fd < 0)
     return FALSE;
-  limit_connections (worker, config, warnings);
+  limit_connections (worker, settings, config, warnings);
   worker->plane =
       t2pw_data_plane_new (worker->reactor, fd, config, &plane_handler, worker, error);
   if (worker->plane == NULL)
@@ -378,7 +395,7 @@ t2pw_worker_run (const T2pwWorkerOptions *options)
       return T2P_WORKER_EXIT_FAILED;
     }
   worker.loop = g_main_loop_new (NULL, FALSE);
-  worker.errands = t2pw_errands_new (worker.reactor);
+  worker.errands = t2pw_errands_new (worker.reactor, probed_cb, &worker);
   worker.skeleton = t2p_bus_worker_skeleton_new ();
   connect_handlers (&worker);
   worker.control =

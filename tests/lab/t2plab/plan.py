@@ -15,6 +15,7 @@ ROUTER4, ROUTER6 = '10.77.0.1', '2001:db8:77::1'
 # Network namespaces beside it.
 NETNS = ('wan', 'px', 'srv')
 PROXY4, PROXY6 = '198.51.100.2', '2001:db8:51::2'
+NOBODY4 = '198.51.100.99'  # beside the proxy
 PX_ROUTER4, PX_ROUTER6 = '198.51.100.1', '2001:db8:51::1'
 SERVER4, SERVER6 = '203.0.113.10', '2001:db8:113::10'
 SRV_ROUTER4, SRV_ROUTER6 = '203.0.113.1', '2001:db8:113::1'
@@ -44,6 +45,8 @@ NAMES = {
     'v6.example': (SERVER6,),
     'bulk.example': (SERVER4, SERVER6),  # and every name below it
     'proxy.example': (PROXY4, PROXY6),
+    'half-closed.example': (SERVER4, PROXY4),  # no proxy listens there
+    'half-silent.example': (NOBODY4, PROXY4),
 }
 PROXY_ONLY_NAME = 'proxy-only.example'
 

@@ -299,6 +299,29 @@ test_probe_of_a_stranger (Fixture *f, gconstpointer data)
   g_clear_error (&probed.error);
 }
 
+static void
+test_learns_from_probes (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error =
+      g_error_new_literal (T2P_ERROR, T2P_ERROR_PROXY_UNREACHABLE, "connection refused");
+  T2pwMemberStatus status;
+
+  add_upstream (f, 1);
+  add_upstream (f, 2);
+  t2pw_failover_take_probe (f->failover, 0, 0, error);
+  t2pw_failover_take_probe (f->failover, 1, 1234, NULL);
+  while (f->n_told_active == 0)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpuint (f->n_told_down, ==, 0);
+  t2pw_failover_get_status (f->failover, 0, &status);
+  g_assert_cmpint (status.state, ==, T2PW_MEMBER_DOWN);
+  g_assert_cmpint (status.rtt_us, ==, 0);
+  t2pw_failover_get_status (f->failover, 1, &status);
+  g_assert_cmpint (status.state, ==, T2PW_MEMBER_UP);
+  g_assert_true (status.is_active);
+  g_assert_cmpint (status.rtt_us, ==, 1234);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -307,6 +330,7 @@ main (int argc, char **argv)
   ADD ("/failover/next-one-when-the-first-is-dead", test_next_one);
   ADD ("/failover/down-is-told-once-and-up-again", test_down_and_up_again);
   ADD ("/failover/hang-ups-are-checked", test_hang_ups_are_checked);
+  ADD ("/failover/learns-from-probes", test_learns_from_probes);
   ADD ("/probe/tells-what-the-proxy-can", test_probe_tells);
   ADD ("/probe/stranger-is-an-error", test_probe_of_a_stranger);
   return g_test_run ();

@@ -1,0 +1,131 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Several upstreams, several addresses of one, and what a running tunnel tells of itself."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from t2plab import LabCase, Service, StubProxy, plan, tap  # noqa: E402
+
+URL = f'http://{plan.SERVER4}'
+CLOSED = f'socks5://{plan.PROXY4}:1999'
+SILENT = f'socks5://{plan.NOBODY4}:{plan.DANTED}'
+SHORT_CONNECT_TIMEOUT = 3
+
+
+class UpstreamCase(LabCase):
+    def setUp(self):
+        self.service = Service(self.lab).start()
+        self.addCleanup(self.leave)
+
+    def leave(self):
+        for tunnel in self.service.list():
+            tunnel.delete()
+        self.service.__exit__(None)
+
+    def create(self, *proxies, **settings):
+        return self.service.create('work', proxies, capture='default', **settings)
+
+    def seen_as(self):
+        return self.lab.run(['curl', '-sS', '-m', '15', URL + '/ip']).stdout.strip()
+
+    def seconds(self):
+        form = ['-o', '/dev/null', '-w', '%{time_total}']
+        return float(self.lab.run(['curl', '-sS', '-m', '15', *form, URL + '/ip']).stdout)
+
+    def states(self, tunnel):
+        return [(row['uri'], row['state']) for row in tunnel.details()['proxies']]
+
+
+class Upstreams(UpstreamCase):
+    def test_first_closed(self):
+        """the second upstream is used when the first is dead, and the details say so"""
+        for dead in (CLOSED, SILENT):
+            with self.subTest(dead):
+                tunnel = self.create(dead, plan.DANTED_URI,
+                                     connect_timeout=SHORT_CONNECT_TIMEOUT)
+                self.assertEqual(tunnel.details()['active-proxy'], plan.DANTED_URI)
+                self.assertEqual(self.states(tunnel), [(dead, 'down'), (plan.DANTED_URI, 'up')])
+                first, second = tunnel.details()['proxies']
+                self.assertEqual(first['rtt-us'], 0)
+                self.assertGreater(second['rtt-us'], 0)
+                self.assertLess(second['rtt-us'], 1000000)
+                self.assertLess(self.seconds(), 1)  # the dead one costs flows nothing
+                self.assertEqual(self.seen_as(), plan.PROXY4)
+                tunnel.delete()
+
+    def test_goes_away(self):
+        """an upstream that goes is left for the next one, and its owner is told"""
+        with StubProxy(self.lab, 'record') as stub:
+            tunnel = self.create(stub.uri, plan.DANTED_URI,
+                                 connect_timeout=SHORT_CONNECT_TIMEOUT)
+            told = self.service.bus.record('org.tun2proxy.Tunnel', 'ProxyChanged', tunnel.path)
+            self.assertEqual(tunnel.details()['active-proxy'], stub.uri)
+            self.assertEqual(self.states(tunnel),
+                             [(stub.uri, 'up'), (plan.DANTED_URI, 'unknown')])
+        self.assertEqual(self.seen_as(), plan.PROXY4)
+        self.assertEqual(tunnel.details()['active-proxy'], plan.DANTED_URI)
+        self.assertEqual(tunnel.state, 'active')
+        self.service.bus.pump()
+        self.assertEqual([entry[3] for entry in told],
+                         [(stub.uri, plan.DANTED_URI, 'proxy-unreachable')])
+
+    def test_addresses(self):
+        """of a name with a dead address and a live one, the live one is used"""
+        for name in ('half-closed.example', 'half-silent.example'):
+            with self.subTest(name):
+                tunnel = self.create(f'socks5://{name}:{plan.DANTED}',
+                                     connect_timeout=SHORT_CONNECT_TIMEOUT)
+                for _ in range(4):
+                    self.assertEqual(self.seen_as(), plan.PROXY4)
+                self.assertLess(self.seconds(), 1)
+                tunnel.delete()
+
+
+class Told(UpstreamCase):
+    def test_live_rows(self):
+        """the row of a running download counts its bytes while they come"""
+        tunnel = self.create(plan.DANTED_URI)
+        fetch = self.lab.start(['curl', '-sS', '-m', '60', '--limit-rate', '2M', '-o', '/dev/null',
+                                URL + '/bytes/60000000'], name='fetch')
+        self.addCleanup(fetch.kill)
+        self.lab.wait_for(lambda: [row for row in tunnel.connections() if row['tx-bytes'] > 0])
+        seen = []
+        for more in range(3):
+            if more:
+                self.lab.wait_for(lambda: tunnel.connections()[0]['tx-bytes'] > seen[-1][0])
+            row = tunnel.connections()[0]
+            self.assertEqual((row['state'], row['proxy'], row['destination']),
+                             ('established', plan.DANTED_URI, f'{plan.SERVER4}:80'))
+            self.assertGreater(row['rx-bytes'], 50)  # the request
+            seen.append((row['tx-bytes'], row['age-us']))
+        self.assertEqual(seen, sorted(seen))
+        fetch.kill()
+        self.lab.wait_for(lambda: tunnel.connections() == [])
+        self.assertGreater(tunnel.statistics()['tx-bytes'], seen[-1][0])
+
+    def test_modes(self):
+        """the details tell the modes that were found, not those that were asked for"""
+        tunnel = self.create(plan.DANTED_URI)
+        details = tunnel.details()
+        self.assertEqual((details['udp-mode'], details['ipv6-mode'], details['dns-mode']),
+                         ('reject', 'on', 'virtual'))
+        tunnel.deactivate()
+        self.assertEqual(tunnel.details()['udp-mode'], 'auto')
+        tunnel.delete()
+        with StubProxy(self.lab, 'refuse', 3) as stub:  # network unreachable
+            self.assertEqual(self.create(stub.uri).details()['ipv6-mode'], 'reject')
+
+    def test_descriptors(self):
+        """who asks for more connections than there are descriptors is told, nobody else"""
+        tunnel = self.create(plan.DANTED_URI, max_connections=1048576)
+        self.assertRegex(' '.join(tunnel.result['warnings']),
+                         r'^max-connections: 1048576, but the limit of descriptors allows \d+$')
+        tunnel.delete()
+        tunnel = self.create(plan.DANTED_URI)
+        self.assertEqual(tunnel.result['warnings'], [])
+
+
+if __name__ == '__main__':
+    tap.main()

@@ -283,6 +283,12 @@ t2pd_bring_up_get_worker (T2pdBringUp *self)
   return t2pd_carrier_get_worker (self->carrier);
 }
 
+const char *const *
+t2pd_bring_up_get_warnings (T2pdBringUp *self)
+{
+  return t2pd_carrier_get_warnings (self->carrier);
+}
+
 const T2pnAddressPool *
 t2pd_bring_up_get_pool (T2pdBringUp *self)
 {

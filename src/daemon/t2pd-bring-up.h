@@ -23,6 +23,8 @@ T2pdBringUp *t2pd_bring_up_of (T2pdTunnel *tunnel);
 void t2pd_bring_up_set_advanced (T2pdBringUp *self, gboolean is_advanced);
 /* The worker that can be asked, or NULL. */
 T2pdWorker *t2pd_bring_up_get_worker (T2pdBringUp *self);
+/* What the worker could not have as asked for. */
+const char *const *t2pd_bring_up_get_warnings (T2pdBringUp *self);
 /* NULL while it has none. */
 const T2pnAddressPool *t2pd_bring_up_get_pool (T2pdBringUp *self);
 const T2pnRouteIds *t2pd_bring_up_get_ids (T2pdBringUp *self);

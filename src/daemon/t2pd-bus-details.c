@@ -121,6 +121,15 @@ ipv6_mode_of (T2pdCall *call)
   return t2p_ipv6_mode_to_string (mode);
 }
 
+/* The data plane of this version refuses UDP other than DNS, which `auto` comes to. */
+static const char *
+udp_mode_of (T2pdCall *call)
+{
+  return t2pd_tunnel_is_engaged (call->tunnel)
+             ? "reject"
+             : t2p_settings_get_string (t2pd_tunnel_get_settings (call->tunnel), "udp");
+}
+
 static void
 return_details (T2pdCall *call, GVariant *floating_upstreams)
 {
@@ -133,7 +142,7 @@ return_details (T2pdCall *call, GVariant *floating_upstreams)
   g_variant_builder_add (&details, "{sv}", "active-proxy", g_variant_new_string (active));
   g_variant_builder_add (&details, "{sv}", "proxies", upstreams);
   g_variant_builder_add (&details, "{sv}", "udp-mode",
-                         g_variant_new_string (t2p_settings_get_string (settings, "udp")));
+                         g_variant_new_string (udp_mode_of (call)));
   g_variant_builder_add (&details, "{sv}", "ipv6-mode",
                          g_variant_new_string (ipv6_mode_of (call)));
   g_variant_builder_add (

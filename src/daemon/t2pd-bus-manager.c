@@ -107,9 +107,12 @@ static GVariant *
 make_warnings (T2pdTunnel *tunnel)
 {
   T2pSettings *settings = t2pd_tunnel_get_settings (tunnel);
+  const char *const *of_worker = t2pd_bring_up_get_warnings (t2pd_bring_up_of (tunnel));
   GVariantBuilder builder;
 
   g_variant_builder_init (&builder, G_VARIANT_TYPE_STRING_ARRAY);
+  for (guint i = 0; of_worker[i] != NULL; i++)
+    g_variant_builder_add (&builder, "s", of_worker[i]);
   if (t2p_settings_get_dns (settings) != T2P_DNS_MODE_OFF &&
       (t2p_settings_get_scope (settings) == T2P_SCOPE_USER ||
        t2p_settings_has (settings, "users")))

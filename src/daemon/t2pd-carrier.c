@@ -5,6 +5,7 @@
 
 #include "t2p-error.h"
 #include "t2p-log.h"
+#include "t2pd-worker-row.h"
 
 #define START_TIMEOUT_MS 10000
 #define FIRST_DELAY_MS 100
@@ -21,6 +22,7 @@ struct _T2pdCarrier
   const T2pdOptions *options;
   char *label;
   T2pdWorker *worker;
+  char **warnings;    /* of the last Start */
   GVariant *settings; /* NULL: nothing is to be carried, so nobody is replaced */
   int queue_fd;
   guint delay_ms;
@@ -77,6 +79,7 @@ t2pd_carrier_dispose (GObject *object)
 static void
 t2pd_carrier_finalize (GObject *object)
 {
+  g_strfreev (T2PD_CARRIER (object)->warnings);
   g_free (T2PD_CARRIER (object)->label);
   G_OBJECT_CLASS (t2pd_carrier_parent_class)->finalize (object);
 }
@@ -135,6 +138,14 @@ T2pdWorker *
 t2pd_carrier_get_worker (T2pdCarrier *self)
 {
   return t2pd_worker_is_ready (self->worker) ? self->worker : NULL;
+}
+
+const char *const *
+t2pd_carrier_get_warnings (T2pdCarrier *self)
+{
+  static const char *const none[] = { NULL };
+
+  return self->warnings != NULL ? (const char *const *) self->warnings : none;
 }
 
 /* --- a process */
@@ -203,18 +214,24 @@ t2pd_carrier_ensure_async (T2pdCarrier *self,
 /* --- carrying */
 
 static void
-log_warnings (T2pdCarrier *self, GVariant *reply)
+take_warnings (T2pdCarrier *self, GVariant *reply)
 {
   g_autoptr (GVariant) warnings = g_variant_get_child_value (reply, 0);
+  g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
   gsize n = MIN (g_variant_n_children (warnings), MAX_WARNINGS);
 
   for (gsize i = 0; i < n; i++)
     {
       const char *text;
+      g_autofree char *clean = NULL;
 
       g_variant_get_child (warnings, i, "&s", &text);
-      t2p_log_warning (NULL, NULL, "worker %s: %.200s", self->label, text);
+      clean = t2pd_worker_row_clean_text (text);
+      t2p_log_notice (NULL, NULL, "worker %s: %s", self->label, clean);
+      g_strv_builder_add (builder, clean);
     }
+  g_strfreev (self->warnings);
+  self->warnings = g_strv_builder_end (builder);
 }
 
 static void
@@ -230,7 +247,7 @@ start_answered_cb (GObject *source, GAsyncResult *result, gpointer user_data)
       g_task_return_error (task, error);
       return;
     }
-  log_warnings (self, reply);
+  take_warnings (self, reply);
   self->working_since_us = g_get_monotonic_time ();
   g_task_return_boolean (task, TRUE);
 }

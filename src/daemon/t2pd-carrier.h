@@ -20,6 +20,8 @@ T2pdCarrier *t2pd_carrier_new (const T2pdOptions *options, const char *label);
 const char *t2pd_carrier_get_socket_path (T2pdCarrier *self);
 /* The worker that can be asked, or NULL. */
 T2pdWorker *t2pd_carrier_get_worker (T2pdCarrier *self);
+/* What the last worker that was started could not have as asked for. */
+const char *const *t2pd_carrier_get_warnings (T2pdCarrier *self);
 
 /* Has a process that can be asked, but carries nothing yet. */
 void t2pd_carrier_ensure_async (T2pdCarrier *self,

@@ -3,7 +3,8 @@
  *
  * A flow goes to the active member; when that one does not answer, the flow tries the others
  * that are not known to be down, at most MAX_ATTEMPTS in all. Each outcome is told to the
- * member. Once a member has connected, the carrier only passes on. */
+ * member. Once a member has connected, the carrier only passes on, and what was kept for more
+ * attempts is freed. */
 #include "config.h"
 
 #include "t2pw-failover-private.h"
@@ -12,25 +13,48 @@
 
 #define MAX_ATTEMPTS 3 /* per flow: an application waits for no more */
 
+typedef struct _FailoverCarrier FailoverCarrier;
+
 typedef struct
+{
+  FailoverCarrier *carrier;
+  guint tried; /* bits of members */
+  guint n_attempts;
+  gint64 began_us;
+  T2pwDestination destination; /* the name is our own */
+  T2pTask task;                /* when no member could be tried */
+} Attempts;
+
+struct _FailoverCarrier
 {
   T2pwCarrier base;
   T2pwFailover *failover;
   T2pwCarrier *inner;
-  guint member; /* of @inner */
-  guint tried;  /* bits of members */
-  guint n_attempts;
-  gint64 began_us;
-  char *name;
-  T2pwDestination destination;
-  T2pTask task; /* when no member could be tried */
-} FailoverCarrier;
+  Attempts *attempts; /* NULL: a member has connected */
+  guint member;       /* of @inner */
+};
+
+static Attempts *
+attempts_new (FailoverCarrier *carrier, const T2pwDestination *destination)
+{
+  Attempts *attempts = g_new0 (Attempts, 1);
+
+  attempts->carrier = carrier;
+  attempts->destination = *destination;
+  attempts->destination.name = g_strdup (destination->name);
+  return attempts;
+}
 
 static void
-carrier_forget_destination (FailoverCarrier *carrier)
+carrier_end_attempts (FailoverCarrier *carrier)
 {
-  g_clear_pointer (&carrier->name, g_free);
-  carrier->destination.name = NULL;
+  Attempts *attempts = g_steal_pointer (&carrier->attempts);
+
+  if (attempts == NULL)
+    return;
+  t2p_reactor_cancel (carrier->failover->reactor, &attempts->task);
+  g_free ((char *) attempts->destination.name);
+  g_free (attempts);
 }
 
 static void
@@ -38,9 +62,8 @@ carrier_fail (FailoverCarrier *carrier, T2pRefusal refusal, const GError *error)
 {
   T2pwCarrier base = carrier->base;
 
-  t2p_reactor_cancel (carrier->failover->reactor, &carrier->task);
+  carrier_end_attempts (carrier);
   base.handler->failed (&carrier->base, refusal, error, base.user_data);
-  carrier_forget_destination (carrier);
   g_free (carrier);
 }
 
@@ -49,7 +72,7 @@ inner_opened_cb (T2pwCarrier *inner, gpointer user_data)
 {
   FailoverCarrier *carrier = user_data;
 
-  carrier_forget_destination (carrier);
+  carrier_end_attempts (carrier);
   t2pw_member_is_up (t2pw_failover_member_at (carrier->failover, carrier->member));
   carrier->base.handler->opened (&carrier->base, carrier->base.user_data);
 }
@@ -68,7 +91,7 @@ inner_failed_cb (T2pwCarrier *inner,
                        g_error_matches (error, T2P_ERROR, T2P_ERROR_PROXY_PROTOCOL);
 
   carrier->inner = NULL;
-  t2pw_member_take_failure (member, carrier->began_us, error);
+  t2pw_member_take_failure (member, carrier->attempts->began_us, error);
   if (!may_go_on || !carrier_try_next (carrier))
     carrier_fail (carrier, refusal, error);
 }
@@ -100,20 +123,21 @@ static gboolean
 carrier_try_next (FailoverCarrier *carrier)
 {
   T2pwFailover *failover = carrier->failover;
+  Attempts *attempts = carrier->attempts;
 
-  for (guint i = 0; i < failover->members->len && carrier->n_attempts < MAX_ATTEMPTS; i++)
+  for (guint i = 0; i < failover->members->len && attempts->n_attempts < MAX_ATTEMPTS; i++)
     {
       guint index = (failover->active + i) % failover->members->len;
       T2pwMember *member = t2pw_failover_member_at (failover, index);
 
-      if ((carrier->tried & (1u << index)) != 0 || member->state == T2PW_MEMBER_DOWN)
+      if ((attempts->tried & (1u << index)) != 0 || member->state == T2PW_MEMBER_DOWN)
         continue;
-      carrier->tried |= 1u << index;
-      carrier->n_attempts++;
+      attempts->tried |= 1u << index;
+      attempts->n_attempts++;
       carrier->member = index;
-      carrier->began_us = t2p_reactor_get_now_us (failover->reactor);
+      attempts->began_us = t2p_reactor_get_now_us (failover->reactor);
       carrier->inner =
-          t2pw_outbound_open (member->outbound, &carrier->destination, &inner_handler, carrier);
+          t2pw_outbound_open (member->outbound, &attempts->destination, &inner_handler, carrier);
       return TRUE;
     }
   return FALSE;
@@ -122,7 +146,7 @@ carrier_try_next (FailoverCarrier *carrier)
 static void
 carrier_none_cb (T2pTask *task)
 {
-  FailoverCarrier *carrier = T2P_OWNER_OF (task, FailoverCarrier, task);
+  FailoverCarrier *carrier = T2P_OWNER_OF (task, Attempts, task)->carrier;
   T2pwFailover *failover = carrier->failover;
   g_autoptr (GError) error = NULL;
 
@@ -157,10 +181,9 @@ failover_close (T2pwCarrier *base, gboolean reset)
 {
   FailoverCarrier *carrier = (FailoverCarrier *) base;
 
-  t2p_reactor_cancel (carrier->failover->reactor, &carrier->task);
   if (carrier->inner != NULL)
     t2pw_carrier_close (carrier->inner, reset);
-  carrier_forget_destination (carrier);
+  carrier_end_attempts (carrier);
   g_free (carrier);
 }
 
@@ -202,10 +225,8 @@ t2pw_failover_open (T2pwOutbound *base,
 
   carrier->base = (T2pwCarrier){ &failover_carrier_class, handler, user_data };
   carrier->failover = failover;
-  carrier->name = g_strdup (destination->name);
-  carrier->destination = *destination;
-  carrier->destination.name = carrier->name;
+  carrier->attempts = attempts_new (carrier, destination);
   if (!carrier_try_next (carrier))
-    t2p_reactor_defer (failover->reactor, &carrier->task, carrier_none_cb);
+    t2p_reactor_defer (failover->reactor, &carrier->attempts->task, carrier_none_cb);
   return &carrier->base;
 }

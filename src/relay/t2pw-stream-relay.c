@@ -105,7 +105,7 @@ pump_down (T2pwFlow *flow)
   struct iovec iov[MAX_IOVECS];
   gsize budget = T2PW_STREAM_BURST_BYTES;
 
-  while (flow->upstream_ready && !flow->app_full && budget > 0)
+  while (flow->upstream_ready && !flow->app_full && budget > T2PW_STREAM_BURST_BYTES / 8)
     {
       guint n = t2pw_stream_reserve (flow->stream, budget, iov, MAX_IOVECS);
       gssize got;

@@ -9,7 +9,8 @@
  * - A SYN-ACK gets our window scale and the MSS that fits the device; lwIP has constants there.
  * - A pure ACK that says something new, made while packets of a burst are fed, is held back:
  *   one for each flow and turn is enough. Duplicate ACKs go out at once, since the peer counts
- *   them. */
+ *   them. The ACK of a FIN waits like a delayed one: mostly our own FIN follows and takes it
+ *   along. */
 #include "config.h"
 
 #include "t2pw-emit.h"
@@ -134,7 +135,7 @@ hold_back (T2pwStack *stack, T2pwStream *stream, const OutPacket *out)
       t2p_load_be32 (out->tcp + 8) == stream->last_ack)
     return FALSE;
   stream->ack_was_held = TRUE;
-  stream->ack_is_due = TRUE;
+  stream->ack_is_due = stream->ack_is_due || !stream->has_end;
   t2pw_stream_link (stream, T2PW_LIST_ACK);
   return TRUE;
 }

@@ -320,6 +320,8 @@ t2pw_stream_reserve (T2pwStream *stream, gsize want, struct iovec *iov, guint ma
 
   t2pw_stream_give_back_reserved (stack);
   room = MIN (room_after_growing (stream, want, &chunk, &segments), want);
+  if (room > chunk && chunk > 0)
+    room -= room % chunk; /* a sliver behind full segments would cost a packet of its own */
   max = MIN (MIN (max, segments), T2PW_MAX_RESERVED_BUFFERS);
   while (n < max && room > 0 && t2pw_buffer_pool_has_room (&stack->pool, 0, SEND_BELOW))
     {

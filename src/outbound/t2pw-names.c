@@ -15,6 +15,7 @@
 #include "t2p-error.h"
 #include "t2p-quote.h"
 #include "t2pw-ares-channel.h"
+#include "t2pw-local-names.h"
 
 #include <string.h>
 
@@ -300,7 +301,7 @@ names_get_entry (T2pwNames *names, const char *name)
 
 /**
  * t2pw_names_lookup:
- * @name: a host name; a literal address is answered as itself
+ * @name: a host name; a literal address is answered as itself, localhost by the loopback
  * @timeout_ms: after which the waiter is told, whatever the query does
  *
  * Returns: (transfer none): the look-up, valid until @done is called or it is cancelled. @done
@@ -323,9 +324,9 @@ t2pw_names_lookup (T2pwNames *names,
   lookup->user_data = user_data;
   lookup->link.data = lookup;
   g_hash_table_add (names->lookups, lookup);
-  if (t2p_ip_address_parse (folded, &lookup->addresses[0]))
+  lookup->n_addresses = t2pw_local_names_answer (folded, lookup->addresses);
+  if (lookup->n_addresses > 0)
     {
-      lookup->n_addresses = 1;
       lookup->ttl_s = MAX_TTL_S;
       t2p_reactor_defer (names->reactor, &lookup->task, lookup_tell_cb);
       return lookup;

@@ -165,16 +165,26 @@ test_new_servers_are_asked_again (Fixture *f, gconstpointer data)
 }
 
 static void
-test_literal_and_hosts (Fixture *f, gconstpointer data)
+test_literal_and_localhost (Fixture *f, gconstpointer data)
 {
+  static const char *const localhosts[] = { "localhost", "LOCALHOST.", "a.localhost" };
+
   t2pw_names_lookup (f->names, "2001:db8::1", 50, done_cb, f);
   wait_for (f, 1);
   g_assert_cmpint (f->address.family, ==, AF_INET6);
-  t2pw_names_lookup (f->names, "localhost", 1000, done_cb, f);
-  wait_for (f, 2);
-  g_assert_no_error (f->error);
-  g_assert_true (t2p_ip_address_is_loopback (&f->address));
+  for (guint i = 0; i < G_N_ELEMENTS (localhosts); i++)
+    {
+      t2pw_names_lookup (f->names, localhosts[i], 1000, done_cb, f);
+      wait_for (f, 2 + i);
+      g_assert_no_error (f->error);
+      g_assert_cmpuint (f->n_addresses, ==,
+                        2); /* both, even where /etc/hosts has one or none */
+      g_assert_true (t2p_ip_address_is_loopback (&f->address));
+    }
   g_assert_cmpint (g_atomic_int_get (&f->n_queries), ==, 0);
+  t2pw_names_lookup (f->names, "notlocalhost", 1000, done_cb, f);
+  wait_for (f, 5);
+  g_assert_cmpint (g_atomic_int_get (&f->n_queries), >, 0);
 }
 
 static void
@@ -195,7 +205,7 @@ main (int argc, char **argv)
   ADD ("/names/one-query-for-all-who-ask", test_asked_once);
   ADD ("/names/silence-is-an-error-in-time", test_time_out);
   ADD ("/names/pending-names-are-asked-of-new-servers", test_new_servers_are_asked_again);
-  ADD ("/names/literals-and-hosts-ask-nobody", test_literal_and_hosts);
+  ADD ("/names/literals-and-localhost-ask-nobody", test_literal_and_localhost);
   ADD ("/names/server-that-is-no-address-is-refused", test_bad_server);
   return g_test_run ();
 }

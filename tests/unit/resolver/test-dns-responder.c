@@ -222,7 +222,7 @@ forward (Fixture *f, const char *name, T2pDnsRcode rcode, guint n_answers)
 static void
 test_excluded (Fixture *f, gconstpointer data)
 {
-  forward (f, "localhost", T2P_DNS_NOERROR, 1); /* a single label that /etc/hosts has */
+  forward (f, "localhost", T2P_DNS_NOERROR, 1); /* a single label */
   make_query (f, "pool.ntp.example", T2P_DNS_TYPE_A);
   g_assert_cmpint (ask_bytes (f), ==, T2PW_DNS_FORWARD);
   make_query (f, "printer.local", T2P_DNS_TYPE_A);

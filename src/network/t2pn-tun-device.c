@@ -32,6 +32,7 @@ struct _T2pnTunDevice
   GArray *fds; /* of int */
   guint header_bytes;
   guint offloads;
+  gboolean is_borrowed; /* it was there before us, and may outlive us */
 };
 
 static void
@@ -55,6 +56,8 @@ t2pn_tun_device_free (T2pnTunDevice *device)
 {
   if (device == NULL)
     return;
+  if (device->is_borrowed && device->fds->len > 0)
+    (void) ioctl (g_array_index (device->fds, int, 0), TUNSETOFFLOAD, 0ul);
   g_array_unref (device->fds);
   g_free (device);
 }
@@ -198,6 +201,16 @@ find_ifindex (T2pnTunDevice *device, GError **error)
   return FALSE;
 }
 
+static gboolean
+check_name_length (const char *name, GError **error)
+{
+  if (strlen (name) < IFNAMSIZ)
+    return TRUE;
+  g_set_error (error, T2P_ERROR, T2P_ERROR_INVALID_ARGUMENT,
+               "'%s' is too long for a link, expected at most %d bytes", name, IFNAMSIZ - 1);
+  return FALSE;
+}
+
 T2pnTunDevice *
 t2pn_tun_device_open (const char *name, guint n_queues, GError **error)
 {
@@ -206,14 +219,7 @@ t2pn_tun_device_open (const char *name, guint n_queues, GError **error)
   short flags = IFF_TUN | IFF_NO_PI;
 
   g_return_val_if_fail (n_queues >= 1 && n_queues <= MAX_QUEUES, NULL);
-  if (strlen (name) >= IFNAMSIZ)
-    {
-      g_set_error (error, T2P_ERROR, T2P_ERROR_INVALID_ARGUMENT,
-                   "'%s' is too long for a link, expected at most %d bytes", name,
-                   IFNAMSIZ - 1);
-      return NULL;
-    }
-  if (!check_name_is_new (name, error))
+  if (!check_name_length (name, error) || !check_name_is_new (name, error))
     return NULL;
   flags |= has_header ? IFF_VNET_HDR : 0;
   flags |= n_queues > 1 ? IFF_MULTI_QUEUE : 0;
@@ -223,6 +229,67 @@ t2pn_tun_device_open (const char *name, guint n_queues, GError **error)
   if (has_header && !configure_queues (device, error))
     return NULL;
   return find_ifindex (device, error) ? g_steal_pointer (&device) : NULL;
+}
+
+/* A device that was made for several queues wants that said by each. */
+static gboolean
+attach_to_existing (T2pnTunDevice *device, const char *name, short flags, GError **error)
+{
+  int fd = open_node (error);
+  struct ifreq request;
+  int errsv = 0;
+
+  if (fd < 0)
+    return FALSE;
+  g_array_append_val (device->fds, fd);
+  if (attach (fd, name, flags, &request, &errsv) ||
+      (errsv == EINVAL && attach (fd, name, flags | IFF_MULTI_QUEUE, &request, &errsv)))
+    {
+      g_strlcpy (device->name, request.ifr_name, sizeof device->name);
+      device->is_borrowed = TRUE;
+      return TRUE;
+    }
+  if (errsv == EINVAL)
+    g_set_error (error, T2P_ERROR, T2P_ERROR_DEVICE_UNAVAILABLE,
+                 "the link %s is no TUN device (ip tuntap add mode tun makes one)", name);
+  else if (errsv == EBUSY)
+    g_set_error (error, T2P_ERROR, T2P_ERROR_DEVICE_UNAVAILABLE,
+                 "another program is attached to the link %s", name);
+  else
+    g_set_error (error, T2P_ERROR, T2P_ERROR_DEVICE_UNAVAILABLE,
+                 "could not attach to the link %s: %s", name, g_strerror (errsv));
+  return FALSE;
+}
+
+T2pnTunDevice *
+t2pn_tun_device_attach (const char *name, GError **error)
+{
+  g_autoptr (T2pnTunDevice) device = NULL;
+  gboolean has_header;
+
+  if (!check_name_length (name, error))
+    return NULL;
+  if (strchr (name, '%') != NULL || if_nametoindex (name) == 0)
+    return t2pn_tun_device_open (name, 1, error);
+  device = new_device ();
+  has_header = (kernel_features () & IFF_VNET_HDR) != 0;
+  if (!attach_to_existing (device, name,
+                           (short) (IFF_TUN | IFF_NO_PI | (has_header ? IFF_VNET_HDR : 0)),
+                           error) ||
+      (has_header && !configure_queues (device, error)))
+    return NULL;
+  return find_ifindex (device, error) ? g_steal_pointer (&device) : NULL;
+}
+
+gboolean
+t2pn_tun_device_enable_offloads (T2pnTunDevice *device, GError **error)
+{
+  device->is_borrowed = TRUE;
+  if (device->header_bytes > 0)
+    return configure_queues (device, error);
+  /* Without a header nobody says what a super-packet is. */
+  (void) ioctl (g_array_index (device->fds, int, 0), TUNSETOFFLOAD, 0ul);
+  return TRUE;
 }
 
 /* --- descriptors from elsewhere */

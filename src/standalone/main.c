@@ -65,9 +65,14 @@ signal_cb (gpointer data)
 static T2pnTunDevice *
 open_device (const T2psOptions *options, GError **error)
 {
+  g_autoptr (T2pnTunDevice) device = NULL;
+
   if (options->tun_name != NULL)
-    return t2pn_tun_device_open (options->tun_name, 1, error);
-  return t2pn_tun_device_adopt (&options->tun_fd, 1, error);
+    return t2pn_tun_device_attach (options->tun_name, error);
+  device = t2pn_tun_device_adopt (&options->tun_fd, 1, error);
+  if (device == NULL || !t2pn_tun_device_enable_offloads (device, error))
+    return NULL;
+  return g_steal_pointer (&device);
 }
 
 /* The device keeps its own descriptor: the link lives as long as the program. */

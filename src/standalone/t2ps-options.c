@@ -185,7 +185,8 @@ parse_raw (Raw *raw, int *argc, char ***argv, GError **error)
 {
   const GOptionEntry entries[] = {
     { "proxy", 'p', 0, G_OPTION_ARG_STRING, &raw->proxy, "upstream", "URI" },
-    { "tun", 't', 0, G_OPTION_ARG_STRING, &raw->tun_name, "device to make", "NAME" },
+    { "tun", 't', 0, G_OPTION_ARG_STRING, &raw->tun_name, "device to make, or to attach to",
+      "NAME" },
     { "tun-fd", 0, 0, G_OPTION_ARG_INT, &raw->tun_fd, "open device to use", "FD" },
     { "mtu", 0, 0, G_OPTION_ARG_INT, &raw->mtu, "of the device [1500]", "N" },
     { "ipv6-enabled", '6', 0, G_OPTION_ARG_NONE, &raw->has_ipv6, "carry IPv6 too", NULL },

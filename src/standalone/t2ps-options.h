@@ -8,7 +8,7 @@ G_BEGIN_DECLS
 
 /**
  * T2psOptions:
- * @tun_name: (nullable): the device to make
+ * @tun_name: (nullable): the device to make, or to attach to
  * @tun_fd: the device to take, -1 for none
  * @plane: what the data plane is told
  */

@@ -286,11 +286,61 @@ test_device_is_adopted (void)
   g_assert_no_error (error);
   g_assert_cmpint (t2pn_tun_device_get_ifindex (heir), ==, ifindex);
   g_assert_cmpuint (t2pn_tun_device_get_header_bytes (heir), ==, 10);
+  g_assert_true (t2pn_tun_device_enable_offloads (heir, &error));
+  g_assert_no_error (error);
+  g_assert_cmpuint (t2pn_tun_device_get_offloads (heir), !=, 0);
   t2pn_tun_device_free (heir);
   other = dup (0);
   g_assert_null (t2pn_tun_device_adopt (&other, 1, &error));
   g_assert_error (error, T2P_ERROR, T2P_ERROR_INVALID_FD);
   g_assert_cmpint (fcntl (other, F_GETFD), ==, -1); /* it was closed */
+}
+
+static void
+test_device_of_the_user (gconstpointer mode)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *make =
+      g_strdup_printf ("ip tuntap add dev t2pu mode tun %s", (const char *) mode);
+  g_autofree char *made = run (make);
+  g_autofree char *still_there = NULL;
+  g_autofree char *gone = NULL;
+  T2pnTunDevice *device = t2pn_tun_device_attach ("t2pu", &error);
+  T2pnTunDevice *second;
+
+  g_assert_no_error (error);
+  g_assert_cmpstr (t2pn_tun_device_get_name (device), ==, "t2pu");
+  g_assert_cmpuint (t2pn_tun_device_get_header_bytes (device), ==, 10);
+  g_assert_cmpuint (t2pn_tun_device_get_offloads (device), !=, 0);
+  if (((const char *) mode)[0] == '\0')
+    {
+      g_assert_null (t2pn_tun_device_attach ("t2pu", &error));
+      g_assert_error (error, T2P_ERROR, T2P_ERROR_DEVICE_UNAVAILABLE);
+      g_assert_nonnull (strstr (error->message, "another program is attached"));
+      g_clear_error (&error);
+    }
+  t2pn_tun_device_free (device);
+  still_there = run ("ethtool -k t2pu 2>/dev/null | grep '^tcp-segmentation-offload: on'; "
+                     "ip link show t2pu");
+  g_assert_nonnull (strstr (still_there, "t2pu"));
+  g_assert_null (strstr (still_there, "segmentation"));
+  second = t2pn_tun_device_attach ("t2pu", &error);
+  g_assert_no_error (error);
+  t2pn_tun_device_free (second);
+  gone = run ("ip link del t2pu");
+}
+
+static void
+test_device_is_no_tun (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *made = run ("ip tuntap add dev t2pt mode tap");
+  g_autofree char *gone = NULL;
+
+  g_assert_null (t2pn_tun_device_attach ("t2pt", &error));
+  g_assert_error (error, T2P_ERROR, T2P_ERROR_DEVICE_UNAVAILABLE);
+  g_assert_nonnull (strstr (error->message, "no TUN device"));
+  gone = run ("ip link del t2pt");
 }
 
 static void
@@ -715,6 +765,10 @@ main (int argc, char **argv)
   g_test_add_func ("/netns/device/goes-with-its-descriptor", test_device_goes_with_its_fd);
   g_test_add_func ("/netns/device/name-in-use", test_device_name_in_use);
   g_test_add_func ("/netns/device/is-adopted", test_device_is_adopted);
+  g_test_add_data_func ("/netns/device/of-the-user-is-taken", "", test_device_of_the_user);
+  g_test_add_data_func ("/netns/device/of-the-user-with-queues-is-taken", "multi_queue",
+                        test_device_of_the_user);
+  g_test_add_func ("/netns/device/is-no-tun", test_device_is_no_tun);
   g_test_add_func ("/netns/link/only-what-was-asked", test_link_has_only_what_was_asked);
   for (guint i = 0; i < G_N_ELEMENTS (variants); i++)
     {

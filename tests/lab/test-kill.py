@@ -108,11 +108,11 @@ class WhileActive(KillCase):
 class AtEachStep(KillCase):
     options = {'resolved': True}
 
-    def pause_at(self, step):
+    def pause_at(self, step, proxy=plan.DANTED_URI):
         """Begins to bring a tunnel up; returns when the journal says that it stands at STEP."""
         self.start('--pause-at=' + step, f'--adopt-timeout={SHORT_ADOPT_TIMEOUT}')
         self.service.call('CreateTunnel', 'sa{sv}a{sv}', 'work',
-                          vardict({'proxies': [plan.DANTED_URI], 'capture': 'default'}),
+                          vardict({'proxies': [proxy], 'capture': 'default'}),
                           vardict({'wait': False}))
         self.lab.wait_for(lambda: step in self.journal(), timeout=15,
                           what=f'the journal to name {step}')
@@ -130,6 +130,43 @@ class AtEachStep(KillCase):
                 os.kill(pid, signal.SIGKILL)
         self.service.daemon.wait()
 
+    def kill_worker_at(self, step):
+        """The worker alone is killed while the bring-up stands behind STEP."""
+        # a proxy with a name: the worker is there from the first step
+        self.pause_at(step, f'socks5://proxy.example:{plan.DANTED}')
+        self.lab.wait_for(lambda: f'paused at {step}' in self.service.daemon.log(),
+                          what='the pause')
+        workers = self.service.workers()
+        self.assertEqual(len(workers), 1)
+        os.kill(workers[0], signal.SIGKILL)
+        self.lab.wait_for(lambda: workers[0] not in self.service.workers())
+
+    def delete_without_worker(self, step):
+        self.kill_worker_at(step)
+        self.service.list()[0].delete()
+        self.assertEqual(self.service.list(), [])
+        self.assert_clean()
+        self.assertTrue(self.service.daemon.is_running())
+
+    def daemon_after_worker(self, step):
+        self.kill_worker_at(step)
+        self.service.daemon.kill()
+        self.service.daemon.wait()
+        self.assert_clean()
+
+
+def add_worker_tests(step):
+    def deleted(self):
+        self.delete_without_worker(step)
+
+    def killed(self):
+        self.daemon_after_worker(step)
+    deleted.__doc__ = f'Delete after a kill of the worker at {step} leaves nothing'
+    killed.__doc__ = f'a kill of the worker at {step}, then of the daemon, leaves nothing'
+    name = step.replace('-', '_')
+    setattr(AtEachStep, f'test_{name}_worker_delete', deleted)
+    setattr(AtEachStep, f'test_{name}_worker_then_daemon', killed)
+
 
 def add_step_tests():
     for step in STEPS:
@@ -141,6 +178,7 @@ def add_step_tests():
             test.__doc__ = f'a kill of {who} at {step} leaves nothing'
             name = f'test_{step.replace("-", "_")}_{"both" if worker else "daemon"}'
             setattr(AtEachStep, name, test)
+        add_worker_tests(step)
 
 
 add_step_tests()

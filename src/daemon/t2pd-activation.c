@@ -22,6 +22,7 @@ struct _T2pdActivation
   guint n_done;
   GError *failure; /* why a run is walking back */
   GTask *task;     /* the run or undo that is under way */
+  gint64 drain_until_us; /* 0: nothing is being drained */
 };
 
 G_DEFINE_FINAL_TYPE (T2pdActivation, t2pd_activation, G_TYPE_OBJECT)
@@ -241,6 +242,7 @@ drained_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr (GError) ignored = NULL;
 
   g_task_propagate_boolean (G_TASK (result), &ignored);
+  T2PD_ACTIVATION (source)->drain_until_us = 0;
   undo_next (T2PD_ACTIVATION (source));
 }
 
@@ -263,9 +265,32 @@ t2pd_activation_undo_async (T2pdActivation *self,
 
   self->task = g_task_new (self, NULL, callback, user_data);
   if (drain_ms > 0 && self->hooks.drain != NULL)
-    self->hooks.drain (self->context, drain_ms, g_task_new (self, NULL, drained_cb, NULL));
+    {
+      self->drain_until_us = g_get_monotonic_time () + (gint64) drain_ms * 1000;
+      self->hooks.drain (self->context, drain_ms, g_task_new (self, NULL, drained_cb, NULL));
+    }
   else
     undo_next (self);
+}
+
+/**
+ * t2pd_activation_shorten_drain:
+ * @drain_ms: from now on
+ *
+ * Has a drain that is under way end sooner; a longer one, or none, is left alone.
+ *
+ * Since: 0.1
+ */
+void
+t2pd_activation_shorten_drain (T2pdActivation *self, guint drain_ms)
+{
+  gint64 until_us = g_get_monotonic_time () + (gint64) drain_ms * 1000;
+
+  if (self->drain_until_us <= until_us)
+    return;
+  self->drain_until_us = until_us;
+  /* The first drain's end goes on with the undoing; nobody waits for this one. */
+  self->hooks.drain (self->context, drain_ms, g_task_new (self, NULL, NULL, NULL));
 }
 
 void

@@ -60,6 +60,7 @@ void t2pd_activation_undo_async (T2pdActivation *self,
                                  guint drain_ms,
                                  GAsyncReadyCallback callback,
                                  gpointer user_data);
+void t2pd_activation_shorten_drain (T2pdActivation *self, guint drain_ms);
 void t2pd_activation_undo_finish (T2pdActivation *self, GAsyncResult *result);
 
 /* Signal "entered" (int state): a step begins; the state that it stands for. */

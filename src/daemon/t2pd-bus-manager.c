@@ -11,6 +11,7 @@
 #include "t2pd-bus-tunnel.h"
 #include "t2pd-call.h"
 #include "t2pd-proxy-test.h"
+#include "t2pd-reason.h"
 
 struct _T2pdBusManager
 {
@@ -142,21 +143,43 @@ accepted_up_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   t2pd_tunnel_activate_finish (T2PD_TUNNEL (source), result, NULL);
 }
 
+/* What a call is answered when the tunnel that it made has gone. */
+typedef struct
+{
+  T2pdCall *call;
+  GError *error;
+} Refusal;
+
+static void
+withdrawn_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autofree Refusal *refusal = user_data;
+  g_autoptr (T2pdCall) call = refusal->call;
+  g_autoptr (GError) error = refusal->error;
+
+  t2pd_service_delete_tunnel_finish (call->service, result);
+  t2pd_call_fail (call, error);
+}
+
 static void
 waited_up_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr (T2pdCall) call = user_data;
   T2pdTunnel *tunnel = T2PD_TUNNEL (source);
-  g_autoptr (GError) error = NULL;
+  T2pdService *service = call->service;
+  GError *error = NULL;
+  Refusal *refusal;
 
   if (t2pd_tunnel_activate_finish (tunnel, result, &error))
     {
       return_created (call, tunnel);
       return;
     }
-  /* It is down already; who waited for it keeps no failed one. */
-  t2pd_manager_remove (call->service->manager, tunnel);
-  t2pd_call_fail (call, error);
+  /* Who waited for it keeps no failed one. Somebody may have activated it again meanwhile. */
+  refusal = g_new (Refusal, 1);
+  *refusal = (Refusal){ g_steal_pointer (&call), error };
+  t2pd_service_delete_tunnel_async (service, tunnel, t2pd_reason_from_error (error),
+                                    withdrawn_cb, refusal);
 }
 
 static void

@@ -121,13 +121,14 @@ accepted_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 static void
 act_activate (T2pdCall *call)
 {
-  gboolean is_deactivating =
+  gboolean is_going_down =
+      t2pd_tunnel_is_being_deleted (call->tunnel) ||
       t2pd_tunnel_get_state (call->tunnel) == T2P_TUNNEL_STATE_DEACTIVATING;
 
   listen_to (call);
   if (!t2pd_tunnel_is_engaged (call->tunnel))
     t2pd_bring_up_set_advanced (t2pd_bring_up_of (call->tunnel), call->is_advanced);
-  if (is_deactivating || t2pd_call_options_get_bool (call->call_options, "wait", FALSE))
+  if (is_going_down || t2pd_call_options_get_bool (call->call_options, "wait", FALSE))
     {
       t2pd_tunnel_activate_async (call->tunnel, activated_cb, t2pd_call_ref (call));
       return;
@@ -158,16 +159,19 @@ check_deactivate (T2pdCall *call, GError **error)
   return FALSE;
 }
 
+static gboolean
+look_again_down (T2pdCall *call, GError **error)
+{
+  return t2pd_tunnel_check_waiting_down (call->tunnel, error);
+}
+
 static void
 deactivated_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr (T2pdCall) call = user_data;
-  g_autoptr (GError) error = NULL;
 
-  if (t2pd_tunnel_deactivate_finish (T2PD_TUNNEL (source), result, &error))
-    t2pd_call_return (call, NULL);
-  else
-    t2pd_call_fail (call, error);
+  t2pd_tunnel_deactivate_finish (T2PD_TUNNEL (source), result);
+  t2pd_call_return (call, NULL);
 }
 
 static void
@@ -183,12 +187,9 @@ static void
 deleted_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr (T2pdCall) call = user_data;
-  g_autoptr (GError) error = NULL;
 
-  if (t2pd_service_delete_tunnel_finish (call->service, result, &error))
-    t2pd_call_return (call, NULL);
-  else
-    t2pd_call_fail (call, error);
+  t2pd_service_delete_tunnel_finish (call->service, result);
+  t2pd_call_return (call, NULL);
 }
 
 static void
@@ -227,8 +228,8 @@ static const struct
   { "handle-activate",
     { "Activate", activate_options, check_activate, look_again_activate, act_activate } },
   { "handle-deactivate",
-    { "Deactivate", deactivate_options, check_deactivate, NULL, act_deactivate } },
-  { "handle-delete", { "Delete", NULL, NULL, NULL, act_delete } },
+    { "Deactivate", deactivate_options, check_deactivate, look_again_down, act_deactivate } },
+  { "handle-delete", { "Delete", NULL, NULL, look_again_down, act_delete } },
   { "handle-get-settings", { "GetSettings", NULL, NULL, NULL, act_get_settings } },
   { "handle-get-details", { "GetDetails", NULL, NULL, NULL, act_get_details } },
   { "handle-get-statistics", { "GetStatistics", NULL, NULL, NULL, act_get_statistics } },

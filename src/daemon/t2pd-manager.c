@@ -65,6 +65,8 @@ t2pd_manager_remove (T2pdManager *self, T2pdTunnel *tunnel)
 {
   g_autoptr (T2pdTunnel) kept = g_object_ref (tunnel);
 
+  g_return_if_fail (!t2pd_tunnel_is_engaged (tunnel));
+
   if (g_ptr_array_remove (self->tunnels, tunnel))
     g_signal_emit (self, signals[REMOVED], 0, kept);
 }

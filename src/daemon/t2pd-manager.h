@@ -11,6 +11,7 @@ G_DECLARE_FINAL_TYPE (T2pdManager, t2pd_manager, T2PD, MANAGER, GObject)
 
 T2pdManager *t2pd_manager_new (void);
 void t2pd_manager_add (T2pdManager *self, T2pdTunnel *tunnel);
+/* @tunnel is down, and cannot come up again: nobody would take it down then. */
 void t2pd_manager_remove (T2pdManager *self, T2pdTunnel *tunnel);
 gboolean t2pd_manager_contains (T2pdManager *self, T2pdTunnel *tunnel);
 T2pdTunnel *t2pd_manager_find (T2pdManager *self, guint32 owner, const char *name);

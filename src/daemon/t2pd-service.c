@@ -41,10 +41,7 @@ write_last_id (T2pdService *service, guint64 id, GError **error)
 static void
 deleted_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
-  g_autoptr (GError) error = NULL;
-
-  if (!t2pd_service_delete_tunnel_finish (user_data, result, &error))
-    t2p_log_warning (NULL, error, "a tunnel could not be deleted, ignoring");
+  t2pd_service_delete_tunnel_finish (user_data, result);
 }
 
 static void
@@ -130,13 +127,8 @@ down_for_delete_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr (GTask) task = user_data;
   T2pdTunnel *tunnel = T2PD_TUNNEL (source);
   T2pdService *service = g_task_get_task_data (task);
-  GError *error = NULL;
 
-  if (!t2pd_tunnel_deactivate_finish (tunnel, result, &error))
-    {
-      g_task_return_error (task, error);
-      return;
-    }
+  t2pd_tunnel_deactivate_finish (tunnel, result);
   t2pd_manager_remove (service->manager, tunnel);
   g_task_return_boolean (task, TRUE);
 }
@@ -144,7 +136,7 @@ down_for_delete_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 /**
  * t2pd_service_delete_tunnel_async:
  *
- * Done when everything is undone and the tunnel is out of the set.
+ * Done when everything is undone and the tunnel is out of the set. It cannot fail.
  *
  * Since: 0.1
  */
@@ -158,13 +150,13 @@ t2pd_service_delete_tunnel_async (T2pdService *service,
   GTask *task = g_task_new (tunnel, NULL, callback, user_data);
 
   g_task_set_task_data (task, service, NULL);
-  t2pd_tunnel_deactivate_async (tunnel, reason, 0, down_for_delete_cb, task);
+  t2pd_tunnel_delete_async (tunnel, reason, down_for_delete_cb, task);
 }
 
-gboolean
-t2pd_service_delete_tunnel_finish (T2pdService *service, GAsyncResult *result, GError **error)
+void
+t2pd_service_delete_tunnel_finish (T2pdService *service, GAsyncResult *result)
 {
-  return g_task_propagate_boolean (G_TASK (result), error);
+  g_task_propagate_boolean (G_TASK (result), NULL);
 }
 
 static void shut_down_next (GTask *task);
@@ -173,14 +165,8 @@ static void
 shut_one_down_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   GTask *task = user_data;
-  T2pdService *service = g_task_get_task_data (task);
-  g_autoptr (GError) error = NULL;
 
-  if (!t2pd_service_delete_tunnel_finish (service, result, &error))
-    {
-      t2p_log_warning (NULL, error, "a tunnel could not be taken down, ignoring");
-      t2pd_manager_remove (service->manager, T2PD_TUNNEL (source));
-    }
+  t2pd_service_delete_tunnel_finish (g_task_get_task_data (task), result);
   shut_down_next (task);
 }
 

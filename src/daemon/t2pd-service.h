@@ -52,8 +52,7 @@ void t2pd_service_delete_tunnel_async (T2pdService *service,
                                        T2pStateReason reason,
                                        GAsyncReadyCallback callback,
                                        gpointer user_data);
-gboolean
-t2pd_service_delete_tunnel_finish (T2pdService *service, GAsyncResult *result, GError **error);
+void t2pd_service_delete_tunnel_finish (T2pdService *service, GAsyncResult *result);
 /* Takes everything down, the youngest tunnel first. */
 void t2pd_service_shut_down_async (T2pdService *service,
                                    GAsyncReadyCallback callback,

@@ -10,7 +10,12 @@
  *   deactivating                         it is being undone, or a cancelled run walks back
  *   active, degraded with `failure` set  it is being undone because something broke
  *
- * Whoever waits is in one of two bounded lists: for "up or not", for "down". */
+ * Whoever waits is in one of two lists: for "up or not", for "down". The first is bounded here,
+ * the second by the callers' own check, because a tunnel that must go (its caller left, the
+ * service ends) goes however many wait already.
+ *
+ * A tunnel that is being deleted never comes up again. That is no state, since nobody sees it:
+ * it is the promise by which its owner may drop it from the set as soon as it is down. */
 
 #include "t2pd-tunnel.h"
 
@@ -37,6 +42,7 @@ struct _T2pdTunnel
   gint64 active_since_us;
   GCancellable *bringing_up;
   GError *failure;
+  gboolean is_being_deleted; /* for good */
   T2pStateReason impairments[T2PD_N_IMPAIRMENTS]; /* T2P_STATE_REASON_NONE: not impaired */
 
   GPtrArray *waiting_up;   /* GTask */
@@ -286,15 +292,26 @@ bring_up (T2pdTunnel *self)
 }
 
 static gboolean
-wait_in (T2pdTunnel *self, GPtrArray *list, GTask *task)
+check_waiting (T2pdTunnel *self, const GPtrArray *list, GError **error)
 {
-  if (list->len >= MAX_WAITERS)
+  if (list->len < MAX_WAITERS)
+    return TRUE;
+  g_set_error (error, T2P_ERROR, T2P_ERROR_BUSY, "%u calls wait for tunnel '%s' already",
+               list->len, self->name);
+  return FALSE;
+}
+
+static gboolean
+wait_up (T2pdTunnel *self, GTask *task)
+{
+  GError *error = NULL;
+
+  if (!check_waiting (self, self->waiting_up, &error))
     {
-      g_task_return_new_error (task, T2P_ERROR, T2P_ERROR_BUSY,
-                               "%u calls wait for tunnel '%s' already", list->len, self->name);
+      g_task_return_error (task, error);
       return FALSE;
     }
-  g_ptr_array_add (list, g_object_ref (task));
+  g_ptr_array_add (self->waiting_up, g_object_ref (task));
   return TRUE;
 }
 
@@ -311,17 +328,23 @@ t2pd_tunnel_activate_async (T2pdTunnel *self, GAsyncReadyCallback callback, gpoi
 {
   g_autoptr (GTask) task = g_task_new (self, NULL, callback, user_data);
 
+  if (self->is_being_deleted)
+    {
+      g_task_return_new_error (task, T2P_ERROR, T2P_ERROR_NOT_FOUND,
+                               "tunnel '%s' is being deleted", self->name);
+      return;
+    }
   switch (self->state)
     {
     case T2P_TUNNEL_STATE_INACTIVE:
     case T2P_TUNNEL_STATE_FAILED:
-      if (wait_in (self, self->waiting_up, task))
+      if (wait_up (self, task))
         bring_up (self);
       return;
     case T2P_TUNNEL_STATE_PREPARING:
     case T2P_TUNNEL_STATE_CONNECTING:
     case T2P_TUNNEL_STATE_CONFIGURING:
-      wait_in (self, self->waiting_up, task);
+      wait_up (self, task);
       return;
     case T2P_TUNNEL_STATE_ACTIVE:
     case T2P_TUNNEL_STATE_DEGRADED:
@@ -338,8 +361,8 @@ t2pd_tunnel_activate_async (T2pdTunnel *self, GAsyncReadyCallback callback, gpoi
 /**
  * t2pd_tunnel_activate_finish:
  *
- * Returns: %FALSE with the error of the step that failed, %T2P_ERROR_CANCELLED or
- *   %T2P_ERROR_BUSY
+ * Returns: %FALSE with the error of the step that failed, %T2P_ERROR_CANCELLED,
+ *   %T2P_ERROR_BUSY, or %T2P_ERROR_NOT_FOUND when the tunnel is being deleted
  *
  * Since: 0.1
  */
@@ -366,7 +389,9 @@ take_down (T2pdTunnel *self, T2pStateReason reason, guint drain_ms)
  * @reason: told with the state
  * @drain_ms: for how long open connections may go on
  *
- * Takes the tunnel down. Done when everything is undone.
+ * Takes the tunnel down. Done when everything is undone. It cannot fail. When the tunnel is on
+ * its way down already, this joins those who wait for it; a shorter @drain_ms than what is left
+ * of theirs holds for all.
  *
  * Since: 0.1
  */
@@ -389,7 +414,8 @@ t2pd_tunnel_deactivate_async (T2pdTunnel *self,
       g_task_return_boolean (task, TRUE);
       return;
     case T2P_TUNNEL_STATE_DEACTIVATING:
-      wait_in (self, self->waiting_down, task);
+      g_ptr_array_add (self->waiting_down, g_object_ref (task));
+      t2pd_activation_shorten_drain (self->activation, drain_ms);
       return;
     case T2P_TUNNEL_STATE_PREPARING:
     case T2P_TUNNEL_STATE_CONNECTING:
@@ -397,16 +423,54 @@ t2pd_tunnel_deactivate_async (T2pdTunnel *self,
     case T2P_TUNNEL_STATE_ACTIVE:
     case T2P_TUNNEL_STATE_DEGRADED:
     case T2P_TUNNEL_STATE_SUSPENDED:
-      if (wait_in (self, self->waiting_down, task))
-        take_down (self, reason, drain_ms);
+      g_ptr_array_add (self->waiting_down, g_object_ref (task));
+      take_down (self, reason, drain_ms);
       return;
     }
 }
 
-gboolean
-t2pd_tunnel_deactivate_finish (T2pdTunnel *self, GAsyncResult *result, GError **error)
+void
+t2pd_tunnel_deactivate_finish (T2pdTunnel *self, GAsyncResult *result)
 {
-  return g_task_propagate_boolean (G_TASK (result), error);
+  g_task_propagate_boolean (G_TASK (result), NULL);
+}
+
+/**
+ * t2pd_tunnel_check_waiting_down:
+ *
+ * Returns: %FALSE with %T2P_ERROR_BUSY when so many wait for the tunnel to be down that a caller
+ *   must not be added to them
+ *
+ * Since: 0.1
+ */
+gboolean
+t2pd_tunnel_check_waiting_down (T2pdTunnel *self, GError **error)
+{
+  return check_waiting (self, self->waiting_down, error);
+}
+
+/**
+ * t2pd_tunnel_delete_async:
+ *
+ * Takes the tunnel down, without a drain, and keeps it there: from now on it cannot be
+ * activated. Ends with t2pd_tunnel_deactivate_finish().
+ *
+ * Since: 0.1
+ */
+void
+t2pd_tunnel_delete_async (T2pdTunnel *self,
+                          T2pStateReason reason,
+                          GAsyncReadyCallback callback,
+                          gpointer user_data)
+{
+  self->is_being_deleted = TRUE;
+  t2pd_tunnel_deactivate_async (self, reason, 0, callback, user_data);
+}
+
+gboolean
+t2pd_tunnel_is_being_deleted (T2pdTunnel *self)
+{
+  return self->is_being_deleted;
 }
 
 /**

@@ -66,7 +66,15 @@ void t2pd_tunnel_deactivate_async (T2pdTunnel *self,
                                    guint drain_ms,
                                    GAsyncReadyCallback callback,
                                    gpointer user_data);
-gboolean t2pd_tunnel_deactivate_finish (T2pdTunnel *self, GAsyncResult *result, GError **error);
+void t2pd_tunnel_deactivate_finish (T2pdTunnel *self, GAsyncResult *result);
+/* For calls from outside, before they wait: T2P_ERROR_BUSY. */
+gboolean t2pd_tunnel_check_waiting_down (T2pdTunnel *self, GError **error);
+/* Down for good. */
+void t2pd_tunnel_delete_async (T2pdTunnel *self,
+                               T2pStateReason reason,
+                               GAsyncReadyCallback callback,
+                               gpointer user_data);
+gboolean t2pd_tunnel_is_being_deleted (T2pdTunnel *self);
 
 /* --- for what brings it up */
 void t2pd_tunnel_set_facts (T2pdTunnel *self, const T2pdTunnelFacts *facts);

@@ -340,6 +340,54 @@ def a_tunnel_may_live_as_long_as_its_caller(service, client, proxy):
     states.close()
 
 
+def call_at_once(service, *calls):
+    """The errors (None: none) of calls that the service sees in one turn of its loop: it asks
+    the bus who this new connection is, and then has them all."""
+    client, ends = Client(service.address), []
+    for path, method, options in calls:
+        client.bus.call(lab.NAME, path, 'org.tun2proxy.Tunnel', method,
+                        GLib.Variant('(a{sv})', (options,)), None, Gio.DBusCallFlags.NONE, 20000,
+                        None, lambda bus, result, method=method: ends.append((method, result)))
+    wait_for(lambda: len(ends) == len(calls), 30)
+    errors = {}
+    for method, result in ends:
+        try:
+            client.bus.call_finish(result)
+            errors[method] = None
+        except GLib.Error as error:
+            errors[method] = Gio.DBusError.get_remote_error(error)
+    client.close()
+    return errors
+
+
+@test
+def a_deleted_tunnel_cannot_be_activated_any_more(service, client, proxy):
+    before = lab.dump()
+    for options in ({}, vardict(wait=True)):
+        path, _ = client.create('work', proxy.uri(), {'activate': False}, capture='routes',
+                                routes=['203.0.113.0/24'])
+        errors = call_at_once(service, (path, 'Delete', {}), (path, 'Activate', options))
+        # the latter when its object had gone already
+        assert errors['Activate'] in (ERROR + 'NotFound',
+                                      'org.freedesktop.DBus.Error.UnknownMethod'), errors
+        equal(errors['Delete'], None)
+        equal(sorted(client.objects()), [lab.MANAGER])
+        equal(service.workers(), [])
+        equal(lab.dump(), before)
+    # Who waited for one that failed, while another activates it again.
+    nobody = f'socks5://127.0.0.1:{lab.closed_port()}'
+    client.bus.signal_subscribe(
+        lab.NAME, 'org.tun2proxy.Tunnel', 'StateChanged', None, None, Gio.DBusSignalFlags.NONE,
+        lambda bus, _sender, path, _interface, _signal, parameters:
+            parameters[1] == 'failed' and bus.call(
+                lab.NAME, path, 'org.tun2proxy.Tunnel', 'Activate',
+                GLib.Variant('(a{sv})', ({},)), None, Gio.DBusCallFlags.NONE, 9000, None, None))
+    fails('ProxyUnreachable', client.create, 'work', nobody, {'wait': True})
+    wait_for(lambda: sorted(client.objects()) == [lab.MANAGER])
+    equal(service.workers(), [])
+    equal(lab.dump(), before)
+
+
 @test
 def limits_are_kept(service, client, proxy):
     paths = [client.create(f't{i}', proxy.uri(), {'activate': False})[0] for i in range(16)]

@@ -123,7 +123,7 @@ down_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   Fixture *fixture = user_data;
 
-  t2pd_tunnel_deactivate_finish (T2PD_TUNNEL (source), result, NULL);
+  t2pd_tunnel_deactivate_finish (T2PD_TUNNEL (source), result);
   fixture->n_ended++;
 }
 
@@ -264,6 +264,56 @@ test_broken (void)
   fixture_clear (&fixture);
 }
 
+/* Whether it was down or up before, and although nothing ran between the two calls. */
+static void
+test_deleted_stays_down (void)
+{
+  for (guint i = 0; i < 3; i++)
+    {
+      Fixture fixture;
+
+      fixture_init (&fixture);
+      fixture.fail = i == 1;
+      if (i > 0)
+        bring_up (&fixture);
+      t2pd_tunnel_delete_async (fixture.tunnel, T2P_STATE_REASON_USER_REQUESTED, down_cb,
+                                &fixture);
+      g_assert_true (t2pd_tunnel_is_being_deleted (fixture.tunnel));
+      t2pd_tunnel_activate_async (fixture.tunnel, up_cb, &fixture);
+      wait_ended (&fixture, 2);
+      g_assert_error (fixture.error, T2P_ERROR, T2P_ERROR_NOT_FOUND);
+      g_assert_cmpint (t2pd_tunnel_get_state (fixture.tunnel), ==, T2P_TUNNEL_STATE_INACTIVE);
+      g_assert_cmpuint (fixture.n_up, ==, 0);
+      fixture_clear (&fixture);
+    }
+}
+
+/* However many wait, one that must go goes. */
+static void
+test_delete_is_never_refused (void)
+{
+  Fixture fixture;
+  g_autoptr (GError) error = NULL;
+  guint n = 0;
+
+  fixture_init (&fixture);
+  fixture.hold = TRUE;
+  t2pd_tunnel_activate_async (fixture.tunnel, up_cb, &fixture);
+  while (fixture.held == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  for (; t2pd_tunnel_check_waiting_down (fixture.tunnel, &error) && n < 1000; n++)
+    t2pd_tunnel_deactivate_async (fixture.tunnel, T2P_STATE_REASON_USER_REQUESTED, 0, down_cb,
+                                  &fixture);
+  g_assert_error (error, T2P_ERROR, T2P_ERROR_BUSY);
+  t2pd_tunnel_delete_async (fixture.tunnel, T2P_STATE_REASON_USER_REQUESTED, down_cb, &fixture);
+  fixture.n_up++;
+  g_task_return_boolean (fixture.held, TRUE);
+  g_object_unref (fixture.held);
+  wait_ended (&fixture, n + 2);
+  g_assert_cmpint (t2pd_tunnel_get_state (fixture.tunnel), ==, T2P_TUNNEL_STATE_INACTIVE);
+  fixture_clear (&fixture);
+}
+
 /* Whatever comes in whatever order, the states follow each other as the table says (looked at
  * in state_changed_cb) and nothing is left up at the end. */
 static void
@@ -319,6 +369,8 @@ main (int argc, char **argv)
   g_test_add_func ("/tunnel/deactivated-while-coming-up", test_deactivated_while_coming_up);
   g_test_add_func ("/tunnel/degraded-by-the-worst-impairment", test_degraded);
   g_test_add_func ("/tunnel/broken-is-undone-then-failed", test_broken);
+  g_test_add_func ("/tunnel/deleted-stays-down", test_deleted_stays_down);
+  g_test_add_func ("/tunnel/delete-is-never-refused", test_delete_is_never_refused);
   g_test_add_func ("/tunnel/any-order-keeps-to-the-table", test_any_order);
   return g_test_run ();
 }

@@ -113,6 +113,19 @@ ip route add {plan.SERVER4}/32 dev tunx; ip -6 route add {plan.SERVER6}/128 dev 
         address = self.lab.run(server).stdout.strip()
         self.assertTrue(address.startswith('198.1'), address)
 
+    def test_namespace(self):
+        """the manual's example: everything of a new namespace is carried, by name"""
+        self.lab.run('ip tuntap add dev tunx mode tun')
+        self.start(self.program, '--tun', 'tunx', '--dns', 'virtual')
+        self.addCleanup(self.lab.run, 'ip netns del inside', check=False)
+        self.lab.sh("""
+ip netns add inside; ip link set tunx netns inside; ip -n inside addr add 10.9.0.1/24 dev tunx
+ip -n inside link set tunx up; ip -n inside route add default dev tunx""")
+        seen = self.lab.run(['ip', 'netns', 'exec', 'inside', 'curl', '-4sS', '-m', '15',
+                             'http://www.example/ip'])
+        self.assertIn(seen.stdout.strip(), (plan.PROXY4, plan.PROXY6))
+        self.stop()
+
     def test_refuses(self):
         """what it does not carry out it refuses by name"""
         for option in ('--setup', '--unshare', '--daemonize', '--bypass=1.2.3.4'):

@@ -92,6 +92,8 @@ look_again_create (T2pdCall *call, GError **error)
   T2pdManager *manager = call->service->manager;
   const char *name = create_name (call);
 
+  if (!t2pd_service_check_serving (call->service, error))
+    return FALSE;
   if (t2pd_manager_find (manager, call->uid, name) != NULL)
     {
       g_set_error (error, T2P_ERROR, T2P_ERROR_ALREADY_EXISTS,
@@ -287,7 +289,8 @@ check_test (T2pdCall *call, GError **error)
 static gboolean
 look_again_test (T2pdCall *call, GError **error)
 {
-  return t2pd_proxy_test_check_limit (call->uid, error);
+  return t2pd_service_check_serving (call->service, error) &&
+         t2pd_proxy_test_check_limit (call->uid, error);
 }
 
 static void

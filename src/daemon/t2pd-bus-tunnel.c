@@ -94,10 +94,11 @@ check_activate (T2pdCall *call, GError **error)
 static gboolean
 look_again_activate (T2pdCall *call, GError **error)
 {
-  return t2pd_tunnel_is_engaged (call->tunnel) ||
-         t2pd_manager_check_conflicts (call->service->manager,
-                                       t2pd_tunnel_get_owner (call->tunnel), call->settings,
-                                       call->tunnel, error);
+  return t2pd_service_check_serving (call->service, error) &&
+         (t2pd_tunnel_is_engaged (call->tunnel) ||
+          t2pd_manager_check_conflicts (call->service->manager,
+                                        t2pd_tunnel_get_owner (call->tunnel), call->settings,
+                                        call->tunnel, error));
 }
 
 static void

@@ -21,28 +21,39 @@ typedef struct
   GSource *deadline;
   guint timeout_ms;
   GVariantDict row; /* the answer so far */
+  GError *failure;  /* of this machine, which is no answer */
 } ProxyTest;
 
-/* uid → how many are under way; four for each uid, so never large. */
-static GHashTable *running;
+static GPtrArray *running;  /* ProxyTest, four for each uid: walked */
+static GTask *waiting_none; /* for the last of them to end */
 
 static guint
 count_of (guint32 uid)
 {
-  return running == NULL
-             ? 0
-             : GPOINTER_TO_UINT (g_hash_table_lookup (running, GUINT_TO_POINTER (uid)));
+  guint n = 0;
+
+  for (guint i = 0; running != NULL && i < running->len; i++)
+    n += ((const ProxyTest *) running->pdata[i])->uid == uid;
+  return n;
 }
 
 static void
-set_count (guint32 uid, guint count)
+add_running (ProxyTest *test)
 {
   if (running == NULL)
-    running = g_hash_table_new (NULL, NULL);
-  if (count == 0)
-    g_hash_table_remove (running, GUINT_TO_POINTER (uid));
-  else
-    g_hash_table_insert (running, GUINT_TO_POINTER (uid), GUINT_TO_POINTER (count));
+    running = g_ptr_array_new ();
+  g_ptr_array_add (running, test);
+}
+
+static void
+answer_if_none (void)
+{
+  g_autoptr (GTask) task = NULL;
+
+  if (waiting_none == NULL || (running != NULL && running->len > 0))
+    return;
+  task = g_steal_pointer (&waiting_none);
+  g_task_return_boolean (task, TRUE);
 }
 
 gboolean
@@ -59,14 +70,26 @@ t2pd_proxy_test_check_limit (guint32 uid, GError **error)
 static void
 proxy_test_free (ProxyTest *test)
 {
-  set_count (test->uid, count_of (test->uid) - 1);
+  g_ptr_array_remove_fast (running, test);
   g_source_destroy (test->deadline);
   g_source_unref (test->deadline);
   g_variant_dict_clear (&test->row);
+  g_clear_error (&test->failure);
   g_object_unref (test->cancellable);
   g_object_unref (test->worker);
   t2p_endpoint_unref (test->endpoint);
   g_free (test);
+  answer_if_none ();
+}
+
+/* NULL: the answer is the row. */
+static GError *
+error_of_end (const ProxyTest *test)
+{
+  GError *error = NULL;
+
+  t2pd_service_check_serving (test->service, &error);
+  return error;
 }
 
 /* Whatever happened, the answer has all of its fields. */
@@ -98,8 +121,24 @@ stopped_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr (GTask) task = user_data;
   ProxyTest *test = g_task_get_task_data (task);
 
+  GError *error = error_of_end (test);
+
   t2pd_worker_stop_finish (T2PD_WORKER (source), result);
-  g_task_return_pointer (task, make_answer (test), (GDestroyNotify) g_variant_unref);
+  if (error != NULL)
+    g_task_return_error (task, error);
+  else
+    g_task_return_pointer (task, make_answer (test), (GDestroyNotify) g_variant_unref);
+}
+
+static void
+not_started_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GTask) task = user_data;
+  ProxyTest *test = g_task_get_task_data (task);
+  GError *ending = error_of_end (test);
+
+  t2pd_worker_stop_finish (T2PD_WORKER (source), result);
+  g_task_return_error (task, ending != NULL ? ending : g_steal_pointer (&test->failure));
 }
 
 static void
@@ -235,15 +274,10 @@ spawned_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   GTask *task = user_data;
   ProxyTest *test = g_task_get_task_data (task);
-  GError *error = NULL;
   T2pIpAddress address;
 
-  if (!t2pd_worker_spawn_finish (T2PD_WORKER (source), result, &error))
-    {
-      t2pd_worker_kill (T2PD_WORKER (source));
-      g_task_return_error (task, error);
-      g_object_unref (task);
-    }
+  if (!t2pd_worker_spawn_finish (T2PD_WORKER (source), result, &test->failure))
+    t2pd_worker_stop_async (test->worker, 0, not_started_cb, task);
   else if (t2p_endpoint_get_address (test->endpoint, &address) ||
            t2p_endpoint_get_host (test->endpoint) == NULL)
     probe (task, NULL);
@@ -276,7 +310,7 @@ t2pd_proxy_test_async (T2pdService *service,
   g_autofree char *label = g_strdup_printf ("test-%" G_GUINT64_FORMAT, ++last_number);
   ProxyTest *test = g_new0 (ProxyTest, 1);
 
-  set_count (uid, count_of (uid) + 1);
+  add_running (test);
   test->service = service;
   test->uid = uid;
   test->endpoint = t2p_endpoint_ref (endpoint);
@@ -290,6 +324,30 @@ t2pd_proxy_test_async (T2pdService *service,
   g_source_attach (test->deadline, NULL);
   g_task_set_task_data (task, test, (GDestroyNotify) proxy_test_free);
   t2pd_worker_spawn_async (test->worker, NULL, spawned_cb, task);
+}
+
+/**
+ * t2pd_proxy_test_end_all_async:
+ *
+ * For the end of the service, which begins no other.
+ *
+ * Since: 0.1
+ */
+void
+t2pd_proxy_test_end_all_async (GAsyncReadyCallback callback, gpointer user_data)
+{
+  g_return_if_fail (waiting_none == NULL);
+
+  waiting_none = g_task_new (NULL, NULL, callback, user_data);
+  for (guint i = 0; running != NULL && i < running->len; i++)
+    {
+      ProxyTest *test = running->pdata[i];
+
+      g_cancellable_cancel (test->cancellable);
+      if (!t2pd_worker_is_ready (test->worker))
+        t2pd_worker_kill (test->worker);
+    }
+  answer_if_none ();
 }
 
 GVariant *

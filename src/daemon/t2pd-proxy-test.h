@@ -23,4 +23,8 @@ void t2pd_proxy_test_async (T2pdService *service,
  * that does not answer is a result. */
 GVariant *t2pd_proxy_test_finish (GAsyncResult *result, GError **error);
 
+/* Ends all that are under way, with their workers; done when none is left (`g_task_…_boolean`).
+ * They answer T2P_ERROR_CANCELLED. */
+void t2pd_proxy_test_end_all_async (GAsyncReadyCallback callback, gpointer user_data);
+
 G_END_DECLS

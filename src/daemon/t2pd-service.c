@@ -6,6 +6,7 @@
 #include "t2p-log.h"
 #include "t2p-names.h"
 #include "t2pd-bring-up.h"
+#include "t2pd-proxy-test.h"
 
 #define LAST_ID_FILE "last-id"
 
@@ -186,6 +187,22 @@ shut_down_next (GTask *task)
                                     T2P_STATE_REASON_USER_REQUESTED, shut_one_down_cb, task);
 }
 
+static void
+tests_ended_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_task_propagate_boolean (G_TASK (result), NULL);
+  shut_down_next (user_data);
+}
+
+gboolean
+t2pd_service_check_serving (T2pdService *service, GError **error)
+{
+  if (!service->is_ending)
+    return TRUE;
+  g_set_error_literal (error, T2P_ERROR, T2P_ERROR_CANCELLED, "the service is ending");
+  return FALSE;
+}
+
 void
 t2pd_service_shut_down_async (T2pdService *service,
                               GAsyncReadyCallback callback,
@@ -193,6 +210,7 @@ t2pd_service_shut_down_async (T2pdService *service,
 {
   GTask *task = g_task_new (NULL, NULL, callback, user_data);
 
+  service->is_ending = TRUE;
   g_task_set_task_data (task, service, NULL);
-  shut_down_next (task);
+  t2pd_proxy_test_end_all_async (tests_ended_cb, task);
 }

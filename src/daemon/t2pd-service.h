@@ -19,6 +19,7 @@ G_BEGIN_DECLS
  * @manager: the tunnels
  * @uplink: this machine's way out
  * @mark: of the workers' own sockets, one for all tunnels; 0: not chosen yet
+ * @is_ending: whether everything is being taken down: nothing new is begun
  *
  * What the parts of the daemon share; one for the process.
  */
@@ -32,6 +33,7 @@ typedef struct
   T2pdManager *manager;
   T2pdUplink *uplink;
   guint32 mark;
+  gboolean is_ending;
 } T2pdService;
 
 T2pdService *
@@ -53,7 +55,10 @@ void t2pd_service_delete_tunnel_async (T2pdService *service,
                                        GAsyncReadyCallback callback,
                                        gpointer user_data);
 void t2pd_service_delete_tunnel_finish (T2pdService *service, GAsyncResult *result);
-/* Takes everything down, the youngest tunnel first. */
+/* Whether something new may begin: T2P_ERROR_CANCELLED when the service ends. */
+gboolean t2pd_service_check_serving (T2pdService *service, GError **error);
+/* Begins nothing new any more, and takes everything down: first the tests of proxies, then the
+ * tunnels, the youngest first. */
 void t2pd_service_shut_down_async (T2pdService *service,
                                    GAsyncReadyCallback callback,
                                    gpointer user_data);

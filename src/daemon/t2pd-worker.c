@@ -299,6 +299,7 @@ start_process (T2pdWorker *self, GError **error)
       g_strdup_printf ("--log-level=%s", t2p_log_level_to_string (t2p_log_get_level ()));
   int fd = t2pd_worker_socket_bind (self->socket_path, error);
   const char *argv[6] = { options->worker_program, timeout, level };
+  GSubprocess *process;
 
   if (fd < 0)
     return NULL;
@@ -306,7 +307,10 @@ start_process (T2pdWorker *self, GError **error)
     argv[3] = user;
   g_subprocess_launcher_take_fd (launcher, fd, WORKER_FD);
   g_subprocess_launcher_set_child_setup (launcher, child_setup, NULL, NULL);
-  return g_subprocess_launcher_spawnv (launcher, argv, error);
+  process = g_subprocess_launcher_spawnv (launcher, argv, error);
+  if (process == NULL)
+    g_unlink (self->socket_path);
+  return process;
 }
 
 static GError *

@@ -539,6 +539,81 @@ def sigterm_takes_everything_down(service, client, proxy):
     assert not list(service.runtime.glob('worker-*')), list(service.runtime.glob('*'))
 
 
+def begin(client, path, interface, method, parameters, on_end=None):
+    """A call whose end somebody may care about."""
+    def ended(bus, result):
+        try:
+            bus.call_finish(result)
+            error = None
+        except GLib.Error as failure:
+            error = Gio.DBusError.get_remote_error(failure) or 'gone'
+        if on_end:
+            on_end(error)
+    client.bus.call(lab.NAME, path, interface, method, parameters, None, Gio.DBusCallFlags.NONE,
+                    60000, None, ended)
+
+
+def begin_drain(client, path, seconds, on_end=None):
+    begin(client, path, 'org.tun2proxy.Tunnel', 'Deactivate',
+          GLib.Variant('(a{sv})', (vardict(drain_timeout=seconds),)), on_end)
+    wait_for(lambda: client.get(path, 'State') == 'deactivating')
+
+
+@test
+def a_shorter_drain_cuts_a_longer_one_short(service, client, proxy):
+    before = lab.dump()
+    path, _ = client.create('work', proxy.uri(), {'wait': True}, capture='routes',
+                            routes=['203.0.113.0/24'])
+    with lab.socket.create_connection(('203.0.113.7', 8080), timeout=10):
+        ends = []
+        begin_drain(client, path, 600, ends.append)
+        begin_drain(client, path, 3000, ends.append)
+        time.sleep(0.5)
+        equal((client.get(path, 'State'), ends), ('deactivating', []))
+        client.tunnel(path, 'Deactivate', timeout=10000)
+        wait_for(lambda: ends == [None, None], 1)
+    equal(client.get(path, 'State'), 'inactive')
+    equal(lab.dump(), before)
+
+
+@test
+def sigterm_cannot_be_held_off(service, client, proxy):
+    before = lab.dump()
+    path, _ = client.create('work', proxy.uri(), {'wait': True}, capture='routes',
+                            routes=['203.0.113.0/24'])
+    silent = lab.socket.create_server(('127.0.0.1', 0))
+    errors, number = [], 0
+
+    def create_another(error=None):
+        nonlocal number
+        number += 1
+        if error:
+            errors.append(error)
+        if error != 'gone' and len(errors) < 50:
+            begin(client, lab.MANAGER, lab.NAME, 'CreateTunnel', GLib.Variant('(sa{sv}a{sv})', (
+                f'f{number % 12}', vardict(proxies=[proxy.uri()]), {})), create_another)
+
+    with lab.socket.create_connection(('203.0.113.7', 8080), timeout=10):
+        begin_drain(client, path, 600)
+        tested = []
+        begin(client, lab.MANAGER, lab.NAME, 'TestProxy', GLib.Variant('(sa{sv})', (
+            f'socks5://127.0.0.1:{silent.getsockname()[1]}', {})), tested.append)
+        wait_for(lambda: len(service.workers()) == 2)
+        workers = service.workers()
+        service.daemon.send_signal(signal.SIGTERM)
+        create_another()
+        wait_for(lambda: service.daemon.poll() is not None, 10)
+    wait_for(lambda: tested)
+    equal(service.daemon.returncode, 0)
+    assert set(errors) <= {ERROR + 'Cancelled', 'gone', 'org.freedesktop.DBus.Error.NoReply'} and \
+        ERROR + 'Cancelled' in errors, set(errors)
+    equal(lab.dump(), before)
+    equal(service.journals(), [])
+    equal(list(service.runtime.glob('worker-*')), [])
+    equal([pid for pid in workers if os.path.exists(f'/proc/{pid}')], [])
+    silent.close()
+
+
 @test
 def sigkill_is_repaired_by_the_guardian(service, client, proxy):
     before = lab.dump()

@@ -1,15 +1,24 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
+/* Theory of operation
+ *
+ * One subscription to NameOwnerChanged for all callers, since a bus gives a connection a few
+ * hundred match rules and no more: with one for each caller, those who came after the last
+ * would never be seen leaving. It is there before the first caller; and a caller is in the table
+ * before the bus is asked for its uid, which fails when it has left. So one is either heard
+ * leaving or found gone, whenever it went. */
+
 #include "t2pd-caller.h"
 
 #include "t2p-error.h"
 
+#define BUS_NAME "org.freedesktop.DBus"
+#define BUS_PATH "/org/freedesktop/DBus"
+
 typedef struct
 {
-  T2pdCallers *owner; /* unowned: it owns us */
   char *sender;
-  guint watch_id;
   gboolean is_identified;
   guint32 uid;
   GPtrArray *waiting; /* GTask, while the bus is asked */
@@ -19,6 +28,7 @@ struct _T2pdCallers
 {
   GObject parent;
   GDBusConnection *bus;
+  guint subscription_id;
   GCancellable *cancellable;
   GHashTable *by_sender; /* name in Caller → Caller */
 };
@@ -30,8 +40,6 @@ static guint vanished_signal;
 static void
 caller_free (Caller *caller)
 {
-  if (caller->watch_id != 0)
-    g_bus_unwatch_name (caller->watch_id);
   g_ptr_array_unref (caller->waiting);
   g_free (caller->sender);
   g_free (caller);
@@ -45,6 +53,9 @@ t2pd_callers_dispose (GObject *object)
   g_cancellable_cancel (self->cancellable);
   g_clear_pointer (&self->by_sender, g_hash_table_unref);
   g_clear_object (&self->cancellable);
+  if (self->subscription_id != 0)
+    g_dbus_connection_signal_unsubscribe (self->bus, self->subscription_id);
+  self->subscription_id = 0;
   g_clear_object (&self->bus);
   G_OBJECT_CLASS (t2pd_callers_parent_class)->dispose (object);
 }
@@ -65,6 +76,47 @@ t2pd_callers_init (T2pdCallers *self)
       g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) caller_free);
 }
 
+static void
+fail_waiting (GPtrArray *waiting, const char *sender)
+{
+  for (guint i = 0; i < waiting->len; i++)
+    g_task_return_new_error (waiting->pdata[i], T2P_ERROR, T2P_ERROR_CANCELLED,
+                             "caller %s left the bus", sender);
+}
+
+static void
+forget (T2pdCallers *self, const char *sender)
+{
+  Caller *caller = g_hash_table_lookup (self->by_sender, sender);
+  g_autoptr (GPtrArray) waiting = NULL;
+
+  if (caller == NULL)
+    return;
+  waiting = g_ptr_array_ref (caller->waiting);
+  g_hash_table_remove (self->by_sender, sender);
+  fail_waiting (waiting, sender);
+  g_signal_emit (self, vanished_signal, 0, sender);
+}
+
+static void
+owner_changed_cb (GDBusConnection *bus,
+                  const char *sender,
+                  const char *path,
+                  const char *interface,
+                  const char *signal,
+                  GVariant *parameters,
+                  gpointer user_data)
+{
+  g_autoptr (T2pdCallers) self = g_object_ref (user_data);
+  const char *name, *new_owner;
+
+  if (!g_variant_is_of_type (parameters, G_VARIANT_TYPE ("(sss)")))
+    return;
+  g_variant_get (parameters, "(&s&s&s)", &name, NULL, &new_owner);
+  if (new_owner[0] == '\0')
+    forget (self, name);
+}
+
 /**
  * t2pd_callers_new:
  * @bus: a connection to a message bus
@@ -77,33 +129,10 @@ t2pd_callers_new (GDBusConnection *bus)
   T2pdCallers *self = g_object_new (T2PD_TYPE_CALLERS, NULL);
 
   self->bus = g_object_ref (bus);
+  self->subscription_id = g_dbus_connection_signal_subscribe (
+      bus, BUS_NAME, BUS_NAME, "NameOwnerChanged", BUS_PATH, NULL, G_DBUS_SIGNAL_FLAGS_NONE,
+      owner_changed_cb, self, NULL);
   return self;
-}
-
-static void
-fail_waiting (GPtrArray *waiting, const char *sender)
-{
-  for (guint i = 0; i < waiting->len; i++)
-    g_task_return_new_error (waiting->pdata[i], T2P_ERROR, T2P_ERROR_CANCELLED,
-                             "caller %s left the bus", sender);
-}
-
-static void
-vanished_cb (GDBusConnection *bus, const char *name, gpointer user_data)
-{
-  T2pdCallers *self = T2PD_CALLERS (user_data);
-  g_autofree char *sender = g_strdup (name);
-  Caller *caller = g_hash_table_lookup (self->by_sender, sender);
-  g_autoptr (GPtrArray) waiting = NULL;
-
-  if (caller == NULL)
-    return;
-  waiting = g_ptr_array_ref (caller->waiting);
-  g_object_ref (self);
-  g_hash_table_remove (self->by_sender, sender);
-  fail_waiting (waiting, sender);
-  g_signal_emit (self, vanished_signal, 0, sender);
-  g_object_unref (self);
 }
 
 static void
@@ -140,15 +169,11 @@ caller_add (T2pdCallers *self, const char *sender, GTask *first)
 {
   Caller *caller = g_new0 (Caller, 1);
 
-  caller->owner = self;
   caller->sender = g_strdup (sender);
   caller->waiting = g_ptr_array_new_with_free_func (g_object_unref);
   g_hash_table_insert (self->by_sender, caller->sender, caller);
-  caller->watch_id = g_bus_watch_name_on_connection (
-      self->bus, sender, G_BUS_NAME_WATCHER_FLAGS_NONE, NULL, vanished_cb, self, NULL);
   g_dbus_connection_call (
-      self->bus, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
-      "GetConnectionUnixUser", g_variant_new ("(s)", sender), G_VARIANT_TYPE ("(u)"),
+      self->bus, BUS_NAME, BUS_PATH, BUS_NAME, "GetConnectionUnixUser", g_variant_new ("(s)", sender), G_VARIANT_TYPE ("(u)"),
       G_DBUS_CALL_FLAGS_NONE, -1, self->cancellable, uid_cb, g_object_ref (first));
   return caller;
 }

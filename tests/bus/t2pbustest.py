@@ -31,6 +31,7 @@ BUS_CONFIG = '''<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Config
     <allow user="*"/><allow own="*"/>
     <allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/>
   </policy>
+  <limit name="max_match_rules_per_connection">32</limit>
 </busconfig>
 '''
 POLKIT_XML = '''<node><interface name="org.freedesktop.PolicyKit1.Authority">

@@ -389,6 +389,34 @@ def a_deleted_tunnel_cannot_be_activated_any_more(service, client, proxy):
 
 
 @test
+def many_callers_are_seen_leaving(service, client, proxy):
+    others = [Client(service.address) for _ in range(40)]
+    for other in others:
+        other.manager('ListTunnels', '(a{sv})', {})
+    last = Client(service.address)
+    path, _ = last.create('work', proxy.uri(), {'wait': True, 'lifetime': 'caller'})
+    last.close()
+    wait_for(lambda: path not in client.objects())
+    equal(service.workers(), [])
+    for other in others:
+        other.close()
+
+
+@test
+def a_caller_that_leaves_at_once_leaves_nothing(service, client, proxy):
+    for number in range(20):
+        other = Client(service.address)
+        begin(other, lab.MANAGER, lab.NAME, 'CreateTunnel', GLib.Variant('(sa{sv}a{sv})', (
+            f'w{number}', vardict(proxies=[proxy.uri()]),
+            vardict(activate=False, lifetime='caller'))))
+        other.bus.flush_sync(None)
+        other.close()
+    wait_for(lambda: sorted(client.objects()) == [lab.MANAGER])
+    time.sleep(0.3)
+    equal(sorted(client.objects()), [lab.MANAGER])
+
+
+@test
 def limits_are_kept(service, client, proxy):
     paths = [client.create(f't{i}', proxy.uri(), {'activate': False})[0] for i in range(16)]
     fails('LimitExceeded', client.create, 'more', proxy.uri(), {'activate': False})

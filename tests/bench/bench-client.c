@@ -22,6 +22,7 @@
  *   connect          N connections at a time, opened and closed for T seconds: per second
  *   echo             N connections, one message of 64 bytes in flight at a time in turn:
  *                    microseconds at p50 and p99, and how many
+ *   dns              N queries for one name in flight at a time for T seconds: answers per second
  *   idle             opens N connections, prints when all are open, holds them till stdin ends
  *
  * Destinations rotate over --spread addresses from --host on, since a connection that lwIP ends
@@ -293,6 +294,57 @@ run_echo (const Options *options)
           g_array_index (times, guint32, times->len * 99ul / 100), times->len);
 }
 
+/* --- dns */
+
+static const guint8 dns_query[] = "\0\0\1\0\0\1\0\0\0\0\0\0\5bench\4test\0\0\1\0\1";
+
+static void
+send_queries (int fd, guint n)
+{
+  struct iovec iov = { (gpointer) dns_query, sizeof dns_query - 1 };
+  struct mmsghdr messages[64] = { 0 };
+
+  for (guint i = 0; i < G_N_ELEMENTS (messages); i++)
+    messages[i].msg_hdr = (struct msghdr){ .msg_iov = &iov, .msg_iovlen = 1 };
+  while (n > 0)
+    {
+      int sent = sendmmsg (fd, messages, MIN (n, G_N_ELEMENTS (messages)), 0);
+
+      if (sent <= 0)
+        return;
+      n -= (guint) sent;
+    }
+}
+
+/* What is lost is asked again after a moment, like a resolver would. */
+static void
+run_dns (const Options *options)
+{
+  struct sockaddr_in address = next_destination (options);
+  struct timeval patience = { .tv_usec = 20000 };
+  int fd = socket (AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  gint64 start = now_us (), now;
+  guint64 n = 0;
+
+  setsockopt (fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  if (connect (fd, (struct sockaddr *) &address, sizeof address) < 0)
+    die ("connect");
+  send_queries (fd, (guint) options->streams);
+  while ((now = now_us ()) < start + (gint64) (options->seconds * 1e6))
+    {
+      struct iovec iov = { buffer, 512 };
+      struct mmsghdr messages[64] = { 0 };
+      int got;
+
+      for (guint i = 0; i < G_N_ELEMENTS (messages); i++)
+        messages[i].msg_hdr = (struct msghdr){ .msg_iov = &iov, .msg_iovlen = 1 };
+      got = recvmmsg (fd, messages, G_N_ELEMENTS (messages), MSG_WAITFORONE, NULL);
+      n += (guint) MAX (got, 0);
+      send_queries (fd, got > 0 ? (guint) got : (guint) options->streams);
+    }
+  printf ("{\"rate\": %.1f, \"count\": %" G_GUINT64_FORMAT "}\n", n * 1e6 / (now - start), n);
+}
+
 static void
 run_idle (const Options *options)
 {
@@ -318,6 +370,8 @@ run (const Options *options)
     run_connect (options);
   else if (g_str_equal (options->mode, "echo"))
     run_echo (options);
+  else if (g_str_equal (options->mode, "dns"))
+    run_dns (options);
   else
     run_idle (options);
 }
@@ -335,7 +389,7 @@ main (int argc, char **argv)
     { "spread", 0, 0, G_OPTION_ARG_INT, &options.spread, "destinations to rotate over", "N" },
     { NULL },
   };
-  g_autoptr (GOptionContext) context = g_option_context_new ("up|down|both|connect|echo|idle");
+  g_autoptr (GOptionContext) context = g_option_context_new ("up|down|both|connect|echo|dns|idle");
   g_autoptr (GError) error = NULL;
 
   g_option_context_add_main_entries (context, entries, NULL);

@@ -488,6 +488,49 @@ test_consume_between_turns (gconstpointer mode)
   g_assert_cmpuint ((guint32) segment.tcp.window << T2PW_RECEIVE_SCALE, >=, 65520);
 }
 
+/* The ACK of a FIN waits a moment for our own; alone it comes all the same. */
+static void
+test_end_is_acknowledged_late (gconstpointer mode)
+{
+  g_autoptr (Peer) peer = peer_new (mode, NULL);
+  gboolean never = FALSE;
+  Segment segment;
+
+  peer_connect (peer);
+  peer_drain (peer);
+  peer_send (peer, T2P_TCP_ACK | T2P_TCP_FIN, peer->next++, NULL, 0);
+  peer_pump (peer);
+  g_assert_true (peer->owner.is_at_end);
+  g_assert_false (peer_take (peer, &segment));
+  peer_wait (peer, 40, &never);
+  g_assert_true (peer_take (peer, &segment));
+  g_assert_cmpuint (segment.tcp.acknowledgement, ==, peer->next);
+  t2pw_stream_shutdown (peer->owner.stream);
+  peer_pump (peer);
+  g_assert_true (peer_take (peer, &segment));
+  g_assert_cmphex (segment.tcp.flags, ==, T2P_TCP_ACK | T2P_TCP_FIN);
+  g_assert_cmpuint (segment.tcp.acknowledgement, ==, peer->next);
+}
+
+/* What is reserved becomes full packets, with no sliver behind them. */
+static void
+test_reserve_in_whole_segments (gconstpointer mode)
+{
+  g_autoptr (Peer) peer = peer_new (mode, NULL);
+  struct iovec iov[8];
+  guint n;
+
+  peer_connect (peer);
+  peer_drain (peer);
+  n = t2pw_stream_reserve (peer->owner.stream, 50000, iov, 8);
+  g_assert_cmpuint (n, >=, 1);
+  for (guint i = 1; i < n; i++)
+    g_assert_cmpuint (iov[i].iov_len, ==, iov[0].iov_len);
+  n = t2pw_stream_reserve (peer->owner.stream, 100, iov, 8);
+  g_assert_cmpuint (n, ==, 1);
+  g_assert_cmpuint (iov[0].iov_len, ==, 100);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -515,6 +558,8 @@ main (int argc, char **argv)
     { "a-super-packet-is-many-datagrams", test_super_datagram },
     { "equal-datagrams-travel-together", test_gathered_datagrams },
     { "the-window-opens-between-turns", test_consume_between_turns },
+    { "the-end-is-acknowledged-late", test_end_is_acknowledged_late },
+    { "whole-segments-are-reserved", test_reserve_in_whole_segments },
   };
 
   g_test_init (&argc, &argv, NULL);

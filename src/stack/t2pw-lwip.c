@@ -27,9 +27,6 @@
 #include <string.h>
 
 #define SEND_ACK_WITHIN_MS 20
-/* The interface's own address: lwIP sends nothing from an interface without one. "IPv4 dummy
- * address" (RFC 7600), which nobody can have. */
-#define OWN_ADDRESS_V4 PP_HTONL (LWIP_MAKEU32 (192, 0, 0, 8))
 
 static T2pwStack *the_stack;
 static struct netif the_netif;
@@ -84,7 +81,8 @@ refuse_input_cb (struct pbuf *p, struct netif *netif)
 static void
 add_netif (void)
 {
-  ip4_addr_t address = { OWN_ADDRESS_V4 }, mask = { PP_HTONL (0xffffffff) }, gateway = { 0 };
+  ip4_addr_t address = { PP_HTONL (T2PW_LWIP_ADDRESS_V4) }, mask = { PP_HTONL (0xffffffff) },
+             gateway = { 0 };
 
   netif_add (&the_netif, &address, &mask, &gateway, NULL, init_netif_cb, refuse_input_cb);
   netif_set_default (&the_netif);

@@ -32,6 +32,15 @@ is_unicast (const T2pIpAddress *address)
   return v4 >> 24 != 0 && v4 >> 24 != 127 && v4 < 0xf0000000;
 }
 
+/* An answer to the address of lwIP's own interface would be looped back inside of lwIP, which
+ * aborts for want of a thread. Those of its loopback are no unicast addresses here. */
+static gboolean
+may_be_source (const T2pIpAddress *address)
+{
+  return is_unicast (address) &&
+         (address->family != AF_INET || t2p_ip_address_to_v4 (address) != T2PW_LWIP_ADDRESS_V4);
+}
+
 static void
 read_vnet (T2pwPacket *packet, const struct virtio_net_hdr *vnet, guint checksum_at)
 {
@@ -107,7 +116,7 @@ t2pw_packet_parse (T2pwPacket *packet,
     return T2PW_VERDICT_MULTICAST;
   if (!is_unicast (&packet->ip.destination))
     return T2PW_VERDICT_MULTICAST;
-  if (!is_unicast (&packet->ip.source))
+  if (!may_be_source (&packet->ip.source))
     return T2PW_VERDICT_MALFORMED;
   if (packet->ip.version == 4 && !t2p_ip_header_checksum_ok (bytes, &packet->ip))
     return T2PW_VERDICT_CHECKSUM;

@@ -13,6 +13,11 @@ G_BEGIN_DECLS
 #define VIRTIO_NET_HDR_GSO_UDP_L4 5 /* Linux 6.2 */
 #endif
 
+/* The address of lwIP's interface: it sends nothing from one without, and takes a packet to it
+ * for a packet to itself. So no application may have it: "IPv4 dummy address" (RFC 7600). The
+ * interface has no IPv6 address. */
+#define T2PW_LWIP_ADDRESS_V4 0xc0000008u /* 192.0.0.8 */
+
 /** T2pwVerdict: what is to be done with a packet of the tun. */
 typedef enum
 {

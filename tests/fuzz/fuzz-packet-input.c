@@ -15,6 +15,13 @@
 #define MEMORY_LIMIT (8 * 1024 * 1024)
 #define MAX_OPERATIONS 400
 
+/* Whom a connection may come from: lwIP treats some addresses as its own. */
+static const char *const sources_v4[] = { "192.0.0.8",  "127.0.0.1",       "0.0.0.0",
+                                          "224.0.0.1",  "255.255.255.255", "198.51.100.7",
+                                          "169.254.0.1" };
+static const char *const sources_v6[] = { "::1",     "::",          "ff02::1",
+                                          "fe80::1", "2001:db8::7", "::ffff:192.0.0.8" };
+
 typedef struct
 {
   Peer *peer;
@@ -169,6 +176,20 @@ owner_decides (Script *script)
   peer->policy = (byte & 0x30) == 0x30 ? OWNER_HOLDS : OWNER_ACCEPTS;
 }
 
+/* Segments, with or without a connection, come from somewhere else now. */
+static void
+move (Script *script)
+{
+  Peer *peer = script->peer;
+  gboolean is_v4 = peer->mode->family == AF_INET;
+  const char *const *sources = is_v4 ? sources_v4 : sources_v6;
+  gsize n = is_v4 ? G_N_ELEMENTS (sources_v4) : G_N_ELEMENTS (sources_v6);
+
+  g_assert_true (t2p_ip_address_parse (sources[next_byte (script) % n], &peer->local.address));
+  peer_send (peer, T2P_TCP_SYN, peer->next, NULL, 0);
+  acknowledge (script);
+}
+
 static void
 pass_time (Script *script)
 {
@@ -184,7 +205,7 @@ run_operation (Script *script)
 {
   guint8 byte = next_byte (script);
 
-  switch (byte % 12)
+  switch (byte % 13)
     {
     case 0:
       send_odd_segment (script);
@@ -211,6 +232,9 @@ run_operation (Script *script)
     case 8:
     case 9:
       acknowledge (script);
+      break;
+    case 12:
+      move (script);
       break;
     default:
       send_segment (script);

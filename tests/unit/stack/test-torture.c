@@ -364,6 +364,36 @@ test_bad_checksum (gconstpointer mode)
   g_assert_cmpuint (peer->owner.received->len, ==, 0);
 }
 
+/* lwIP takes some sources for its own or for its loopback, and aborts over the answer. */
+static void
+test_impossible_sources (gconstpointer data)
+{
+  static const char *const sources[] = {
+    "192.0.0.8",       "127.0.0.1", "127.255.255.255", "0.0.0.0", "0.0.0.1",
+    "255.255.255.255", "224.0.0.1", "240.0.0.1",       "::1",     "::",
+    "ff02::1",
+  };
+  const PeerMode *mode = data;
+  guint n = 0;
+
+  for (guint i = 0; i < G_N_ELEMENTS (sources); i++)
+    {
+      g_autoptr (Peer) peer = peer_new (mode, NULL);
+
+      g_assert_true (t2p_ip_address_parse (sources[i], &peer->local.address));
+      if (peer->local.address.family != mode->family)
+        continue;
+      peer_send (peer, T2P_TCP_SYN, peer->next, NULL, 0);
+      peer_send (peer, T2P_TCP_ACK, peer->next + 1, (const guint8 *) "data", 4);
+      peer_send (peer, T2P_TCP_RST, peer->next + 1, NULL, 0);
+      g_assert_cmpuint (peer_drain (peer), ==, 0);
+      g_assert_cmpuint (peer->n_connecting, ==, 0);
+      g_assert_cmpuint (counters (peer)->dropped_malformed, ==, 3);
+      n++;
+    }
+  g_assert_cmpuint (n, >=, 3);
+}
+
 static void
 test_truncated (gconstpointer mode)
 {
@@ -597,6 +627,7 @@ main (int argc, char **argv)
     { "acknowledged-behind-a-closed-window", test_acknowledged_while_closed, TRUE },
     { "any-segment-in-any-state", test_any_segment_in_any_state, FALSE },
     { "a-bad-checksum-is-dropped", test_bad_checksum, FALSE },
+    { "impossible-sources-are-dropped", test_impossible_sources, FALSE },
     { "truncated-packets-are-dropped", test_truncated, FALSE },
     { "ip-options-are-skipped", test_ip_options, FALSE },
     { "fragments-are-dropped", test_fragments, FALSE },

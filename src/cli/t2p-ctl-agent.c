@@ -13,6 +13,17 @@ is_wanted (void)
   return geteuid () != 0 && isatty (STDIN_FILENO) && isatty (STDERR_FILENO);
 }
 
+/* In a session, the desktop's own agent asks rather than this one. Without a session there is
+ * nobody else, and polkit looks for a fallback in sessions only: one would never be asked. */
+static GVariant *
+registration_options (void)
+{
+  g_autoptr (PolkitSubject) session =
+      polkit_unix_session_new_for_process_sync (getpid (), NULL, NULL);
+
+  return g_variant_new_parsed ("{'fallback': <%b>}", session != NULL);
+}
+
 void
 t2p_ctl_agent_start (void)
 {
@@ -27,7 +38,7 @@ t2p_ctl_agent_start (void)
   if (listener != NULL)
     {
       subject = polkit_unix_process_new_for_owner (getpid (), 0, (int) getuid ());
-      options = g_variant_ref_sink (g_variant_new_parsed ("{'fallback': <true>}"));
+      options = g_variant_ref_sink (registration_options ());
       (void) polkit_agent_listener_register_with_options (
           listener, POLKIT_AGENT_REGISTER_FLAGS_RUN_IN_THREAD, subject, NULL, options, NULL,
           &error);

@@ -91,8 +91,10 @@ judge (GVariant *result, GError **error)
       g_set_error (error, T2P_ERROR, (int) code,
                    _ ("the proxy refused the user name or the password"));
       break;
+    case T2P_ERROR_TIMED_OUT: /* of the proxy, not of the service */
     case T2P_ERROR_PROXY_UNREACHABLE:
-      g_set_error (error, T2P_ERROR, (int) code, _ ("the proxy does not answer"));
+      g_set_error (error, T2P_ERROR, T2P_ERROR_PROXY_UNREACHABLE,
+                   _ ("the proxy does not answer"));
       break;
     case T2P_ERROR_RESOLVE_FAILED:
       g_set_error (error, T2P_ERROR, (int) code, _ ("the proxy's name could not be resolved"));

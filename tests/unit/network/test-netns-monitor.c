@@ -91,8 +91,10 @@ set_up (Fixture *fixture, gconstpointer data)
 {
   g_autoptr (GError) error = NULL;
 
-  must ("ip link add up0 type veth peer name up1; sysctl -qw net.ipv6.conf.up0.addr_gen_mode=1 "
-        "net.ipv6.conf.up1.addr_gen_mode=1; ip address add 192.0.2.7/24 dev up0; "
+  must ("ip link add up0 type veth peer name up1; "
+        "echo 1 >/proc/sys/net/ipv6/conf/up0/addr_gen_mode; "
+        "echo 1 >/proc/sys/net/ipv6/conf/up1/addr_gen_mode; "
+        "ip address add 192.0.2.7/24 dev up0; "
         "ip link set up1 up; ip link set up0 up");
   fixture->log = g_string_new (NULL);
   fixture->monitor = t2pn_link_monitor_new (&error);

@@ -6,7 +6,8 @@ from .lab import Background, Lab, LabError, Netns, why_not
 from .service import Service, open_fds, processes
 from .stubs import StubProxy
 from .tap import LabCase
+from .terminal import Terminal
 
 __all__ = ['Background', 'Bus', 'BusError', 'Lab', 'LabCase', 'LabError', 'Netns', 'Service',
-           'StubProxy', 'Tunnel', 'changes', 'is_kernels_own', 'network_dump', 'open_fds',
+           'StubProxy', 'Terminal', 'Tunnel', 'changes', 'is_kernels_own', 'network_dump', 'open_fds',
            'processes', 'why_not']

@@ -290,7 +290,7 @@ class Lab:
                    '--inh-caps=-all', '--bounding-set=-all', '--', *cmd]
         if netns:
             cmd = ['ip', 'netns', 'exec', netns, *cmd]
-        return ['nsenter', '--target', str(self.pid), *NAMESPACES, '--wd=/', '--', *cmd]
+        return ['nsenter', '--target', str(self.pid), *NAMESPACES, '--root', '--wd=/', '--', *cmd]
 
     def run(self, cmd, *, check=True, timeout=60, input=None, env=None, text=True, **where):
         """Runs CMD (words, or a line split as a shell would) as root; where: uid, netns, session.

@@ -91,10 +91,11 @@ def add_accounts():
     lines = group.read_text().splitlines()
     group.write_text(''.join(f'{line}{"" if line.endswith(":") else ","}{plan.ADMIN}\n'
                              if line.startswith('sudo:') else line + '\n' for line in lines))
-    # crypt (3) of plan.PROXY_PASSWORD, for the proxy that asks the system
+    # crypt (3) of plan.PROXY_PASSWORD, for the proxy and the polkit helper that ask the system
     with open('/etc/shadow', 'a', encoding='ascii') as shadow:
-        shadow.write(f'{plan.PROXY_USER}:$5$lab$wXIpw/O7Hg5SGTm4u/NdRKsLGt7l6A6xX1eCOj/3Xw7'
-                     ':19000::::::\n')
+        for name in (plan.PROXY_USER, plan.ADMIN):
+            shadow.write(f'{name}:$5$lab$wXIpw/O7Hg5SGTm4u/NdRKsLGt7l6A6xX1eCOj/3Xw7'
+                         ':19000::::::\n')
 
 
 def write_etc():

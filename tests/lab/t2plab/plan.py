@@ -52,7 +52,7 @@ PROXY_ONLY_NAME = 'proxy-only.example'
 
 # Users.
 USER, USER_UID = 't2puser', 4001
-ADMIN, ADMIN_UID = 't2padmin', 4002
+ADMIN, ADMIN_UID = 't2padmin', 4002  # an administrator, for polkit; has the proxy's password
 WORKER, WORKER_UID = 'tun2proxy', 4100
 
 # Names by which Lab(proxies=…) takes them.

@@ -15,19 +15,37 @@ updated_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr (T2pdBringUp) self = user_data;
   g_autoptr (GError) error = NULL;
   UpdateState state = self->update;
+  gboolean was_out_of_date = self->is_out_of_date;
 
   self->update = UPDATE_IDLE;
-  if (!t2pn_backend_update_finish (T2PN_BACKEND (source), result, &error))
+  self->is_out_of_date = !t2pn_backend_update_finish (T2PN_BACKEND (source), result, &error);
+  if (self->is_out_of_date && !was_out_of_date)
     t2p_log_warning (t2pd_tunnel_get_name (self->tunnel), error,
-                     "routes could not be brought up to date, ignoring");
+                     "routes could not all be brought up to date, ignoring");
   if (state == UPDATE_RUNNING_STALE)
     update_plan (self);
+}
+
+/* What another program does in our place is worth a line, and no reason to stop. */
+static T2pnRoutePlan *
+renew_plan (T2pdBringUp *self)
+{
+  const char *name = t2pd_tunnel_get_name (self->tunnel);
+  g_autoptr (GError) conflict = NULL;
+  g_autoptr (GError) error = NULL;
+  T2pnRoutePlan *plan = t2pd_bring_up_renew_plan (self, &conflict, &error);
+
+  if (plan == NULL)
+    t2p_log_warning (name, error, "could not look at the machine's network, ignoring");
+  else if (conflict != NULL && !self->is_in_conflict)
+    t2p_log_warning (name, conflict, "something is in the way of the tunnel, ignoring");
+  self->is_in_conflict = conflict != NULL;
+  return plan;
 }
 
 static void
 update_plan (T2pdBringUp *self)
 {
-  g_autoptr (GError) error = NULL;
   T2pTunnelState state = t2pd_tunnel_get_state (self->tunnel);
   T2pnRoutePlan *plan;
 
@@ -38,7 +56,7 @@ update_plan (T2pdBringUp *self)
       self->update = UPDATE_RUNNING_STALE;
       return;
     }
-  plan = self->backend != NULL ? t2pd_bring_up_make_plan (self, &error) : NULL;
+  plan = self->backend != NULL ? renew_plan (self) : NULL;
   if (plan == NULL)
     return;
   self->update = UPDATE_RUNNING;

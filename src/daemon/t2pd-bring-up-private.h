@@ -40,6 +40,8 @@ struct _T2pdBringUp
   T2pnResolver *resolver;
   gboolean is_unattended; /* nobody carries packets */
   UpdateState update;
+  gboolean is_in_conflict; /* somebody else has taken what is ours, and that was told */
+  gboolean is_out_of_date; /* the last update failed, and that was told */
 };
 
 /* Gives @task an error (transfer full) or, when that is NULL, success; takes its reference. */
@@ -48,8 +50,12 @@ void t2pd_step_end (GTask *task, GError *error);
 void t2pd_step_set_bring_up (GTask *task, T2pdBringUp *self);
 T2pdBringUp *t2pd_step_get_bring_up (GTask *task);
 void t2pd_bring_up_show_facts (T2pdBringUp *self);
-/* For the links, addresses and rules as they are now. */
+/* For the links, addresses and rules as they are now; of a tunnel that is up
+ * t2pd_bring_up_renew_plan(), which goes on where somebody else is in the way and says so in
+ * @out_conflict (transfer full). */
 T2pnRoutePlan *t2pd_bring_up_make_plan (T2pdBringUp *self, GError **error);
+T2pnRoutePlan *
+t2pd_bring_up_renew_plan (T2pdBringUp *self, GError **out_conflict, GError **error);
 /* Keeps the tunnel right while it is up. */
 void t2pd_bring_up_watch (T2pdBringUp *self);
 

@@ -133,12 +133,11 @@ list_own_links (T2pdBringUp *self)
   return links;
 }
 
-T2pnRoutePlan *
-t2pd_bring_up_make_plan (T2pdBringUp *self, GError **error)
+/* @links must outlive it. */
+static T2pnRoutePlanInput
+make_plan_input (T2pdBringUp *self, const GArray *links)
 {
-  g_autoptr (T2pnSnapshot) snapshot = t2pn_snapshot_take (error);
-  g_autoptr (GArray) links = list_own_links (self);
-  T2pnRoutePlanInput input = {
+  return (T2pnRoutePlanInput){
     .settings = self->settings,
     .ifindex = t2pn_tun_device_get_ifindex (self->device),
     .ifname = t2pn_tun_device_get_name (self->device),
@@ -153,8 +152,31 @@ t2pd_bring_up_make_plan (T2pdBringUp *self, GError **error)
     .proxy_has_ipv6 = !self->is_unattended && t2pd_upstreams_have_ipv6 (self->upstreams),
     .worker_uid = find_worker_uid (self),
   };
+}
+
+T2pnRoutePlan *
+t2pd_bring_up_make_plan (T2pdBringUp *self, GError **error)
+{
+  g_autoptr (T2pnSnapshot) snapshot = t2pn_snapshot_take (error);
+  g_autoptr (GArray) links = list_own_links (self);
+  T2pnRoutePlanInput input = make_plan_input (self, links);
 
   return snapshot != NULL ? t2pn_route_plan_new (&input, snapshot, error) : NULL;
+}
+
+T2pnRoutePlan *
+t2pd_bring_up_renew_plan (T2pdBringUp *self, GError **out_conflict, GError **error)
+{
+  g_autoptr (T2pnSnapshot) snapshot = t2pn_snapshot_take (error);
+  g_autoptr (GArray) links = list_own_links (self);
+  T2pnRoutePlanInput input = make_plan_input (self, links);
+  T2pnRoutePlan *plan;
+
+  if (snapshot == NULL)
+    return NULL;
+  plan = t2pn_route_plan_renew (&input, snapshot);
+  t2pn_route_plan_check (plan, &input, snapshot, out_conflict);
+  return plan;
 }
 
 /* --- the journal */

@@ -246,7 +246,7 @@ change_stage (T2pnNetlinkBackend *self,
 
   if (!self->is_installed[stage])
     return TRUE;
-  /* Both plans are in the journal while both may be in the kernel. */
+  /* Both plans are in the journal while both may be in the kernel, after a failure for good. */
   return t2pn_journal_add_step_network (self->journal, step_names[stage], wanted.addresses,
                                         wanted.routes, wanted.rules, error) &&
          t2pn_netlink_objects_change (netlink, snapshot, &old, &wanted, error) &&
@@ -254,18 +254,28 @@ change_stage (T2pnNetlinkBackend *self,
                                         wanted.routes, wanted.rules, error);
 }
 
+/* Takes @plan. A stage that fails does not keep the others from being right; what is left of
+ * the old plan then stays in the journal. */
 static gboolean
-change_plan (T2pnNetlinkBackend *self, const T2pnRoutePlan *plan, GError **error)
+change_plan (T2pnNetlinkBackend *self, T2pnRoutePlan *plan, GError **error)
 {
+  g_autoptr (T2pnRoutePlan) unused = plan;
   g_autoptr (T2pnNetlink) netlink = t2pn_netlink_new (error);
   g_autoptr (T2pnSnapshot) snapshot = netlink != NULL ? t2pn_snapshot_take (error) : NULL;
+  GError *first = NULL;
 
   if (snapshot == NULL)
     return FALSE;
   for (int stage = 0; stage < N_STAGES; stage++)
-    if (!change_stage (self, (T2pnStage) stage, netlink, snapshot, plan, error))
-      return FALSE;
-  return TRUE;
+    if (!change_stage (self, (T2pnStage) stage, netlink, snapshot, plan,
+                       first == NULL ? &first : NULL))
+      g_debug ("%s: not as planned", step_names[stage]);
+  unused = g_steal_pointer (&self->plan);
+  self->plan = plan;
+  if (first == NULL)
+    return TRUE;
+  g_propagate_error (error, first);
+  return FALSE;
 }
 
 static void
@@ -275,20 +285,12 @@ update_async (T2pnBackend *backend,
               GAsyncReadyCallback callback,
               gpointer user_data)
 {
-  T2pnNetlinkBackend *self = T2PN_NETLINK_BACKEND (backend);
-  g_autoptr (GTask) task = g_task_new (self, cancellable, callback, user_data);
+  g_autoptr (GTask) task = g_task_new (backend, cancellable, callback, user_data);
   GError *error = NULL;
-  gboolean is_done = change_plan (self, plan, &error);
+  gboolean is_done = change_plan (T2PN_NETLINK_BACKEND (backend), plan, &error);
 
   g_task_set_source_tag (task, update_async);
   g_task_set_check_cancellable (task, FALSE);
-  if (is_done)
-    {
-      t2pn_route_plan_free (self->plan);
-      self->plan = plan;
-    }
-  else
-    t2pn_route_plan_free (plan); /* the old one can be undone still; the journal has both */
   return_result (task, is_done, error);
 }
 

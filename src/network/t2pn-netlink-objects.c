@@ -179,47 +179,91 @@ put_route (T2pnNetlink *netlink,
              : t2pn_netlink_add_route (netlink, route, error);
 }
 
-static gboolean
+/* --- rules, in order */
+
+/* Where in @rules it is, or -1. */
+static int
+find_rule (const GArray *rules, const T2pnRule *rule)
+{
+  for (guint i = 0; i < length_of (rules); i++)
+    if (t2pn_rule_equal (rule_at (rules, i), rule))
+      return (int) i;
+  return -1;
+}
+
+/* Of rules of one priority the kernel asks first what was installed first: what stands before
+ * one that was put back is put behind it again. There is no moment without all but one. */
+static void
+put_rules (T2pnNetlink *netlink, const GArray *present, const GArray *wanted, GError **first)
+{
+  int last = -1;
+  gboolean is_moving = FALSE;
+
+  for (guint i = 0; i < length_of (wanted); i++)
+    {
+      const T2pnRule *rule = rule_at (wanted, i);
+      const T2pnRule *before = i > 0 ? rule_at (wanted, i - 1) : NULL;
+      int position = find_rule (present, rule);
+      GError *failure = NULL;
+
+      if (before == NULL || before->family != rule->family ||
+          before->priority != rule->priority)
+        {
+          is_moving = FALSE;
+          last = -1;
+        }
+      is_moving = is_moving || position < 0 || position < last;
+      last = position;
+      if (!is_moving)
+        continue;
+      if (position >= 0 && !t2pn_netlink_delete_rule (netlink, rule, &failure))
+        keep_first (first, g_steal_pointer (&failure));
+      if (!t2pn_netlink_add_rule (netlink, rule, &failure))
+        keep_first (first, failure);
+    }
+}
+
+/* One that cannot be had is no reason to do without the others. */
+static void
 add_missing (T2pnNetlink *netlink,
              const T2pnSnapshot *snapshot,
              const T2pnNetlinkObjects *old,
              const T2pnNetlinkObjects *wanted,
-             GError **error)
+             GError **first)
 {
-  for (guint i = 0; i < length_of (wanted->addresses); i++)
+  GError *failure = NULL;
+
+  for (guint i = 0; i < length_of (wanted->addresses); i++, failure = NULL)
     if (!t2pn_netlink_objects_has_address (snapshot->addresses,
                                            address_at (wanted->addresses, i)) &&
-        !t2pn_netlink_add_address (netlink, address_at (wanted->addresses, i), error))
-      return FALSE;
-  for (guint i = 0; i < length_of (wanted->routes); i++)
-    if (!put_route (netlink, snapshot, old->routes, route_at (wanted->routes, i), error))
-      return FALSE;
-  for (guint i = 0; i < length_of (wanted->rules); i++)
-    if (!t2pn_netlink_objects_has_rule (snapshot->rules, rule_at (wanted->rules, i)) &&
-        !t2pn_netlink_add_rule (netlink, rule_at (wanted->rules, i), error))
-      return FALSE;
-  return TRUE;
+        !t2pn_netlink_add_address (netlink, address_at (wanted->addresses, i), &failure))
+      keep_first (first, failure);
+  for (guint i = 0; i < length_of (wanted->routes); i++, failure = NULL)
+    if (!put_route (netlink, snapshot, old->routes, route_at (wanted->routes, i), &failure))
+      keep_first (first, failure);
+  put_rules (netlink, snapshot->rules, wanted->rules, first);
 }
 
-static gboolean
+static void
 delete_unwanted (T2pnNetlink *netlink,
                  const T2pnNetlinkObjects *old,
                  const T2pnNetlinkObjects *wanted,
-                 GError **error)
+                 GError **first)
 {
-  for (guint i = 0; i < length_of (old->rules); i++)
+  GError *failure = NULL;
+
+  for (guint i = 0; i < length_of (old->rules); i++, failure = NULL)
     if (!t2pn_netlink_objects_has_rule (wanted->rules, rule_at (old->rules, i)) &&
-        !t2pn_netlink_delete_rule (netlink, rule_at (old->rules, i), error))
-      return FALSE;
-  for (guint i = 0; i < length_of (old->routes); i++)
+        !t2pn_netlink_delete_rule (netlink, rule_at (old->rules, i), &failure))
+      keep_first (first, failure);
+  for (guint i = 0; i < length_of (old->routes); i++, failure = NULL)
     if (!has_rival (wanted->routes, route_at (old->routes, i)) &&
-        !t2pn_netlink_delete_route (netlink, route_at (old->routes, i), error))
-      return FALSE;
-  for (guint i = 0; i < length_of (old->addresses); i++)
+        !t2pn_netlink_delete_route (netlink, route_at (old->routes, i), &failure))
+      keep_first (first, failure);
+  for (guint i = 0; i < length_of (old->addresses); i++, failure = NULL)
     if (!t2pn_netlink_objects_has_address (wanted->addresses, address_at (old->addresses, i)) &&
-        !t2pn_netlink_delete_address (netlink, address_at (old->addresses, i), error))
-      return FALSE;
-  return TRUE;
+        !t2pn_netlink_delete_address (netlink, address_at (old->addresses, i), &failure))
+      keep_first (first, failure);
 }
 
 gboolean
@@ -229,6 +273,12 @@ t2pn_netlink_objects_change (T2pnNetlink *netlink,
                              const T2pnNetlinkObjects *wanted,
                              GError **error)
 {
-  return add_missing (netlink, snapshot, old, wanted, error) &&
-         delete_unwanted (netlink, old, wanted, error);
+  GError *first = NULL;
+
+  add_missing (netlink, snapshot, old, wanted, &first);
+  delete_unwanted (netlink, old, wanted, &first);
+  if (first == NULL)
+    return TRUE;
+  g_propagate_error (error, first);
+  return FALSE;
 }

@@ -23,7 +23,8 @@ gboolean t2pn_netlink_objects_delete (T2pnNetlink *netlink,
                                       const T2pnNetlinkObjects *objects,
                                       GError **error);
 /* Adds what of @wanted the kernel does not have (by @snapshot: that puts back what somebody
- * deleted as well), then deletes what of @old is no longer wanted. */
+ * deleted as well, in @wanted's order), then deletes what of @old is no longer wanted. Goes on
+ * after failures, and returns the first. */
 gboolean t2pn_netlink_objects_change (T2pnNetlink *netlink,
                                       const T2pnSnapshot *snapshot,
                                       const T2pnNetlinkObjects *old,

@@ -55,8 +55,9 @@ static FamilyMode
 mode_of_ipv6 (const T2pnRoutePlanInput *input, const T2pnSnapshot *snapshot)
 {
   T2pIpv6Mode mode = t2p_settings_get_ipv6 (input->settings);
-  gboolean is_wanted =
-      mode == T2P_IPV6_MODE_ON || (mode == T2P_IPV6_MODE_AUTO && input->proxy_has_ipv6);
+  gboolean carries_nothing = !input->proxy_has_ipv4 && !input->proxy_has_ipv6;
+  gboolean is_wanted = (mode == T2P_IPV6_MODE_ON && !carries_nothing) ||
+                       (mode == T2P_IPV6_MODE_AUTO && input->proxy_has_ipv6);
 
   if (!snapshot->has_ipv6 || mode == T2P_IPV6_MODE_LEAVE)
     return FAMILY_LEFT;
@@ -304,13 +305,22 @@ check_main (const T2pnRoutePlan *plan, const T2pnSnapshot *snapshot, GError **er
   return TRUE;
 }
 
-T2pnRoutePlan *
-t2pn_route_plan_new (const T2pnRoutePlanInput *input,
-                     const T2pnSnapshot *snapshot,
-                     GError **error)
+gboolean
+t2pn_route_plan_check (const T2pnRoutePlan *plan,
+                       const T2pnRoutePlanInput *input,
+                       const T2pnSnapshot *snapshot,
+                       GError **error)
 {
-  g_autoptr (T2pnRoutePlan) plan = g_new0 (T2pnRoutePlan, 1);
   gboolean has_table = t2p_settings_get_capture (input->settings) != T2P_CAPTURE_NONE;
+
+  return (!has_table || check_table (input, snapshot, error)) &&
+         check_rules (plan, snapshot, error) && check_main (plan, snapshot, error);
+}
+
+T2pnRoutePlan *
+t2pn_route_plan_renew (const T2pnRoutePlanInput *input, const T2pnSnapshot *snapshot)
+{
+  T2pnRoutePlan *plan = g_new0 (T2pnRoutePlan, 1);
 
   plan->ifindex = input->ifindex;
   plan->mtu = t2p_settings_get_u32 (input->settings, "mtu");
@@ -321,10 +331,17 @@ t2pn_route_plan_new (const T2pnRoutePlanInput *input,
   plan->capture_rules = g_array_new (FALSE, TRUE, sizeof (T2pnRule));
   append_family (plan, input, snapshot, AF_INET);
   append_family (plan, input, snapshot, AF_INET6);
-  if ((has_table && !check_table (input, snapshot, error)) ||
-      !check_rules (plan, snapshot, error) || !check_main (plan, snapshot, error))
-    return NULL;
-  return g_steal_pointer (&plan);
+  return plan;
+}
+
+T2pnRoutePlan *
+t2pn_route_plan_new (const T2pnRoutePlanInput *input,
+                     const T2pnSnapshot *snapshot,
+                     GError **error)
+{
+  g_autoptr (T2pnRoutePlan) plan = t2pn_route_plan_renew (input, snapshot);
+
+  return t2pn_route_plan_check (plan, input, snapshot, error) ? g_steal_pointer (&plan) : NULL;
 }
 
 void

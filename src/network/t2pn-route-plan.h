@@ -35,7 +35,8 @@ typedef struct
  * @own_ifindexes: (array length=n_own_ifindexes) (nullable): links of all tunnels of the
  * service, whose addresses are no uplink's
  * @proxy_has_ipv4: whether the proxy carries IPv4; what it lacks is unreachable in table T
- * @proxy_has_ipv6: the same for IPv6, as far as `ipv6=auto` goes by it
+ * @proxy_has_ipv6: the same for IPv6, as far as `ipv6=auto` goes by it; with neither, nobody
+ *   carries anything, and `ipv6=on` is unreachable too
  * @worker_uid: 0: the workers' sockets carry the mark. Else the kernel (before 5.17) refuses
  * them the mark, and this uid stands in its place in every rule
  */
@@ -106,14 +107,29 @@ gboolean t2pn_route_ids_choose (const T2pSettings *settings,
  * t2pn_route_plan_new:
  *
  * Pure: what the kernel should be told so that exactly the traffic that the settings name
- * enters the tunnel, and our own sockets never. Compute it again with a new snapshot when
- * addresses change (IPv6 has a rule for each uplink address) and give it to
- * t2pn_backend_update_async(). (transfer full). Errors: T2P_ERROR_ROUTE_CONFLICT for a route
- * that another link already has (only where we would put ours into main).
+ * enters the tunnel, and our own sockets never. (transfer full). Errors: what
+ * t2pn_route_plan_check() finds.
  */
 T2pnRoutePlan *t2pn_route_plan_new (const T2pnRoutePlanInput *input,
                                     const T2pnSnapshot *snapshot,
                                     GError **error);
+/**
+ * t2pn_route_plan_renew:
+ *
+ * The same while the tunnel is up, to be computed with a new snapshot when addresses change
+ * (IPv6 has a rule for each uplink address) and given to t2pn_backend_update_async(). What
+ * somebody else has put in our way since is no reason to let our own rules decay, so that this
+ * never fails. (transfer full)
+ */
+T2pnRoutePlan *t2pn_route_plan_renew (const T2pnRoutePlanInput *input,
+                                      const T2pnSnapshot *snapshot);
+/* Whether nothing of @plan is somebody else's: T2P_ERROR_ROUTE_CONFLICT for a route in table T,
+ * a rule at one of our priorities, or a route that another link already has (only where we
+ * would put ours into main). */
+gboolean t2pn_route_plan_check (const T2pnRoutePlan *plan,
+                                const T2pnRoutePlanInput *input,
+                                const T2pnSnapshot *snapshot,
+                                GError **error);
 void t2pn_route_plan_free (T2pnRoutePlan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (T2pnRoutePlan, t2pn_route_plan_free)
 

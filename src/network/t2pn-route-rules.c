@@ -153,6 +153,24 @@ is_followed (const Builder *builder, const T2pnRule *rule)
          could_select_own (builder, rule);
 }
 
+/* What told two foreign rules apart may have been their marks. */
+static gboolean
+is_in_plan (const Builder *builder, const T2pnRule *rule)
+{
+  const GArray *rules = builder->plan->bypass_rules;
+
+  for (guint i = rules->len; i > 0; i--)
+    {
+      const T2pnRule *other = &g_array_index (rules, T2pnRule, i - 1);
+
+      if (other->family != rule->family || other->priority != rule->priority)
+        return FALSE;
+      if (t2pn_rule_equal (other, rule))
+        return TRUE;
+    }
+  return FALSE;
+}
+
 static void
 append_followed (const Builder *builder)
 {
@@ -170,6 +188,8 @@ append_followed (const Builder *builder)
       rule.mark = 0;
       rule.mask = 0;
       select_own (builder, &rule);
+      if (is_in_plan (builder, &rule))
+        continue;
       g_array_append_val (builder->plan->bypass_rules, rule);
       n++;
     }

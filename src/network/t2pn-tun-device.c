@@ -93,22 +93,11 @@ set_attach_error (const char *name, int errsv, GError **error)
     g_set_error (error, T2P_ERROR, T2P_ERROR_DEVICE_UNAVAILABLE,
                  "creating the link %s needs the capability CAP_NET_ADMIN", name);
   else if (errsv == EBUSY || errsv == EEXIST || errsv == EINVAL)
-    g_set_error (error, T2P_ERROR, T2P_ERROR_ALREADY_EXISTS,
-                 "a link named %s exists already and cannot be shared", name);
+    g_set_error (error, T2P_ERROR, T2P_ERROR_ALREADY_EXISTS, "a link named %s exists already",
+                 name);
   else
     g_set_error (error, T2P_ERROR, T2P_ERROR_DEVICE_UNAVAILABLE,
                  "could not create the link %s: %s", name, g_strerror (errsv));
-}
-
-/* TUNSETIFF would gladly attach to a persistent device that somebody left there. */
-static gboolean
-check_name_is_new (const char *name, GError **error)
-{
-  if (strchr (name, '%') != NULL || if_nametoindex (name) == 0)
-    return TRUE;
-  g_set_error (error, T2P_ERROR, T2P_ERROR_ALREADY_EXISTS, "a link named %s exists already",
-               name);
-  return FALSE;
 }
 
 static gboolean
@@ -219,12 +208,14 @@ t2pn_tun_device_open (const char *name, guint n_queues, GError **error)
   short flags = IFF_TUN | IFF_NO_PI;
 
   g_return_val_if_fail (n_queues >= 1 && n_queues <= MAX_QUEUES, NULL);
-  if (!check_name_length (name, error) || !check_name_is_new (name, error))
+  if (!check_name_length (name, error))
     return NULL;
   flags |= has_header ? IFF_VNET_HDR : 0;
   flags |= n_queues > 1 ? IFF_MULTI_QUEUE : 0;
   for (guint i = 0; i < n_queues; i++)
-    if (!add_queue (device, i == 0 ? name : device->name, flags, error))
+    /* The first one makes the device, and never attaches to one that somebody left there. */
+    if (!add_queue (device, i == 0 ? name : device->name,
+                    (short) (i == 0 ? flags | IFF_TUN_EXCL : flags), error))
       return NULL;
   if (has_header && !configure_queues (device, error))
     return NULL;

@@ -380,6 +380,50 @@ test_conflicts (void)
   assert_conflict (pool, "'dns': <'virtual'>", "198.18.0.0/18");
 }
 
+/* A plan that is renewed is whole, whatever else there is. */
+static void
+test_renewed_in_spite_of_conflicts (void)
+{
+  g_autoptr (T2pSettings) settings = make_settings ("'capture': <'default'>", TRUE);
+  g_autoptr (T2pnSnapshot) clean = make_snapshot ();
+  g_autoptr (T2pnSnapshot) snapshot = make_snapshot ();
+  T2pnRoutePlanInput input = make_input (settings, clean);
+  g_autoptr (T2pnRoutePlan) expected = t2pn_route_plan_renew (&input, clean);
+  g_autoptr (T2pnRoutePlan) plan = NULL;
+  g_autofree char *expected_text = t2pn_route_plan_to_text (expected);
+  g_autofree char *text = NULL;
+  g_autoptr (GError) error = NULL;
+
+  add_rule (snapshot, AF_INET, 5404, RT_TABLE_MAIN);
+  add_route (snapshot, "10.1.0.0/16", 2, 23700);
+  plan = t2pn_route_plan_renew (&input, snapshot);
+  text = t2pn_route_plan_to_text (plan);
+  g_assert_cmpstr (text, ==, expected_text);
+  g_assert_false (t2pn_route_plan_check (plan, &input, snapshot, &error));
+  g_assert_error (error, T2P_ERROR, T2P_ERROR_ROUTE_CONFLICT);
+}
+
+/* Two foreign rules that differ by their mark alone are one rule of ours. */
+static void
+test_follows_a_table_once (void)
+{
+  g_autoptr (T2pSettings) settings = make_settings ("'capture': <'default'>", TRUE);
+  g_autoptr (T2pnSnapshot) snapshot = make_snapshot ();
+  T2pnRoutePlanInput input = make_input (settings, snapshot);
+  g_autoptr (T2pnRoutePlan) plan = NULL;
+  g_autofree char *text = NULL;
+  T2pnRule *inverted = add_rule (snapshot, AF_INET, 9000, 77);
+
+  inverted->is_inverted = TRUE;
+  inverted->mark = 0x1;
+  inverted->mask = G_MAXUINT32;
+  add_rule (snapshot, AF_INET, 9001, 77);
+  plan = t2pn_route_plan_renew (&input, snapshot);
+  text = t2pn_route_plan_to_text (plan);
+  g_assert_nonnull (strstr (text, "lookup 77"));
+  g_assert_null (strstr (strstr (text, "lookup 77") + 1, "lookup 77"));
+}
+
 /* What is there of an earlier run of ours is no conflict: update() meets its own rules. */
 static void
 test_own_rules_are_no_conflict (void)
@@ -416,5 +460,8 @@ main (int argc, char **argv)
   g_test_add_func ("/route-plan/explicit-address-brings-no-prefix", test_explicit_address);
   g_test_add_func ("/route-plan/conflicts-name-the-culprit", test_conflicts);
   g_test_add_func ("/route-plan/own-rules-are-no-conflict", test_own_rules_are_no_conflict);
+  g_test_add_func ("/route-plan/renewed-in-spite-of-conflicts",
+                   test_renewed_in_spite_of_conflicts);
+  g_test_add_func ("/route-plan/follows-a-table-once", test_follows_a_table_once);
   return g_test_run ();
 }

@@ -87,7 +87,7 @@ ip route add {plan.SERVER4}/32 dev tunx; ip -6 route add {plan.SERVER6}/128 dev 
         self.configure()
         for _ in range(2):
             self.start(self.program, '--tun', 'tunx')
-            self.assertNotIn('plain', self.running.log())
+            self.assertIn('tso', self.running.log())
             self.check_carries()
             self.stop()
         self.assertEqual(self.lab.run('ip link show tunx').returncode, 0)
@@ -99,6 +99,7 @@ ip route add {plan.SERVER4}/32 dev tunx; ip -6 route add {plan.SERVER6}/128 dev 
             with self.subTest(flags):
                 self.start('/usr/bin/python3', '-B', script, 'open-tun', 'tunx',
                            str(IFF_TUN | IFF_NO_PI | flags), self.program)
+                self.assertEqual('tso' in self.running.log(), flags == IFF_VNET_HDR)
                 self.configure()
                 self.check_carries()
                 self.stop()

@@ -4,7 +4,9 @@
  * Connects to the first of several addresses that answers, in the manner of RFC 8305: families
  * interleaved, a new attempt every 250 ms or as soon as one has failed, the first that connects
  * wins and the others are closed. One timer staggers, one ends the whole. Nothing blocks; the
- * number of attempts is bounded by T2PW_DIAL_MAX_ADDRESSES and so is the memory. */
+ * number of attempts is bounded by T2PW_DIAL_MAX_ADDRESSES and so is the memory. When one of
+ * the attempts lacked something of ours, the upstream is not found wanting: that error is told
+ * whatever the others say. */
 #include "config.h"
 
 #include "t2pw-dialer.h"
@@ -72,12 +74,20 @@ t2pw_dial_cancel (T2pwDial *dial)
   g_free (dial);
 }
 
+static gboolean
+is_shortage (const GError *error)
+{
+  return g_error_matches (error, T2P_ERROR, T2P_ERROR_LIMIT_EXCEEDED);
+}
+
 static void
 dial_fail (T2pwDial *dial, GError *error)
 {
   T2pwDialDone done = dial->done;
   gpointer user_data = dial->user_data;
 
+  if (is_shortage (error))
+    dial->policy->n_shortages++;
   t2pw_dial_cancel (dial);
   done (NULL, NULL, 0, error, user_data);
   g_error_free (error);
@@ -97,11 +107,16 @@ dial_succeed (T2pwDial *dial, Attempt *winner)
 static GError *
 connect_error_new (const T2pIpEndpoint *peer, int saved_errno)
 {
+  struct sockaddr_storage storage;
+  socklen_t length = t2p_ip_endpoint_to_sockaddr (peer, &storage);
+  gboolean is_ours = t2pw_upstream_socket_is_shortage (
+      saved_errno, (const struct sockaddr *) &storage, length);
   char text[T2P_ENDPOINT_STRLEN];
 
   t2p_ip_endpoint_format (peer, text);
-  return g_error_new (T2P_ERROR, T2P_ERROR_PROXY_UNREACHABLE, "no connection to %s: %s", text,
-                      g_strerror (saved_errno));
+  return g_error_new (T2P_ERROR,
+                      is_ours ? T2P_ERROR_LIMIT_EXCEEDED : T2P_ERROR_PROXY_UNREACHABLE,
+                      "no connection to %s: %s", text, g_strerror (saved_errno));
 }
 
 static void dial_advance_cb (T2pTask *task);
@@ -113,8 +128,11 @@ attempt_failed (Attempt *attempt, int saved_errno)
 
   attempt_close (attempt);
   dial->n_running--;
-  g_clear_error (&dial->last_error);
-  dial->last_error = connect_error_new (&attempt->peer, saved_errno);
+  if (!is_shortage (dial->last_error))
+    {
+      g_clear_error (&dial->last_error);
+      dial->last_error = connect_error_new (&attempt->peer, saved_errno);
+    }
   t2p_reactor_defer (dial->reactor, &dial->task, dial_advance_cb);
 }
 
@@ -126,16 +144,26 @@ socket_error (int fd)
 
   if (getsockopt (fd, SOL_SOCKET, SO_ERROR, &so_error, &length) < 0)
     return errno;
-  return so_error != 0 ? so_error : ENOTCONN;
+  return so_error;
+}
+
+/* An attempt that is refused ends with another error: with these the peer had accepted. What it
+ * then did to the connection is the handshake's to tell. */
+static gboolean
+has_connected (int so_error)
+{
+  return so_error == 0 || so_error == ECONNRESET || so_error == EPIPE;
 }
 
 static void
 attempt_ready_cb (T2pWatch *watch, guint32 events)
 {
   Attempt *attempt = T2P_OWNER_OF (watch, Attempt, watch);
-  if ((events & (EPOLLERR | EPOLLHUP)) != 0)
-    attempt_failed (attempt, socket_error (watch->fd));
-  else if ((events & EPOLLOUT) != 0)
+  int so_error = (events & (EPOLLERR | EPOLLHUP)) != 0 ? socket_error (watch->fd) : 0;
+
+  if (!has_connected (so_error))
+    attempt_failed (attempt, so_error);
+  else if ((events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0)
     dial_succeed (attempt->dial, attempt);
 }
 
@@ -167,11 +195,12 @@ static void
 dial_begin_next (T2pwDial *dial)
 {
   Attempt *attempt = &dial->attempts[dial->n_begun++];
-  int saved_errno = EMFILE;
+  int saved_errno;
   int fd;
 
   attempt->started_us = g_get_monotonic_time ();
-  fd = t2pw_upstream_socket_new (dial->policy, attempt->peer.address.family, NULL);
+  fd = t2pw_upstream_socket_new (dial->policy, attempt->peer.address.family);
+  saved_errno = errno;
   dial->n_running++;
   if (fd < 0 || !attempt_connect (attempt, fd, &saved_errno))
     attempt_failed (attempt, saved_errno);
@@ -206,6 +235,11 @@ total_cb (T2pTimer *timer)
   T2pwDial *dial = T2P_OWNER_OF (timer, T2pwDial, total);
   char text[T2P_ENDPOINT_STRLEN];
 
+  if (is_shortage (dial->last_error))
+    {
+      dial_fail (dial, g_steal_pointer (&dial->last_error));
+      return;
+    }
   t2p_ip_endpoint_format (&dial->attempts[0].peer, text);
   dial_fail (dial, g_error_new (T2P_ERROR, T2P_ERROR_PROXY_UNREACHABLE,
                                 "%s did not answer in time", text));
@@ -237,7 +271,7 @@ dial_interleave (T2pwDial *dial, const T2pIpEndpoint *peers, guint n_peers)
  * @timeout_ms: for the whole
  *
  * Returns: the dial, valid until @done is called or it is cancelled. @done gets T2P_ERROR:
- * PROXY_UNREACHABLE.
+ * PROXY_UNREACHABLE; LIMIT_EXCEEDED when descriptors, ports or memory of ours were not enough.
  */
 T2pwDial *
 t2pw_dial_start (T2pReactor *reactor,

@@ -6,11 +6,11 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sys/socket.h>
+#include <unistd.h>
 
-/* An upstream that vanished (no RST, no FIN) is noticed after this long with data in flight… */
-#define USER_TIMEOUT_MS 30000
-/* …and this long without. */
+/* An upstream that vanished (no RST, no FIN) is noticed after idle + probes × interval. With data
+ * in flight the kernel's own limit of retransmissions holds. There is no TCP_USER_TIMEOUT: it
+ * would also end a connection whose peer is there and keeps its window closed. */
 #define KEEPALIVE_IDLE_S 60
 #define KEEPALIVE_INTERVAL_S 10
 #define KEEPALIVE_PROBES 4
@@ -42,27 +42,62 @@ set_option (int fd, int level, int option, int value)
  * t2pw_upstream_socket_new:
  * @family: AF_INET or AF_INET6
  *
- * Returns: a non-blocking TCP socket with mark and no delay set, or -1.
- * Errors: G_IO_ERROR.
+ * Returns: a non-blocking TCP socket with mark and no delay set, or -1 with errno.
  */
 int
-t2pw_upstream_socket_new (T2pwSocketPolicy *policy, int family, GError **error)
+t2pw_upstream_socket_new (T2pwSocketPolicy *policy, int family)
 {
   int fd = socket (family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
 
   if (fd < 0)
-    {
-      int saved_errno = errno;
-
-      g_set_error (error, G_IO_ERROR, g_io_error_from_errno (saved_errno),
-                   "no socket for an upstream: %s", g_strerror (saved_errno));
-      return -1;
-    }
+    return -1;
   t2pw_socket_policy_apply (policy, fd);
   set_option (fd, IPPROTO_TCP, TCP_NODELAY, 1);
   /* The ACK of the SYN-ACK waits for the greeting, which we send at once: one packet less. */
   set_option (fd, IPPROTO_TCP, TCP_QUICKACK, 0);
   return fd;
+}
+
+/* EADDRNOTAVAIL is said for "every local port is taken" and for "no local address suits this
+ * peer": a UDP socket, which has ports of its own, is told the second only. */
+static gboolean
+has_local_address (const struct sockaddr *peer, socklen_t length)
+{
+  int fd = socket (peer->sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  gboolean has_one;
+
+  if (fd < 0)
+    return TRUE;
+  has_one = connect (fd, peer, length) == 0;
+  close (fd);
+  return has_one;
+}
+
+/**
+ * t2pw_upstream_socket_is_shortage:
+ * @saved_errno: of socket(), connect() or epoll_ctl()
+ * @peer: whom it was for
+ *
+ * Whether we have run out of something ourselves, so that nothing has been learnt of @peer.
+ */
+gboolean
+t2pw_upstream_socket_is_shortage (int saved_errno,
+                                  const struct sockaddr *peer,
+                                  socklen_t length)
+{
+  switch (saved_errno)
+    {
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+    case ENOSPC: /* fs.epoll.max_user_watches */
+      return TRUE;
+    case EADDRNOTAVAIL:
+      return has_local_address (peer, length);
+    default:
+      return FALSE;
+    }
 }
 
 /**
@@ -74,7 +109,6 @@ t2pw_upstream_socket_new (T2pwSocketPolicy *policy, int family, GError **error)
 void
 t2pw_upstream_socket_guard (int fd)
 {
-  set_option (fd, IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS);
   set_option (fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
   set_option (fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
   set_option (fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);

@@ -3,6 +3,8 @@
 
 #include "t2p-ip.h"
 
+#include <sys/socket.h>
+
 G_BEGIN_DECLS
 
 /**
@@ -10,6 +12,8 @@ G_BEGIN_DECLS
  * @mark: SO_MARK of our own sockets, by which they pass the tunnel by; 0: none
  * @mark_was_refused: the kernel said EPERM at least once: the owner looks and tells the daemon,
  *   which has a `uidrange` rule for that case
+ * @n_shortages: connections that did not come about because we had no descriptor, port or
+ *   memory for them
  *
  * How every socket towards an upstream or a name server is made. One for each worker.
  */
@@ -17,10 +21,14 @@ typedef struct
 {
   guint32 mark;
   gboolean mark_was_refused;
+  guint64 n_shortages;
 } T2pwSocketPolicy;
 
 void t2pw_socket_policy_apply (T2pwSocketPolicy *policy, int fd);
-int t2pw_upstream_socket_new (T2pwSocketPolicy *policy, int family, GError **error);
+int t2pw_upstream_socket_new (T2pwSocketPolicy *policy, int family);
+gboolean t2pw_upstream_socket_is_shortage (int saved_errno,
+                                           const struct sockaddr *peer,
+                                           socklen_t length);
 void t2pw_upstream_socket_guard (int fd);
 
 G_END_DECLS

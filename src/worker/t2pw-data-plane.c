@@ -319,6 +319,13 @@ add_relay_counters (T2pwDataPlane *plane, GVariantBuilder *builder)
   g_variant_builder_add (builder, "{st}", "udp-flows", G_GUINT64_CONSTANT (0));
 }
 
+/* What our own limits cost. */
+static void
+add_limit_counters (T2pwDataPlane *plane, GVariantBuilder *builder)
+{
+  g_variant_builder_add (builder, "{st}", "dropped-limit", plane->policy.n_shortages);
+}
+
 static void
 add_stack_counters (T2pwDataPlane *plane, GVariantBuilder *builder)
 {
@@ -357,5 +364,6 @@ t2pw_data_plane_get_statistics (T2pwDataPlane *plane)
   add_stack_counters (plane, &builder);
   add_relay_counters (plane, &builder);
   add_dns_counters (plane, &builder);
+  add_limit_counters (plane, &builder);
   return g_variant_builder_end (&builder);
 }

@@ -5,8 +5,12 @@
 #include "t2p-error.h"
 #include "t2pw-dialer.h"
 
+#include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static const ServerStep stalling[] = { { SERVER_STALL }, { SERVER_END } };
@@ -148,6 +152,102 @@ test_mark_refusal_is_noted (Fixture *f, gconstpointer data)
   g_assert_cmpuint (mark, ==, f->policy.mark_was_refused ? 0 : 0x74321);
 }
 
+static int
+int_option (int fd, int level, int option)
+{
+  int value = -1;
+  socklen_t length = sizeof value;
+
+  g_assert_cmpint (getsockopt (fd, level, option, &value, &length), ==, 0);
+  return value;
+}
+
+/* A peer that keeps its window closed acknowledges every probe of it: it is there. */
+static void
+test_guard_lets_a_closed_window_be (Fixture *f, gconstpointer data)
+{
+  g_autoptr (ScriptedServer) server = scripted_server_new (stalling);
+  T2pIpEndpoint peer = endpoint ("127.0.0.1", scripted_server_get_port (server));
+
+  dial (f, &peer, 1, 5000);
+  g_assert_no_error (f->error);
+  t2pw_upstream_socket_guard (f->watch.fd);
+  g_assert_cmpint (int_option (f->watch.fd, SOL_SOCKET, SO_KEEPALIVE), ==, 1);
+  g_assert_cmpint (int_option (f->watch.fd, IPPROTO_TCP, TCP_KEEPIDLE), <=, 60);
+  g_assert_cmpint (int_option (f->watch.fd, IPPROTO_TCP, TCP_USER_TIMEOUT), ==, 0);
+}
+
+static void
+test_no_descriptor (Fixture *f, gconstpointer data)
+{
+  T2pIpEndpoint peers[] = { endpoint ("127.0.0.1", 1), endpoint ("127.0.0.2", 1) };
+  struct rlimit old, none;
+
+  g_assert_cmpint (getrlimit (RLIMIT_NOFILE, &old), ==, 0);
+  none = (struct rlimit){ .rlim_cur = 3, .rlim_max = old.rlim_max };
+  g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &none), ==, 0);
+  dial (f, peers, 2, 5000);
+  g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &old), ==, 0);
+  g_assert_error (f->error, T2P_ERROR, T2P_ERROR_LIMIT_EXCEEDED);
+  g_assert_nonnull (strstr (f->error->message, g_strerror (EMFILE)));
+  g_assert_cmpuint (f->policy.n_shortages, ==, 1);
+}
+
+static void
+test_refusal_is_no_shortage (Fixture *f, gconstpointer data)
+{
+  T2pIpEndpoint peer = endpoint ("127.0.0.1", 1);
+
+  dial (f, &peer, 1, 5000);
+  g_assert_error (f->error, T2P_ERROR, T2P_ERROR_PROXY_UNREACHABLE);
+  g_assert_cmpuint (f->policy.n_shortages, ==, 0);
+}
+
+/* Told apart without a namespace: a peer that a datagram would reach has lost a port, one for
+ * which there is no address of ours has lost nothing. */
+static void
+test_port_shortage_is_told_apart (Fixture *f, gconstpointer data)
+{
+  T2pIpEndpoint near = endpoint ("127.0.0.1", 1080);
+  struct sockaddr_storage storage;
+  socklen_t length = t2p_ip_endpoint_to_sockaddr (&near, &storage);
+  struct sockaddr *address = (struct sockaddr *) &storage;
+
+  g_assert_true (t2pw_upstream_socket_is_shortage (EADDRNOTAVAIL, address, length));
+  g_assert_true (t2pw_upstream_socket_is_shortage (ENOBUFS, address, length));
+  g_assert_false (t2pw_upstream_socket_is_shortage (ECONNREFUSED, address, length));
+  g_assert_false (t2pw_upstream_socket_is_shortage (ENETUNREACH, address, length));
+  ((struct sockaddr_in *) &storage)->sin_addr.s_addr = htonl (INADDR_BROADCAST);
+  g_assert_false (t2pw_upstream_socket_is_shortage (EADDRNOTAVAIL, address, length));
+}
+
+/* Accepted and reset before we look: the connection came about. */
+static void
+test_reset_at_once_is_connected (Fixture *f, gconstpointer data)
+{
+  struct sockaddr_in address = { .sin_family = AF_INET };
+  struct linger at_once = { .l_onoff = 1 };
+  socklen_t length = sizeof address;
+  int listener = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  T2pIpEndpoint peer;
+  int accepted;
+
+  address.sin_addr.s_addr = htonl (INADDR_LOOPBACK);
+  g_assert_cmpint (bind (listener, (struct sockaddr *) &address, length), ==, 0);
+  g_assert_cmpint (listen (listener, 1), ==, 0);
+  g_assert_cmpint (getsockname (listener, (struct sockaddr *) &address, &length), ==, 0);
+  peer = endpoint ("127.0.0.1", ntohs (address.sin_port));
+  t2pw_dial_start (f->reactor, &f->policy, &peer, 1, 5000, done_cb, f);
+  accepted = accept (listener, NULL, NULL);
+  g_assert_cmpint (accepted, >=, 0);
+  setsockopt (accepted, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  close (accepted);
+  while (!f->is_done)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_no_error (f->error);
+  close (listener);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -156,5 +256,10 @@ main (int argc, char **argv)
   ADD ("/dialer/dead-addresses-are-passed-over", test_dead_ones_are_passed_over);
   ADD ("/dialer/silent-addresses-do-not-hold-up", test_silent_ones_do_not_hold_up);
   ADD ("/dialer/mark-is-set-or-its-refusal-noted", test_mark_refusal_is_noted);
+  ADD ("/dialer/guard-lets-a-closed-window-be", test_guard_lets_a_closed_window_be);
+  ADD ("/dialer/no-descriptor-is-our-own-limit", test_no_descriptor);
+  ADD ("/dialer/refusal-is-no-shortage", test_refusal_is_no_shortage);
+  ADD ("/dialer/port-shortage-is-told-apart", test_port_shortage_is_told_apart);
+  ADD ("/dialer/reset-at-once-is-connected", test_reset_at_once_is_connected);
   return g_test_run ();
 }

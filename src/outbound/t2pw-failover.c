@@ -6,8 +6,10 @@
  * one.
  *
  * A member is unknown, up or down. What the proxy says about a destination proves that it is
- * up. No connection or a failed login makes it down; silence or a hang-up behind the request
- * could be the destination's fault and only has the member checked at once. A member that is
+ * up, and so does silence behind the request: greeting and login have worked, and the
+ * destination, be it the harmless one, may be what is silent. No connection or a failed login
+ * makes it down; a hang-up could be the destination's fault and only has the member checked at
+ * once. What we lack ourselves (ports, descriptors) says nothing of a member. A member that is
  * down gets no flow, so that a dead proxy is not stormed; a check of its own, a CONNECT to a
  * harmless destination, asks again after a back-off that doubles to MAX_BACKOFF_MS. A failure
  * of an attempt that began before the last success says nothing new and is not counted.
@@ -52,13 +54,27 @@ t2pw_error_is_upstream_fault (const GError *error)
          g_error_matches (error, T2P_ERROR, T2P_ERROR_RESOLVE_FAILED);
 }
 
-/* It may be the upstream's fault or come from the destination: some proxies hang up instead of
- * answering. A check tells. */
-static gboolean
-is_suspicion (const GError *error)
+typedef enum
 {
-  return g_error_matches (error, T2P_ERROR, T2P_ERROR_TIMED_OUT) ||
-         g_error_matches (error, T2P_ERROR, T2P_ERROR_PROXY_PROTOCOL);
+  EVIDENCE_NONE,
+  EVIDENCE_UP,      /* it answered, if only to say no */
+  EVIDENCE_GREETED, /* it took the request and then said nothing */
+  EVIDENCE_DOWN,
+  EVIDENCE_DOUBTFUL, /* some proxies hang up instead of answering */
+} Evidence;
+
+static Evidence
+evidence_of (const GError *error)
+{
+  if (t2pw_error_is_upstream_fault (error))
+    return EVIDENCE_DOWN;
+  if (g_error_matches (error, T2P_ERROR, T2P_ERROR_LIMIT_EXCEEDED))
+    return EVIDENCE_NONE;
+  if (g_error_matches (error, T2P_ERROR, T2P_ERROR_TIMED_OUT))
+    return EVIDENCE_GREETED;
+  if (g_error_matches (error, T2P_ERROR, T2P_ERROR_PROXY_PROTOCOL))
+    return EVIDENCE_DOUBTFUL;
+  return EVIDENCE_UP;
 }
 
 T2pwMember *
@@ -126,12 +142,12 @@ failover_changed (T2pwFailover *failover)
 
 static void member_check_cb (T2pTimer *timer);
 
-void
-t2pw_member_is_up (T2pwMember *member)
+static void
+member_was_up (T2pwMember *member, gint64 when_us)
 {
   T2pwFailover *failover = member->failover;
 
-  member->last_success_us = t2p_reactor_get_now_us (failover->reactor);
+  member->last_success_us = MAX (member->last_success_us, when_us);
   member->backoff_ms = MIN_BACKOFF_MS;
   if (member->state == T2PW_MEMBER_UP)
     return;
@@ -143,6 +159,12 @@ t2pw_member_is_up (T2pwMember *member)
       if (t2pw_failover_member_at (failover, i) == member)
         failover->active = i;
   failover_changed (failover);
+}
+
+void
+t2pw_member_is_up (T2pwMember *member)
+{
+  member_was_up (member, t2p_reactor_get_now_us (member->failover->reactor));
 }
 
 static void
@@ -180,14 +202,28 @@ member_is_down (T2pwMember *member, const GError *error)
 void
 t2pw_member_take_failure (T2pwMember *member, gint64 began_us, const GError *error)
 {
-  if (!t2pw_error_is_upstream_fault (error) && !is_suspicion (error))
-    t2pw_member_is_up (member); /* it answered, if only to say no */
-  else if (began_us <= member->last_success_us || member->state == T2PW_MEMBER_DOWN)
-    return;
-  else if (t2pw_error_is_upstream_fault (error))
-    member_is_down (member, error);
-  else if (member->check == NULL)
-    t2p_reactor_arm (member->failover->reactor, &member->timer, 0, member_check_cb);
+  gboolean is_news = began_us > member->last_success_us && member->state != T2PW_MEMBER_DOWN;
+
+  switch (evidence_of (error))
+    {
+    case EVIDENCE_NONE:
+      return;
+    case EVIDENCE_UP:
+      t2pw_member_is_up (member);
+      return;
+    case EVIDENCE_GREETED: /* soon after the attempt began: it may have gone down since */
+      if (member->state != T2PW_MEMBER_DOWN)
+        member_was_up (member, began_us);
+      return;
+    case EVIDENCE_DOWN:
+      if (is_news)
+        member_is_down (member, error);
+      return;
+    case EVIDENCE_DOUBTFUL:
+      if (is_news && member->check == NULL)
+        t2p_reactor_arm (member->failover->reactor, &member->timer, 0, member_check_cb);
+      return;
+    }
 }
 
 /* --- checks */
@@ -211,13 +247,22 @@ check_failed_cb (T2pwCarrier *carrier,
   T2pwMember *member = user_data;
 
   member->check = NULL;
-  if (!t2pw_error_is_upstream_fault (error) && !is_suspicion (error))
+  switch (evidence_of (error))
     {
+    case EVIDENCE_NONE:
+      t2p_reactor_arm (member->failover->reactor, &member->timer, member->backoff_ms,
+                       member_check_cb);
+      return;
+    case EVIDENCE_UP:
+    case EVIDENCE_GREETED:
       t2pw_member_is_up (member);
       return;
+    case EVIDENCE_DOWN:
+    case EVIDENCE_DOUBTFUL:
+      member->backoff_ms = MIN (member->backoff_ms * 2, MAX_BACKOFF_MS);
+      member_is_down (member, error);
+      return;
     }
-  member->backoff_ms = MIN (member->backoff_ms * 2, MAX_BACKOFF_MS);
-  member_is_down (member, error);
 }
 
 static void

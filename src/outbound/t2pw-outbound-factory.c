@@ -68,7 +68,8 @@ t2pw_outbound_new_for_endpoint (const T2pwOutboundContext *context,
 void
 t2pw_harmless_destination (T2pEndpoint *endpoint, T2pwDestination *out_destination)
 {
-  T2pwDestination destination = { .port = t2p_endpoint_get_port (endpoint) };
+  T2pwDestination destination = { .port = t2p_endpoint_get_port (endpoint),
+                                  .answer_timeout_ms = T2PW_CHECK_ANSWER_MS };
 
   if (t2p_endpoint_get_host (endpoint) == NULL)
     destination.address = t2p_ip_address_from_v4 (INADDR_LOOPBACK);

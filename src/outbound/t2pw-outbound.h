@@ -17,12 +17,16 @@ G_BEGIN_DECLS
 typedef struct _T2pwOutbound T2pwOutbound;
 typedef struct _T2pwCarrier T2pwCarrier;
 
+/* How long a check waits for the answer to its request; nobody but us would wait longer. */
+#define T2PW_CHECK_ANSWER_MS 2000
+
 /** T2pwDestination: where the application wants to go: a name, or an address. */
 typedef struct
 {
   const char *name; /* NULL: by address. Valid during the call only. */
   T2pIpAddress address;
   guint16 port;
+  guint answer_timeout_ms; /* behind the request; 0: as long as for all the rest */
 } T2pwDestination;
 
 /** T2pwCarrierHandler: the carrier may be closed inside each of them. */

@@ -5,7 +5,9 @@
  * address, to "localhost" by name, to ::1, and UDP ASSOCIATE. Nobody else is bothered, and
  * every answer but "not supported" and the family's "network unreachable" shows that the proxy
  * understands the request: a rule of its own may well forbid this very destination. A fault in
- * the first ends the probe, since the others could tell no more. */
+ * the first ends the probe, since the others could tell no more. Silence behind the request is
+ * no fault, the proxy greeted us and may be cut off from the destination; but it tells nothing
+ * of what the proxy can, and when the first request meets it, the others get little time. */
 #include "config.h"
 
 #include "t2pw-probe.h"
@@ -18,6 +20,8 @@
 
 /* Behind the deadline of the first handshake. */
 #define GRACE_MS 100
+/* For all other steps once the first was met with silence. */
+#define AFTER_SILENCE_MS 1000
 
 typedef enum
 {
@@ -38,6 +42,7 @@ struct _T2pwProbe
   gboolean answered[N_STEPS];
   GError *error;
   T2pTimer timer;
+  gint64 deadline_us;
   T2pTask task;
   T2pwProbeDone done;
   gpointer user_data;
@@ -90,7 +95,8 @@ probe_finish (T2pwProbe *probe)
     .is_reachable = t2pw_upstream_get_rtt_us (probe->upstream) > 0,
     .rtt_us = t2pw_upstream_get_rtt_us (probe->upstream),
     .auth = auth_of (probe),
-    .can_connect = probe->answered[STEP_CONNECT],
+    .can_connect = probe->answered[STEP_CONNECT] || probe->answered[STEP_NAME] ||
+                   probe->answered[STEP_IPV6],
     .can_names = probe->answered[STEP_NAME],
     .can_ipv6 = probe->answered[STEP_IPV6],
     .udp = probe->answered[STEP_UDP] ? "associate" : "none",
@@ -134,7 +140,19 @@ is_understood (Step step, T2pRefusal refusal, const GError *error)
 static gboolean
 ends_probe (Step step, const GError *error)
 {
-  return step == STEP_CONNECT && !g_error_matches (error, T2P_ERROR, T2P_ERROR_FAILED);
+  return step == STEP_CONNECT && !g_error_matches (error, T2P_ERROR, T2P_ERROR_FAILED) &&
+         !g_error_matches (error, T2P_ERROR, T2P_ERROR_TIMED_OUT);
+}
+
+static void deadline_cb (T2pTimer *timer);
+
+static void
+probe_hurry (T2pwProbe *probe)
+{
+  gint64 left_ms = (probe->deadline_us - g_get_monotonic_time ()) / 1000;
+
+  t2p_reactor_arm (probe->context.reactor, &probe->timer,
+                   (guint) CLAMP (left_ms, 0, AFTER_SILENCE_MS), deadline_cb);
 }
 
 static void
@@ -150,6 +168,8 @@ failed_cb (T2pwCarrier *carrier, T2pRefusal refusal, const GError *error, gpoint
     }
   else
     probe->answered[probe->step] = is_understood (probe->step, refusal, error);
+  if (probe->step == STEP_CONNECT && g_error_matches (error, T2P_ERROR, T2P_ERROR_TIMED_OUT))
+    probe_hurry (probe);
   probe_next (probe);
 }
 
@@ -171,7 +191,8 @@ step_destination (T2pwProbe *probe, T2pwDestination *out_destination)
   T2pEndpoint *endpoint = t2pw_upstream_get_endpoint (probe->upstream);
   T2pIpEndpoint peer;
 
-  *out_destination = (T2pwDestination){ .port = t2p_endpoint_get_port (endpoint) };
+  *out_destination = (T2pwDestination){ .port = t2p_endpoint_get_port (endpoint),
+                                         .answer_timeout_ms = T2PW_CHECK_ANSWER_MS };
   if (probe->step == STEP_NAME)
     out_destination->name = "localhost";
   else if (probe->step == STEP_IPV6)
@@ -210,7 +231,7 @@ deadline_cb (T2pTimer *timer)
   T2pwProbe *probe = T2P_OWNER_OF (timer, T2pwProbe, timer);
 
   if (probe->step == STEP_CONNECT && probe->error == NULL)
-    probe->error = g_error_new_literal (T2P_ERROR, T2P_ERROR_TIMED_OUT,
+    probe->error = g_error_new_literal (T2P_ERROR, T2P_ERROR_PROXY_UNREACHABLE,
                                         "the upstream did not answer in time");
   probe_finish (probe);
 }
@@ -256,6 +277,7 @@ t2pw_probe_start (const T2pwOutboundContext *context,
   probe->outbound = t2pw_socks5_new (&probe->context, probe->upstream);
   probe->done = done;
   probe->user_data = user_data;
+  probe->deadline_us = g_get_monotonic_time () + (context->connect_timeout_ms + GRACE_MS) * 1000LL;
   t2p_reactor_arm (context->reactor, &probe->timer, context->connect_timeout_ms + GRACE_MS,
                    deadline_cb);
   t2p_reactor_defer (context->reactor, &probe->task, probe_step_cb);

@@ -10,7 +10,8 @@ G_BEGIN_DECLS
  * @is_reachable: a TCP connection came about
  * @rtt_us: of its handshake; 0 when there was none
  * @auth: "none", "password", or "" when that was not learnt
- * @can_connect: the upstream takes CONNECT requests
+ * @can_connect: the upstream takes CONNECT requests; %FALSE without an @error when it greeted
+ *   us and then answered none in time
  * @can_names: with a name as the destination
  * @can_ipv6: with an IPv6 address
  * @udp: "associate" or "none"

@@ -38,6 +38,7 @@ typedef struct
   T2pSocks5Request request;
   T2pwUpstreamDial *dial; /* NULL: shaking */
   gint64 deadline_us;
+  guint answer_timeout_ms; /* behind the request; 0: until the deadline */
   gsize out_at;
   gsize out_length;
   guint8 out[T2P_SOCKS5_MAX_OUTPUT_BYTES];
@@ -203,6 +204,21 @@ note_auth (Socks5Carrier *carrier, T2pSocks5Stage before)
     carrier->outbound->auth = T2PW_SOCKS5_AUTH_NONE;
 }
 
+/* All before the request has gone well: from now on it may be the destination that is slow. */
+static void
+limit_answer (Socks5Carrier *carrier, T2pSocks5Stage before)
+{
+  const Handshake *handshake = carrier->handshake;
+  gint64 left_ms = (handshake->deadline_us - g_get_monotonic_time ()) / 1000;
+
+  if (before == T2P_SOCKS5_STAGE_REPLY || handshake->client.stage != T2P_SOCKS5_STAGE_REPLY ||
+      handshake->answer_timeout_ms == 0)
+    return;
+  t2p_reactor_arm (carrier->tcp.reactor, &carrier->tcp.timer,
+                   (guint) CLAMP (left_ms, 1, (gint64) handshake->answer_timeout_ms),
+                   timeout_cb);
+}
+
 /* FALSE when nothing more is to be read: open, failed, or waiting for an edge. */
 static gboolean
 handshake_receive (Socks5Carrier *carrier)
@@ -232,7 +248,10 @@ handshake_receive (Socks5Carrier *carrier)
   if (!handshake_send (carrier))
     return FALSE;
   if (result == T2P_DECODE_MORE)
-    return TRUE;
+    {
+      limit_answer (carrier, before);
+      return TRUE;
+    }
   carrier->tcp.is_drained = (gsize) got < sizeof bytes;
   carrier_opened (carrier, bytes + used, (gsize) got - used);
   return FALSE;
@@ -271,7 +290,10 @@ dialed_cb (T2pWatch *watch,
     }
   if (!t2pw_tcp_carrier_watch (&carrier->tcp, watch, shaking_cb))
     {
-      carrier_broken (carrier, ENOMEM);
+      g_autoptr (GError) shortage = g_error_new_literal (
+          T2P_ERROR, T2P_ERROR_LIMIT_EXCEEDED, "the connection cannot be watched");
+
+      carrier_fail (carrier, refusal_of_fault (shortage), shortage);
       return;
     }
   t2p_reactor_arm (carrier->tcp.reactor, &carrier->tcp.timer, (guint) MAX (left_ms, 1), timeout_cb);
@@ -350,6 +372,7 @@ open_command (Socks5Outbound *outbound,
   carrier->outbound = outbound;
   carrier->handshake = handshake;
   handshake_fill (handshake, outbound, command, destination);
+  handshake->answer_timeout_ms = destination->answer_timeout_ms;
   handshake->deadline_us =
       g_get_monotonic_time () + (gint64) context->connect_timeout_ms * 1000;
   if (t2p_socks5_client_init (&handshake->client, &handshake->request, NULL))
@@ -397,9 +420,10 @@ static const T2pwOutboundClass socks5_class = {
  * @upstream: (transfer full): the proxy; its userinfo logs us in
  *
  * CONNECT by a SOCKS 5 proxy (RFC 1928, RFC 1929). A carrier fails with T2P_ERROR:
- * PROXY_UNREACHABLE (not reached), PROXY_AUTHENTICATION_FAILED, PROXY_PROTOCOL (nonsense, or
- * closed in the handshake), TIMED_OUT (no answer to the request), NOT_SUPPORTED and FAILED (the
- * proxy said no to this destination), RESOLVE_FAILED (the proxy's own name).
+ * LIMIT_EXCEEDED (we lack descriptors, ports or memory), PROXY_UNREACHABLE (not reached),
+ * PROXY_AUTHENTICATION_FAILED, PROXY_PROTOCOL (nonsense, or closed in the handshake), TIMED_OUT
+ * (no answer to the request, all before it went well), NOT_SUPPORTED and FAILED (the proxy said
+ * no to this destination), RESOLVE_FAILED (the proxy's own name).
  */
 T2pwOutbound *
 t2pw_socks5_new (const T2pwOutboundContext *context, T2pwUpstream *upstream)
@@ -430,7 +454,8 @@ t2pw_socks5_ask_associate (T2pwOutbound *base,
                            const T2pwCarrierHandler *handler,
                            gpointer user_data)
 {
-  T2pwDestination unknown = { .address = t2p_ip_address_from_v4 (0) };
+  T2pwDestination unknown = { .address = t2p_ip_address_from_v4 (0),
+                              .answer_timeout_ms = T2PW_CHECK_ANSWER_MS };
 
   return open_command ((Socks5Outbound *) base, T2P_SOCKS5_UDP_ASSOCIATE, &unknown, handler,
                        user_data);

@@ -9,6 +9,7 @@
 
 #include <netinet/in.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static const ServerStep accepting[] = { { SERVER_READ, "\x05\x01\x00", 3 },
@@ -17,6 +18,11 @@ static const ServerStep accepting[] = { { SERVER_READ, "\x05\x01\x00", 3 },
                                         { SERVER_SEND, "\x05\x00\x00\x01\0\0\0\0\0\0", 10 },
                                         { SERVER_STALL },
                                         { SERVER_END } };
+/* takes the request, as a proxy whose destination is silent */
+static const ServerStep silent[] = { { SERVER_READ, "\x05\x01\x00", 3 },
+                                     { SERVER_SEND, "\x05\x00", 2 },
+                                     { SERVER_STALL },
+                                     { SERVER_END } };
 static const ServerStep hanging_up[] = { { SERVER_READ, NULL, 3 }, { SERVER_END } };
 
 typedef struct
@@ -234,6 +240,69 @@ test_hang_ups_are_checked (Fixture *f, gconstpointer data)
   g_assert_cmpuint (scripted_server_get_n_connections (server), ==, 2);
 }
 
+static void
+test_silent_destination (Fixture *f, gconstpointer data)
+{
+  g_autoptr (ScriptedServer) server = scripted_server_new (silent);
+  T2pwMemberStatus status;
+
+  f->context.connect_timeout_ms = 300;
+  add_upstream (f, scripted_server_get_port (server));
+  for (guint i = 0; i < 2; i++)
+    {
+      open_flow (f);
+      g_assert_error (f->error, T2P_ERROR, T2P_ERROR_TIMED_OUT);
+      close_carrier (f);
+      t2pw_failover_get_status (f->failover, 0, &status);
+      g_assert_cmpint (status.state, ==, T2PW_MEMBER_UP);
+    }
+  g_assert_cmpuint (f->n_told_down, ==, 0);
+  g_assert_cmpuint (scripted_server_get_n_connections (server), ==, 2); /* no check */
+}
+
+/* Down, then a check that the proxy greets, but to which it never answers. */
+static void
+test_silent_check (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error =
+      g_error_new_literal (T2P_ERROR, T2P_ERROR_PROXY_UNREACHABLE, "connection refused");
+  g_autoptr (ScriptedServer) server = scripted_server_new (silent);
+  gint64 began_us = g_get_monotonic_time ();
+
+  f->context.connect_timeout_ms = 30000;
+  add_upstream (f, scripted_server_get_port (server));
+  t2pw_failover_take_probe (f->failover, 0, 0, error);
+  while (f->n_told_up == 0)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpuint (f->n_told_down, ==, 1);
+  g_assert_cmpint (g_get_monotonic_time () - began_us, <, 10 * G_USEC_PER_SEC);
+}
+
+static void
+test_own_shortage (Fixture *f, gconstpointer data)
+{
+  struct rlimit old, none;
+  T2pwMemberStatus status;
+  g_autoptr (ScriptedServer) server = scripted_server_new (accepting);
+
+  add_upstream (f, scripted_server_get_port (server));
+  open_flow (f);
+  g_assert_true (f->is_opened);
+  close_carrier (f);
+  g_assert_cmpint (getrlimit (RLIMIT_NOFILE, &old), ==, 0);
+  none = (struct rlimit){ .rlim_cur = 3, .rlim_max = old.rlim_max };
+  g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &none), ==, 0);
+  open_flow (f);
+  g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &old), ==, 0);
+  g_assert_error (f->error, T2P_ERROR, T2P_ERROR_LIMIT_EXCEEDED);
+  close_carrier (f);
+  t2pw_failover_get_status (f->failover, 0, &status);
+  g_assert_cmpint (status.state, ==, T2PW_MEMBER_UP);
+  open_flow (f);
+  g_assert_true (f->is_opened);
+  g_assert_cmpuint (f->n_told_down, ==, 0);
+}
+
 typedef struct
 {
   gboolean is_done;
@@ -300,6 +369,27 @@ test_probe_of_a_stranger (Fixture *f, gconstpointer data)
 }
 
 static void
+test_probe_of_a_silent_one (Fixture *f, gconstpointer data)
+{
+  g_autoptr (ScriptedServer) server = scripted_server_new (silent);
+  g_autofree char *uri =
+      g_strdup_printf ("socks5://127.0.0.1:%u", scripted_server_get_port (server));
+  g_autoptr (T2pEndpoint) endpoint = t2p_endpoint_parse (uri, NULL);
+  gint64 began_us = g_get_monotonic_time ();
+  Probed probed = { 0 };
+
+  f->context.connect_timeout_ms = 30000;
+  t2pw_probe_start (&f->context, endpoint, NULL, 0, probed_cb, &probed, NULL);
+  while (!probed.is_done)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_no_error (probed.error);
+  g_assert_true (probed.result.is_reachable);
+  g_assert_cmpstr (probed.result.auth, ==, "none");
+  g_assert_false (probed.result.can_connect); /* not shown */
+  g_assert_cmpint (g_get_monotonic_time () - began_us, <, 6 * G_USEC_PER_SEC);
+}
+
+static void
 test_learns_from_probes (Fixture *f, gconstpointer data)
 {
   g_autoptr (GError) error =
@@ -330,8 +420,12 @@ main (int argc, char **argv)
   ADD ("/failover/next-one-when-the-first-is-dead", test_next_one);
   ADD ("/failover/down-is-told-once-and-up-again", test_down_and_up_again);
   ADD ("/failover/hang-ups-are-checked", test_hang_ups_are_checked);
+  ADD ("/failover/silent-destination-is-no-fault", test_silent_destination);
+  ADD ("/failover/check-that-times-out-behind-the-request-is-up", test_silent_check);
+  ADD ("/failover/own-shortage-is-no-fault", test_own_shortage);
   ADD ("/failover/learns-from-probes", test_learns_from_probes);
   ADD ("/probe/tells-what-the-proxy-can", test_probe_tells);
   ADD ("/probe/stranger-is-an-error", test_probe_of_a_stranger);
+  ADD ("/probe/silence-behind-the-request-is-no-error", test_probe_of_a_silent_one);
   return g_test_run ();
 }

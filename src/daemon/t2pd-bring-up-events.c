@@ -91,15 +91,29 @@ tell_worker (T2pdBringUp *self)
 }
 
 static void
+catch_up (T2pdBringUp *self)
+{
+  look_at_uplink (self);
+  update_plan (self);
+  tell_worker (self);
+}
+
+static void
 uplink_changed_cb (T2pdUplink *uplink, gpointer user_data)
 {
   T2pdBringUp *self = T2PD_BRING_UP (user_data);
 
-  if (!t2pd_tunnel_is_engaged (self->tunnel))
-    return;
-  look_at_uplink (self);
-  update_plan (self);
-  tell_worker (self);
+  if (t2pd_tunnel_is_engaged (self->tunnel))
+    catch_up (self);
+}
+
+/* What changed, or who ended, since the plan was made: a tunnel that is still being configured
+ * is not updated, and a resolver may have kept it there for long. */
+static void
+state_changed_cb (T2pdTunnel *tunnel, int old, int new, int reason, gpointer user_data)
+{
+  if (old == T2P_TUNNEL_STATE_CONFIGURING && new == T2P_TUNNEL_STATE_ACTIVE)
+    catch_up (user_data);
 }
 
 static void
@@ -195,6 +209,9 @@ t2pd_bring_up_watch (T2pdBringUp *self)
   g_signal_connect_object (uplink, "address-changed", G_CALLBACK (plan_changed_cb), self, 0);
   g_signal_connect_object (uplink, "rule-removed", G_CALLBACK (plan_changed_cb), self, 0);
   g_signal_connect_object (uplink, "link-removed", G_CALLBACK (link_removed_cb), self, 0);
+  /* After all others, who must not hear of `degraded` before they hear of `active`. */
+  g_signal_connect_object (self->tunnel, "state-changed", G_CALLBACK (state_changed_cb), self,
+                           G_CONNECT_AFTER);
   g_signal_connect_object (self->carrier, "spawned", G_CALLBACK (worker_spawned_cb), self, 0);
   g_signal_connect_object (self->carrier, "lost", G_CALLBACK (worker_lost_cb), self, 0);
   g_signal_connect_object (self->carrier, "unattended", G_CALLBACK (worker_unattended_cb), self,

@@ -312,6 +312,68 @@ def without_a_worker_captured_traffic_is_unreachable(service, client, proxy):
     equal(lab.dump(), before)
 
 
+def create_and_hold(service, client, proxy, resolved):
+    """A tunnel that is still being configured, because the resolver takes its time."""
+    path, _ = client.create('all', proxy.uri(), capture='default', ipv6='on')
+    wait_for(lambda: resolved.waiting)
+    equal(client.get(path, 'State'), 'configuring')
+    return path
+
+
+def rules():
+    return lab.subprocess.run(['ip', '-6', 'rule'], capture_output=True, text=True,
+                              check=True).stdout
+
+
+@test
+def what_changes_while_it_is_configured_is_not_lost(service, client, proxy):
+    before = lab.dump()
+    resolved = lab.Resolved(service.address, 'SetLinkDNS')
+    path = create_and_hold(service, client, proxy, resolved)
+    held = rules()
+    for command in ('addr add 2001:db8::2/64 dev up0 nodad', 'route add default via 2001:db8::1'):
+        lab.subprocess.run(['ip', '-6', *command.split()], check=True)
+    time.sleep(0.5)
+    equal((client.get(path, 'State'), rules()), ('configuring', held))
+    resolved.go_on()
+    wait_for(lambda: client.get(path, 'State') == 'active')
+    wait_for(lambda: rules() != held, 5)
+    seen = rules()
+    client.tunnel(path, 'Deactivate')
+    client.tunnel(path, 'Activate', '(a{sv})', vardict(wait=True))
+    equal(seen, rules())
+    client.tunnel(path, 'Delete')
+    lab.subprocess.run('ip -6 addr del 2001:db8::2/64 dev up0'.split(), check=True)
+    lab.subprocess.run('ip -6 route flush dev up0 proto boot'.split(), check=True)
+    resolved.close()
+    equal(lab.dump(), before)
+
+
+@test
+def a_worker_that_ends_while_it_is_configured_is_noticed(service, client, proxy):
+    program = service.folder / 'worker'
+    lab.shutil.copy(service.worker, program)
+    service.stop()
+    service.worker = str(program)
+    service.start(f'--worker-program={program}')
+    client = Client(service.address)
+    before = lab.dump()
+    resolved = lab.Resolved(service.address, 'SetLinkDNS')
+    path = create_and_hold(service, client, proxy, resolved)
+    program.rename(service.folder / 'away')
+    pid, = service.workers()
+    os.kill(pid, signal.SIGKILL)
+    time.sleep(1.5)
+    equal(client.get(path, 'State'), 'configuring')
+    resolved.go_on()
+    wait_for(lambda: client.get(path, 'State') == 'degraded')
+    equal(client.get(path, 'StateReason'), 'worker-crashed')
+    wait_for(lambda: 'unreachable default' in lab.dump(), 5)
+    client.tunnel(path, 'Delete')
+    resolved.close()
+    equal(lab.dump(), before)
+
+
 @test
 def a_removed_link_fails_the_tunnel(service, client, proxy):
     before = lab.dump()

@@ -242,3 +242,34 @@ t2p_cidr_set_widest (const T2pCidrSet *set, int family)
 {
   return shallowest (set, root_of (set, family), 0);
 }
+
+static guint64
+count_blocks (const T2pCidrSet *set, guint32 link, guint bits_left)
+{
+  if (link == LINK_NONE)
+    return 0;
+  if (link == LINK_FULL)
+    return G_GUINT64_CONSTANT (1) << bits_left;
+  if (bits_left == 0) /* a node has a member below it */
+    return 1;
+  return count_blocks (set, node_at (set, link)->child[0], bits_left - 1) +
+         count_blocks (set, node_at (set, link)->child[1], bits_left - 1);
+}
+
+/**
+ * t2p_cidr_set_size:
+ * @set: a set
+ * @family: AF_INET or AF_INET6
+ * @block_length: the unit, as a prefix length: 24 counts in /24s; 0 to 63
+ *
+ * Returns: how many such blocks the union of all members touches
+ *
+ * Since: 0.1
+ */
+guint64
+t2p_cidr_set_size (const T2pCidrSet *set, int family, guint block_length)
+{
+  g_return_val_if_fail (block_length < 64, 0);
+
+  return count_blocks (set, root_of (set, family), block_length);
+}

@@ -21,5 +21,8 @@ gboolean t2p_cidr_set_covers (const T2pCidrSet *set, const T2pIpPrefix *prefix);
 gboolean t2p_cidr_set_overlaps (const T2pCidrSet *set, const T2pIpPrefix *prefix);
 /* Length of the shortest prefix of @family that the union covers; 255 when it has none. */
 guint t2p_cidr_set_widest (const T2pCidrSet *set, int family);
+/* How much of @family the union covers, in blocks of prefix length @block_length, each that is
+ * touched counting in full. */
+guint64 t2p_cidr_set_size (const T2pCidrSet *set, int family, guint block_length);
 
 G_END_DECLS

@@ -6,16 +6,29 @@
  * One table: method → function that says which polkit actions the request needs. A method that
  * the table lacks is refused. The functions are pure: they see the frozen settings, the caller,
  * the owner and the addresses in use, and nothing else, so that the answer can be tested and
- * does not change while somebody types a password. Root is never asked (t2pd-polkit.c). */
+ * does not change while somebody types a password. Root is never asked (t2pd-polkit.c).
+ *
+ * Upstreams on loopback, and on other addresses of this machine, are everybody's. Whoever can
+ * create a tunnel can open a TCP connection to them himself: a listener there cannot tell local
+ * users apart by the address, and one that wants to must ask for a password, as for any other
+ * connection. Looking up whose socket it is (sock_diag) would not make it tighter: the listener
+ * of that moment need not be the one that the worker meets, at the first flow or after days.
+ * Firewall rules that go by the uid of the sender see the worker's, which nobody has reason to
+ * allow anything. What is not everybody's are the addresses below, which answer with secrets
+ * because a connection comes from this machine, or from one of its privileged users. */
 
 #include "t2pd-authority.h"
 
 #include "t2p-cidr-set.h"
 #include "t2p-names.h"
 
-/* A capture that is wider than these is a default route in disguise. */
+/* A capture of more than one of these, in one route or in the sum of many, is a default route
+ * in disguise. It is counted in the routes that networks are announced in; many small holes in
+ * what is captured do not make it small. */
 #define WIDEST_ROUTE4 8
 #define WIDEST_ROUTE6 16
+#define COUNTED_ROUTE4 24
+#define COUNTED_ROUTE6 48
 
 static const char *const action_names[T2PD_N_ACTIONS] = {
   [T2PD_ACTION_MANAGE_OTHERS] = T2P_ACTION_MANAGE_OTHERS,
@@ -48,34 +61,76 @@ t2pd_action_get_implied (T2pdAction action)
   return implied_actions[action];
 }
 
-/* ::ffff:169.254.169.254 reaches what 169.254.169.254 reaches. */
-static T2pIpAddress
-unmap (const T2pIpAddress *address)
+/* IPv6 addresses that stand for an IPv4 address: a gateway, or this machine's kernel, connects
+ * there. */
+static const struct
 {
-  static const guint8 mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
+  const char *prefix;
+  guint offset; /* of the IPv4 address in it, in bytes */
+} wrappings[] = {
+  { "::ffff:0:0/96", 12 },  /* mapped: RFC 4291 section 2.5.5.2 */
+  { "::/96", 12 },          /* compatible: section 2.5.5.1 */
+  { "64:ff9b::/96", 12 },   /* NAT64: RFC 6052 section 2.1 */
+  { "64:ff9b:1::/96", 12 }, /* NAT64 of this network, as it is used most: RFC 8215 */
+  { "2002::/16", 2 },       /* 6to4: RFC 3056 section 2 */
+};
 
-  if (address->family == AF_INET6 && memcmp (address->bytes, mapped, sizeof mapped) == 0)
-    return t2p_ip_address_from_bytes (AF_INET, address->bytes + sizeof mapped);
-  return *address;
+/* Who asks there from this machine is given secrets, or is believed. */
+static const char *const foreign[] = {
+  "169.254.0.0/16",         /* link-local; the metadata service of most clouds */
+  "fe80::/10",              /* the same */
+  "fd00:ec2::254/128",      /* metadata of Amazon */
+  "fd20:ce::254/128",       /* metadata of Google */
+  "fd00:c1::a9fe:a9fe/128", /* metadata of Oracle */
+  "100.100.100.200/32",     /* metadata of Alibaba */
+  "168.63.129.16/32",       /* Azure's host, which gives keys; for root only on its machines */
+  "0.0.0.0/32",             /* no address */
+  "::/128",                 /* the same */
+  "224.0.0.0/4",            /* multicast: no TCP is there */
+  "ff00::/8",               /* the same */
+};
+
+static gboolean
+is_in (const char *text, const T2pIpAddress *address)
+{
+  T2pIpPrefix prefix;
+
+  return t2p_ip_prefix_parse (text, &prefix, NULL) && t2p_ip_prefix_contains (&prefix, address);
+}
+
+static gboolean
+is_foreign (const T2pIpAddress *address)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (foreign); i++)
+    if (is_in (foreign[i], address))
+      return TRUE;
+  return FALSE;
 }
 
 /**
  * t2pd_authority_is_foreign_upstream:
  * @address: of an upstream
  *
- * Link-local addresses answer with secrets to whoever asks from this machine (the metadata
- * service of clouds), so that an ordinary user gets no tunnel to them. A TCP listener on
- * loopback, or on another address of this machine, can be reached by any local user without us.
+ * Whether an ordinary user gets no tunnel to it, whatever it is wrapped in.
  *
  * Since: 0.1
  */
 gboolean
 t2pd_authority_is_foreign_upstream (const T2pIpAddress *address)
 {
-  T2pIpAddress plain = unmap (address);
+  if (is_foreign (address))
+    return TRUE;
+  for (gsize i = 0; i < G_N_ELEMENTS (wrappings); i++)
+    {
+      T2pIpAddress inner;
 
-  return t2p_ip_address_is_link_local (&plain) || t2p_ip_address_is_multicast (&plain) ||
-         t2p_ip_address_is_unspecified (&plain);
+      if (!is_in (wrappings[i].prefix, address) || t2p_ip_address_is_loopback (address))
+        continue;
+      inner = t2p_ip_address_from_bytes (AF_INET, address->bytes + wrappings[i].offset);
+      if (is_foreign (&inner))
+        return TRUE;
+    }
+  return FALSE;
 }
 
 static gboolean
@@ -109,6 +164,16 @@ captured_routes (const T2pSettings *settings)
   return g_steal_pointer (&set);
 }
 
+static gboolean
+is_wide (const T2pCidrSet *routes)
+{
+  const guint64 most4 = 1 << (COUNTED_ROUTE4 - WIDEST_ROUTE4);
+  const guint64 most6 = G_GUINT64_CONSTANT (1) << (COUNTED_ROUTE6 - WIDEST_ROUTE6);
+
+  return t2p_cidr_set_size (routes, AF_INET, COUNTED_ROUTE4) > most4 ||
+         t2p_cidr_set_size (routes, AF_INET6, COUNTED_ROUTE6) > most6;
+}
+
 /* Routes that are wide, add up to something wide, or take away what the machine stands on. The
  * tunnel's own pool never counts: it is no route of the settings. */
 static gboolean
@@ -116,8 +181,7 @@ is_disguised_default (const T2pSettings *settings, const GArray *in_use)
 {
   g_autoptr (T2pCidrSet) set = captured_routes (settings);
 
-  if (t2p_cidr_set_widest (set, AF_INET) < WIDEST_ROUTE4 ||
-      t2p_cidr_set_widest (set, AF_INET6) < WIDEST_ROUTE6)
+  if (is_wide (set))
     return TRUE;
   for (guint i = 0; in_use != NULL && i < in_use->len; i++)
     if (t2p_cidr_set_contains (set, &g_array_index (in_use, T2pIpAddress, i)))

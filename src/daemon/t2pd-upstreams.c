@@ -195,7 +195,8 @@ add_address (T2pdUpstreams *self, Upstream *upstream, const T2pIpAddress *addres
 {
   if (!self->may_be_foreign && t2pd_authority_is_foreign_upstream (address))
     set_unusable (upstream, T2P_ERROR_NOT_AUTHORIZED,
-                  "its address is link-local, which needs the authorisation 'advanced'");
+                  "its address is one that only the machine itself may use, which needs the "
+                  "authorisation 'advanced'");
   else if (upstream->addresses->len < MAX_ADDRESSES)
     g_array_append_val (upstream->addresses, *address);
 }

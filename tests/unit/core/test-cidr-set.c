@@ -183,6 +183,28 @@ test_long_prefixes (void)
   g_assert_cmpuint (t2p_cidr_set_widest (set, AF_INET6), ==, 64);
 }
 
+static void
+test_size (void)
+{
+  g_autoptr (T2pCidrSet) set = t2p_cidr_set_new ();
+
+  g_assert_cmpuint (t2p_cidr_set_size (set, AF_INET, 24), ==, 0);
+  add (set, "10.0.0.0/8");
+  add (set, "10.1.0.0/16"); /* in it */
+  g_assert_cmpuint (t2p_cidr_set_size (set, AF_INET, 24), ==, 65536);
+  add (set, "192.0.2.1"); /* a started block counts */
+  add (set, "192.0.2.200");
+  g_assert_cmpuint (t2p_cidr_set_size (set, AF_INET, 24), ==, 65537);
+  g_assert_cmpuint (t2p_cidr_set_size (set, AF_INET6, 48), ==, 0);
+  add (set, "2001:db8::/47");
+  add (set, "2001:db8:4::1");
+  g_assert_cmpuint (t2p_cidr_set_size (set, AF_INET6, 48), ==, 3);
+  add (set, "::/0");
+  add (set, "0.0.0.0/0");
+  g_assert_cmpuint (t2p_cidr_set_size (set, AF_INET6, 48), ==, G_GUINT64_CONSTANT (1) << 48);
+  g_assert_cmpuint (t2p_cidr_set_size (set, AF_INET, 24), ==, 1 << 24);
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -192,6 +214,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/cidr-set/two-halves-are-the-whole", test_halves);
   g_test_add_func ("/cidr-set/deep-union-closes-with-the-last-address", test_deep_union);
   g_test_add_func ("/cidr-set/a-wider-prefix-swallows-members", test_cover_after_members);
+  g_test_add_func ("/cidr-set/size-is-that-of-the-union", test_size);
   g_test_add_func ("/cidr-set/equals-counting-addresses", test_random);
   g_test_add_func ("/cidr-set/long-prefixes-are-walked-once", test_long_prefixes);
   return g_test_run ();

@@ -62,6 +62,21 @@ test_settings (void)
       BIT (CAPTURE_DEFAULT) },
     { "{" PROXY ", 'capture': <'routes'>, 'scope': <'system'>, 'routes': <['2000::/15']>}",
       BIT (CAPTURE_DEFAULT) },
+    /* nor does it help to leave gaps */
+    { "{" PROXY ", 'capture': <'routes'>, 'scope': <'system'>, "
+      "'routes': <['10.0.0.0/8', '12.0.0.0/8']>}",
+      BIT (CAPTURE_DEFAULT) },
+    { "{" PROXY ", 'capture': <'routes'>, 'scope': <'system'>, "
+      "'routes': <['12.0.0.0/9', '14.0.0.0/9', '16.0.0.0/32']>}",
+      BIT (CAPTURE_DEFAULT) },
+    { "{" PROXY ", 'capture': <'routes'>, 'scope': <'system'>, "
+      "'routes': <['12.0.0.0/9', '14.0.0.0/10']>}",
+      BIT (CAPTURE_ROUTES) },
+    { "{" PROXY ", 'capture': <'routes'>, 'scope': <'system'>, 'routes': <['2001::/16']>}",
+      BIT (CAPTURE_ROUTES) },
+    { "{" PROXY ", 'capture': <'routes'>, 'scope': <'system'>, "
+      "'routes': <['2001::/17', '2003::/17', '2005::/64']>}",
+      BIT (CAPTURE_DEFAULT) },
     /* what the machine stands on: its resolver, 198.51.100.53 */
     { "{" PROXY
       ", 'capture': <'routes'>, 'scope': <'system'>, 'routes': <['198.51.100.0/24']>}",
@@ -137,6 +152,51 @@ test_proxy (void)
   g_assert_cmpuint (needs ("TestProxy", &facts), ==, BIT (TEST_PROXY) | BIT (ADVANCED));
 }
 
+static void
+test_foreign (void)
+{
+  static const char *const theirs[] = {
+    "169.254.169.254",
+    "fe80::1",
+    "fd00:ec2::254",
+    "100.100.100.200",
+    "fd20:ce::254",
+    "168.63.129.16",
+    "224.0.0.1",
+    "ff02::1",
+    "0.0.0.0",
+    "::",
+    "64:ff9b::a9fe:a9fe",
+    "::169.254.169.254",
+    "2002:a9fe:a9fe::1",
+    "::ffff:100.100.100.200",
+    "64:ff9b:1::a9fe:a9fe",
+    "fd00:c1::a9fe:a9fe",
+    "::ffff:0.0.0.0",
+  };
+  static const char *const everybodys[] = {
+    "127.0.0.1",         "::1",
+    "192.0.2.1",         "100.100.100.201",
+    "64:ff9b::c000:201", "2002:c000:201::1",
+    "fd00:ec2::253",     "::ffff:127.0.0.1",
+    "::192.0.2.1",
+  };
+  T2pIpAddress address;
+
+  for (gsize i = 0; i < G_N_ELEMENTS (theirs); i++)
+    {
+      g_test_message ("%s", theirs[i]);
+      g_assert_true (t2p_ip_address_parse (theirs[i], &address));
+      g_assert_true (t2pd_authority_is_foreign_upstream (&address));
+    }
+  for (gsize i = 0; i < G_N_ELEMENTS (everybodys); i++)
+    {
+      g_test_message ("%s", everybodys[i]);
+      g_assert_true (t2p_ip_address_parse (everybodys[i], &address));
+      g_assert_false (t2pd_authority_is_foreign_upstream (&address));
+    }
+}
+
 /* A method that is added to the interface and not to the table is refused for everybody. */
 static void
 check_interface (GDBusInterfaceInfo *info)
@@ -205,6 +265,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/authority/settings-decide", test_settings);
+  g_test_add_func ("/authority/foreign-upstreams-in-any-wrapping", test_foreign);
   g_test_add_func ("/authority/owner-may-others-are-asked", test_owner);
   g_test_add_func ("/authority/test-proxy", test_proxy);
   g_test_add_func ("/authority/every-method-is-in-the-table", test_complete);

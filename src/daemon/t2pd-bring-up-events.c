@@ -67,7 +67,7 @@ update_plan (T2pdBringUp *self)
 static void
 look_at_uplink (T2pdBringUp *self)
 {
-  g_autoptr (T2pnSnapshot) snapshot = t2pn_snapshot_take (NULL);
+  g_autoptr (T2pnSnapshot) snapshot = t2pn_snapshot_take_around_tunnels (0, NULL);
   gboolean is_cut = !t2pd_uplink_has_default (self->service->uplink) && snapshot != NULL &&
                     self->upstreams != NULL &&
                     t2pd_upstreams_need_default (self->upstreams, snapshot);

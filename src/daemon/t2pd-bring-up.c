@@ -157,7 +157,8 @@ make_plan_input (T2pdBringUp *self, const GArray *links)
 T2pnRoutePlan *
 t2pd_bring_up_make_plan (T2pdBringUp *self, GError **error)
 {
-  g_autoptr (T2pnSnapshot) snapshot = t2pn_snapshot_take (error);
+  g_autoptr (T2pnSnapshot) snapshot =
+      t2pn_snapshot_take_around_tunnels (self->ids.table, error);
   g_autoptr (GArray) links = list_own_links (self);
   T2pnRoutePlanInput input = make_plan_input (self, links);
 
@@ -167,7 +168,7 @@ t2pd_bring_up_make_plan (T2pdBringUp *self, GError **error)
 T2pnRoutePlan *
 t2pd_bring_up_renew_plan (T2pdBringUp *self, GError **out_conflict, GError **error)
 {
-  g_autoptr (T2pnSnapshot) snapshot = t2pn_snapshot_take (error);
+  g_autoptr (T2pnSnapshot) snapshot = t2pn_snapshot_take_around_tunnels (0, error);
   g_autoptr (GArray) links = list_own_links (self);
   T2pnRoutePlanInput input = make_plan_input (self, links);
   T2pnRoutePlan *plan;

@@ -318,7 +318,7 @@ t2pd_uplink_list_addresses_in_use (T2pdUplink *self)
 {
   g_autoptr (GArray) in_use = g_array_new (FALSE, FALSE, sizeof (T2pIpAddress));
   g_autoptr (GError) error = NULL;
-  g_autoptr (T2pnSnapshot) snapshot = t2pn_snapshot_take (&error);
+  g_autoptr (T2pnSnapshot) snapshot = t2pn_snapshot_take_around_tunnels (0, &error);
 
   if (snapshot != NULL)
     add_from_snapshot (self, snapshot, in_use);

@@ -3,16 +3,14 @@
 
 #include "t2pn-journal-entry.h"
 
+#include <linux/rtnetlink.h>
 #include <string.h>
 
 static const char *const kind_names[] = {
-  [T2PN_ENTRY_DEVICE] = "device",
-  [T2PN_ENTRY_SOCKET] = "socket",
-  [T2PN_ENTRY_WORKER] = "worker",
-  [T2PN_ENTRY_ADDRESS] = "address",
-  [T2PN_ENTRY_ROUTE] = "route",
-  [T2PN_ENTRY_RULE] = "rule",
-  [T2PN_ENTRY_RESOLV_CONF] = "resolv-conf",
+  [T2PN_ENTRY_DEVICE] = "device", [T2PN_ENTRY_SOCKET] = "socket",
+  [T2PN_ENTRY_WORKER] = "worker", [T2PN_ENTRY_ADDRESS] = "address",
+  [T2PN_ENTRY_ROUTE] = "route",   [T2PN_ENTRY_TABLE] = "table",
+  [T2PN_ENTRY_RULE] = "rule",     [T2PN_ENTRY_RESOLV_CONF] = "resolv-conf",
 };
 
 void
@@ -133,6 +131,7 @@ write_resolv_conf (JsonObject *object, const T2pnResolvConf *saved)
   set_bytes (object, "link-target", saved->link_target);
   set_bytes (object, "content", saved->content);
   set_bytes (object, "ours", saved->ours);
+  set_bytes (object, "temporary", saved->temporary);
   set_number (object, "mode", saved->mode);
   set_number (object, "uid", saved->uid);
   set_number (object, "gid", saved->gid);
@@ -162,6 +161,9 @@ t2pn_entry_to_json (const T2pnEntry *entry)
       break;
     case T2PN_ENTRY_ROUTE:
       write_route (object, &entry->u.route);
+      break;
+    case T2PN_ENTRY_TABLE:
+      set_number (object, "table", entry->u.table);
       break;
     case T2PN_ENTRY_RULE:
       write_rule (object, &entry->u.rule);
@@ -294,10 +296,11 @@ read_resolv_conf (JsonObject *object, T2pnResolvConf *saved)
   saved->link_target = get_bytes (object, "link-target");
   saved->content = get_bytes (object, "content");
   saved->ours = get_bytes (object, "ours");
+  saved->temporary = get_bytes (object, "temporary");
   saved->mode = (guint32) get_number (object, "mode");
   saved->uid = (guint32) get_number (object, "uid");
   saved->gid = (guint32) get_number (object, "gid");
-  return saved->path != NULL && saved->ours != NULL;
+  return saved->path != NULL && saved->ours != NULL && saved->temporary != NULL;
 }
 
 static gboolean
@@ -332,6 +335,10 @@ read_entry (JsonObject *object, T2pnEntry *entry)
       return read_address (object, &entry->u.address);
     case T2PN_ENTRY_ROUTE:
       return read_route (object, &entry->u.route);
+    case T2PN_ENTRY_TABLE:
+      entry->u.table = (guint32) get_number (object, "table");
+      return entry->u.table != 0 &&
+             (entry->u.table < RT_TABLE_DEFAULT || entry->u.table > RT_TABLE_LOCAL);
     case T2PN_ENTRY_RULE:
       return read_rule (object, &entry->u.rule);
     case T2PN_ENTRY_RESOLV_CONF:

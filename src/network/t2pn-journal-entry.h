@@ -17,6 +17,7 @@ typedef enum
   T2PN_ENTRY_WORKER,
   T2PN_ENTRY_ADDRESS,
   T2PN_ENTRY_ROUTE,
+  T2PN_ENTRY_TABLE, /* private to the tunnel: every route of ours in it */
   T2PN_ENTRY_RULE,
   T2PN_ENTRY_RESOLV_CONF,
 } T2pnEntryKind;
@@ -35,6 +36,7 @@ typedef struct
     T2pnProcess worker;
     T2pnAddress address;
     T2pnRoute route;
+    guint32 table;
     T2pnRule rule;
     T2pnResolvConf *resolv_conf;
   } u;

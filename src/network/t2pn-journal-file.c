@@ -4,6 +4,7 @@
 #include "t2pn-journal-file.h"
 
 #include "t2p-error.h"
+#include "t2p-limits.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #define SUFFIX ".json"
+#define ASIDE ".bad"
 #define FORMAT_VERSION 1
 
 static void
@@ -153,6 +155,13 @@ t2pn_journal_write (const T2pnJournal *journal, GError **error)
   json_node_init_object (root, object);
   json_object_unref (object);
   text = json_to_string (root, TRUE);
+  if (strlen (text) > T2P_MAX_JOURNAL_BYTES)
+    {
+      g_set_error (error, T2P_ERROR, T2P_ERROR_LIMIT_EXCEEDED,
+                   "the journal would have %zu bytes, expected at most %d", strlen (text),
+                   T2P_MAX_JOURNAL_BYTES);
+      return FALSE;
+    }
   /* By rename, without fsync(): a runtime directory does not outlive the machine either. */
   return g_file_set_contents_full (journal->path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT,
                                    0600, error);
@@ -160,46 +169,122 @@ t2pn_journal_write (const T2pnJournal *journal, GError **error)
 
 /* --- reading */
 
+static const char *
+take_text (T2pnJournal *journal, JsonObject *object, const char *member)
+{
+  JsonNode *node = json_object_get_member (object, member);
+
+  if (node != NULL && json_node_get_value_type (node) == G_TYPE_STRING)
+    return json_node_get_string (node);
+  journal->is_damaged = TRUE;
+  return "";
+}
+
+static gint64
+take_number (T2pnJournal *journal, JsonObject *object, const char *member)
+{
+  JsonNode *node = json_object_get_member (object, member);
+
+  if (node != NULL && json_node_get_value_type (node) == G_TYPE_INT64)
+    return json_node_get_int (node);
+  journal->is_damaged = TRUE;
+  return 0;
+}
+
+/* NULL when it is none. */
+static JsonArray *
+take_array (T2pnJournal *journal, JsonObject *object, const char *member)
+{
+  JsonNode *node = json_object_get_member (object, member);
+
+  if (node != NULL && JSON_NODE_HOLDS_ARRAY (node))
+    return json_node_get_array (node);
+  journal->is_damaged = TRUE;
+  return NULL;
+}
+
+/* NULL when it is none. */
+static JsonObject *
+take_element (T2pnJournal *journal, JsonArray *array, guint index)
+{
+  JsonNode *node = json_array_get_element (array, index);
+
+  if (JSON_NODE_HOLDS_OBJECT (node))
+    return json_node_get_object (node);
+  journal->is_damaged = TRUE;
+  return NULL;
+}
+
 static void
 read_step (T2pnJournal *journal, JsonObject *object)
 {
-  JsonNode *entries = json_object_get_member (object, "entries");
-  T2pnJournalStep *step = t2pn_journal_add_step (
-      journal, json_object_get_string_member_with_default (object, "step", ""));
-  JsonArray *array;
+  T2pnJournalStep *step = t2pn_journal_add_step (journal, take_text (journal, object, "step"));
+  JsonArray *array = take_array (journal, object, "entries");
 
-  if (entries == NULL || !JSON_NODE_HOLDS_ARRAY (entries))
-    return;
-  array = json_node_get_array (entries);
-  for (guint i = 0; i < json_array_get_length (array); i++)
+  for (guint i = 0; array != NULL && i < json_array_get_length (array); i++)
     {
-      JsonNode *node = json_array_get_element (array, i);
-      T2pnEntry *entry = NULL;
+      JsonObject *element = take_element (journal, array, i);
+      T2pnEntry *entry = element != NULL ? t2pn_entry_from_json (element) : NULL;
 
-      if (JSON_NODE_HOLDS_OBJECT (node))
-        entry = t2pn_entry_from_json (json_node_get_object (node));
       if (entry != NULL)
         g_ptr_array_add (step->entries, entry);
+      else
+        journal->is_damaged = TRUE;
     }
 }
 
 static void
 read_journal (T2pnJournal *journal, JsonObject *object)
 {
-  JsonNode *steps = json_object_get_member (object, "steps");
   JsonArray *array;
 
-  journal->netns =
-      g_strdup (json_object_get_string_member_with_default (object, "network-namespace", ""));
-  journal->owner.pid = (pid_t) json_object_get_int_member_with_default (object, "owner-pid", 0);
-  journal->owner.start_time =
-      (guint64) json_object_get_int_member_with_default (object, "owner-start-time", 0);
-  if (steps == NULL || !JSON_NODE_HOLDS_ARRAY (steps))
-    return;
-  array = json_node_get_array (steps);
-  for (guint i = 0; i < json_array_get_length (array); i++)
-    if (JSON_NODE_HOLDS_OBJECT (json_array_get_element (array, i)))
-      read_step (journal, json_array_get_object_element (array, i));
+  journal->netns = g_strdup (take_text (journal, object, "network-namespace"));
+  journal->owner.pid = (pid_t) take_number (journal, object, "owner-pid");
+  journal->owner.start_time = (guint64) take_number (journal, object, "owner-start-time");
+  array = take_array (journal, object, "steps");
+  for (guint i = 0; array != NULL && i < json_array_get_length (array); i++)
+    {
+      JsonObject *step = take_element (journal, array, i);
+
+      if (step != NULL)
+        read_step (journal, step);
+    }
+}
+
+/* The parser calls itself for each bracket: a file of nothing else would end the stack. */
+static gboolean
+is_shallow (const char *text, gsize length)
+{
+  guint depth = 0;
+  gboolean is_quoted = FALSE;
+
+  for (gsize i = 0; i < length; i++)
+    if (is_quoted && text[i] == '\\')
+      i++;
+    else if (text[i] == '"')
+      is_quoted = !is_quoted;
+    else if (!is_quoted && (text[i] == '[' || text[i] == '{'))
+      {
+        if (++depth > T2P_MAX_JOURNAL_DEPTH)
+          return FALSE;
+      }
+    else if (!is_quoted && (text[i] == ']' || text[i] == '}') && depth > 0)
+      depth--;
+  return TRUE;
+}
+
+static gboolean
+parse_file (JsonParser *parser, const char *path, GError **error)
+{
+  g_autofree char *text = NULL;
+  gsize length;
+
+  if (!g_file_get_contents (path, &text, &length, error))
+    return FALSE;
+  if (is_shallow (text, length) && g_utf8_validate_len (text, length, NULL))
+    return json_parser_load_from_data (parser, text, (gssize) length, error);
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, "%s is no journal", path);
+  return FALSE;
 }
 
 /* What it tells us to do is done with our rights: nobody else may have written it. */
@@ -208,11 +293,17 @@ check_permissions (const char *path, GError **error)
 {
   struct stat status;
 
-  if (lstat (path, &status) == 0 && S_ISREG (status.st_mode) && status.st_uid == geteuid () &&
-      (status.st_mode & 022) == 0)
+  if (lstat (path, &status) != 0 || !S_ISREG (status.st_mode) || status.st_uid != geteuid () ||
+      (status.st_mode & 022) != 0)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED,
+                   "%s is missing, or somebody else could have written it", path);
+      return FALSE;
+    }
+  if (status.st_size <= T2P_MAX_JOURNAL_BYTES)
     return TRUE;
-  g_set_error (error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED,
-               "%s is missing, or somebody else could have written it", path);
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA,
+               "%s has more than %d bytes, which no journal has", path, T2P_MAX_JOURNAL_BYTES);
   return FALSE;
 }
 
@@ -226,8 +317,7 @@ t2pn_journal_read (const char *runtime_dir, const char *tunnel_id, GError **erro
   if (!check_id (tunnel_id, error))
     return NULL;
   journal = make_journal (runtime_dir, tunnel_id);
-  if (!check_permissions (journal->path, error) ||
-      !json_parser_load_from_file (parser, journal->path, error))
+  if (!check_permissions (journal->path, error) || !parse_file (parser, journal->path, error))
     return NULL;
   root = json_parser_get_root (parser);
   if (root == NULL || !JSON_NODE_HOLDS_OBJECT (root))
@@ -238,6 +328,23 @@ t2pn_journal_read (const char *runtime_dir, const char *tunnel_id, GError **erro
     }
   read_journal (journal, json_node_get_object (root));
   return g_steal_pointer (&journal);
+}
+
+gboolean
+t2pn_journal_set_aside (const char *runtime_dir, const char *tunnel_id, GError **error)
+{
+  g_autofree char *folder = journal_folder (runtime_dir);
+  g_autofree char *file = g_strconcat (tunnel_id, SUFFIX, NULL);
+  g_autofree char *path = g_build_filename (folder, file, NULL);
+  g_autofree char *aside = g_strconcat (path, ASIDE, NULL);
+  int errsv;
+
+  if (rename (path, aside) == 0)
+    return TRUE;
+  errsv = errno;
+  g_set_error (error, G_IO_ERROR, (int) g_io_error_from_errno (errsv),
+               "could not set %s aside: %s", path, g_strerror (errsv));
+  return FALSE;
 }
 
 int

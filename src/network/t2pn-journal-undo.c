@@ -3,6 +3,7 @@
 
 #include "t2pn-journal-undo.h"
 
+#include "t2pn-netlink-dump.h"
 #include "t2pn-netlink-objects.h"
 
 #include <errno.h>
@@ -55,7 +56,7 @@ static gboolean
 look_at_network (T2pnUndo *undo, GError **error)
 {
   if (undo->snapshot == NULL)
-    undo->snapshot = t2pn_snapshot_take (error);
+    undo->snapshot = t2pn_snapshot_take_around_tunnels (0, error);
   if (undo->snapshot != NULL && undo->netlink == NULL)
     undo->netlink = t2pn_netlink_new (error);
   return undo->netlink != NULL;
@@ -86,6 +87,38 @@ undo_route (T2pnUndo *undo, const T2pnRoute *route, GError **error)
       !announce (undo, g_strdup_printf ("route %s", text)))
     return TRUE;
   return t2pn_netlink_delete_route (undo->netlink, route, error);
+}
+
+/* What of @table is tagged as ours. (transfer full) */
+static GArray *
+list_own_routes (guint32 table, GError **error)
+{
+  g_autoptr (GArray) routes = g_array_new (FALSE, FALSE, sizeof (T2pnRoute));
+  g_autoptr (T2pnNetlinkDump) dump = t2pn_netlink_dump_new (error);
+
+  if (dump == NULL || !t2pn_netlink_dump_table (dump, AF_INET, table, routes, error))
+    return NULL;
+  if (g_file_test ("/proc/net/if_inet6", G_FILE_TEST_EXISTS) &&
+      !t2pn_netlink_dump_table (dump, AF_INET6, table, routes, error))
+    return NULL;
+  for (guint i = routes->len; i > 0; i--)
+    if (g_array_index (routes, T2pnRoute, i - 1).protocol != T2PN_PROTOCOL)
+      g_array_remove_index_fast (routes, i - 1);
+  return g_steal_pointer (&routes);
+}
+
+gboolean
+t2pn_undo_table (T2pnUndo *undo, guint32 table, GError **error)
+{
+  g_autoptr (GArray) routes = list_own_routes (table, error);
+  T2pnNetlinkObjects objects = { NULL, routes, NULL };
+
+  if (routes == NULL || !look_at_network (undo, error))
+    return FALSE;
+  if (routes->len == 0 ||
+      !announce (undo, g_strdup_printf ("%u routes of table %u", routes->len, table)))
+    return TRUE;
+  return t2pn_netlink_objects_delete (undo->netlink, &objects, error);
 }
 
 static gboolean
@@ -137,6 +170,10 @@ undo_socket (T2pnUndo *undo, const char *path, GError **error)
 static gboolean
 undo_resolv_conf (T2pnUndo *undo, const T2pnResolvConf *saved, GError **error)
 {
+  if (t2pn_resolv_conf_has_temporary (saved) &&
+      announce (undo, g_strdup_printf ("the file %s", saved->temporary)) &&
+      !t2pn_resolv_conf_clean (saved, error))
+    return FALSE;
   if (!t2pn_resolv_conf_is_ours (saved) ||
       !announce (undo, g_strdup_printf ("the content of %s", saved->path)))
     return TRUE;
@@ -158,6 +195,8 @@ t2pn_undo_entry (T2pnUndo *undo, const T2pnEntry *entry, GError **error)
       return undo_address (undo, &entry->u.address, error);
     case T2PN_ENTRY_ROUTE:
       return undo_route (undo, &entry->u.route, error);
+    case T2PN_ENTRY_TABLE:
+      return t2pn_undo_table (undo, entry->u.table, error);
     case T2PN_ENTRY_RULE:
       return undo_rule (undo, &entry->u.rule, error);
     case T2PN_ENTRY_RESOLV_CONF:

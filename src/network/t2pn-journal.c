@@ -3,7 +3,9 @@
 
 #include "t2pn-journal-file.h"
 #include "t2pn-journal-undo.h"
+#include "t2pn-orphans.h"
 
+#include <linux/rtnetlink.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -86,6 +88,42 @@ t2pn_journal_add_worker (T2pnJournal *journal, pid_t pid, GError **error)
   return t2pn_journal_write (journal, error);
 }
 
+static gboolean
+has_rule (const T2pnJournalStep *step, const T2pnRule *rule)
+{
+  for (guint i = 0; i < step->entries->len; i++)
+    {
+      const T2pnEntry *entry = g_ptr_array_index (step->entries, i);
+
+      if (entry->kind == T2PN_ENTRY_RULE && t2pn_rule_equal (&entry->u.rule, rule))
+        return TRUE;
+    }
+  return FALSE;
+}
+
+static gboolean
+has_table (const T2pnJournalStep *step, guint32 table)
+{
+  for (guint i = 0; i < step->entries->len; i++)
+    {
+      const T2pnEntry *entry = g_ptr_array_index (step->entries, i);
+
+      if (entry->kind == T2PN_ENTRY_TABLE && entry->u.table == table)
+        return TRUE;
+    }
+  return FALSE;
+}
+
+/* Of a private table its number says enough, however many routes it has. */
+static void
+add_route (T2pnJournalStep *step, const T2pnRoute *route)
+{
+  if (route->table == RT_TABLE_MAIN)
+    add_entry (step, T2PN_ENTRY_ROUTE)->u.route = *route;
+  else if (!has_table (step, route->table))
+    add_entry (step, T2PN_ENTRY_TABLE)->u.table = route->table;
+}
+
 static void
 add_network (T2pnJournalStep *step,
              const GArray *addresses,
@@ -95,9 +133,10 @@ add_network (T2pnJournalStep *step,
   for (guint i = 0; addresses != NULL && i < addresses->len; i++)
     add_entry (step, T2PN_ENTRY_ADDRESS)->u.address = g_array_index (addresses, T2pnAddress, i);
   for (guint i = 0; routes != NULL && i < routes->len; i++)
-    add_entry (step, T2PN_ENTRY_ROUTE)->u.route = g_array_index (routes, T2pnRoute, i);
+    add_route (step, &g_array_index (routes, T2pnRoute, i));
   for (guint i = 0; rules != NULL && i < rules->len; i++)
-    add_entry (step, T2PN_ENTRY_RULE)->u.rule = g_array_index (rules, T2pnRule, i);
+    if (!has_rule (step, &g_array_index (rules, T2pnRule, i)))
+      add_entry (step, T2PN_ENTRY_RULE)->u.rule = g_array_index (rules, T2pnRule, i);
 }
 
 gboolean
@@ -142,7 +181,7 @@ t2pn_journal_set_step_network (T2pnJournal *journal,
       const T2pnEntry *entry = g_ptr_array_index (found->entries, i - 1);
 
       if (entry->kind == T2PN_ENTRY_ADDRESS || entry->kind == T2PN_ENTRY_ROUTE ||
-          entry->kind == T2PN_ENTRY_RULE)
+          entry->kind == T2PN_ENTRY_TABLE || entry->kind == T2PN_ENTRY_RULE)
         g_ptr_array_remove_index (found->entries, i - 1);
     }
   add_network (found, addresses, routes, rules);
@@ -159,6 +198,7 @@ t2pn_journal_add_resolv_conf (T2pnJournal *journal, const T2pnResolvConf *saved,
   copy->link_target = g_strdup (saved->link_target);
   copy->content = g_strdup (saved->content);
   copy->ours = g_strdup (saved->ours);
+  copy->temporary = g_strdup (saved->temporary);
   add_entry (last_step (journal), T2PN_ENTRY_RESOLV_CONF)->u.resolv_conf = copy;
   return t2pn_journal_write (journal, error);
 }
@@ -295,7 +335,8 @@ undo_all (T2pnJournal *journal, gboolean is_dry_run, GPtrArray *lines, GError **
   if (first == NULL && !is_dry_run)
     {
       g_ptr_array_set_size (journal->steps, 0);
-      unlink (journal->path);
+      if (!journal->is_damaged)
+        unlink (journal->path);
     }
   return take_result (first, error);
 }
@@ -306,22 +347,77 @@ t2pn_journal_undo (T2pnJournal *journal, GError **error)
   return undo_all (journal, FALSE, NULL, error);
 }
 
+static void
+add_line (GPtrArray *lines, char *line)
+{
+  if (lines != NULL)
+    g_ptr_array_add (lines, line);
+  else
+    g_free (line);
+}
+
+/* Whether the journal of @id, which could not be read or not quite, is out of the way. */
+static gboolean
+set_aside (
+    const char *runtime_dir, const char *id, gboolean dry_run, GPtrArray *lines, GError **error)
+{
+  add_line (lines, g_strdup_printf ("tunnel %s: warning: its journal is damaged and is set "
+                                    "aside as %s.json.bad",
+                                    id, id));
+  return dry_run || t2pn_journal_set_aside (runtime_dir, id, error);
+}
+
+static gboolean
+is_unreadable (const GError *failure)
+{
+  return failure != NULL &&
+         !g_error_matches (failure, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED);
+}
+
+/* One journal. Notes tables that it vouches for, or that something was lost with it. */
+static gboolean
+repair_one (const char *runtime_dir,
+            const char *id,
+            gboolean dry_run,
+            GPtrArray *lines,
+            T2pnOrphans *orphans,
+            GError **error)
+{
+  GError *failure = NULL;
+  g_autoptr (T2pnJournal) journal = t2pn_journal_read (runtime_dir, id, &failure);
+  gboolean is_bad = is_unreadable (failure) || (journal != NULL && journal->is_damaged);
+
+  if (journal != NULL && t2pn_process_is_alive (&journal->owner))
+    {
+      t2pn_orphans_spare (orphans, journal);
+      return TRUE;
+    }
+  /* Of another namespace, or of none that could be read: nothing of it is here to be undone. */
+  if (journal != NULL && (!is_bad || journal->netns[0] != '\0'))
+    undo_all (journal, dry_run, lines, &failure);
+  if (is_bad)
+    {
+      g_clear_error (&failure);
+      t2pn_orphans_expect (orphans);
+      return set_aside (runtime_dir, id, dry_run, lines, error);
+    }
+  return take_result (failure, error);
+}
+
 gboolean
 t2pn_repair (const char *runtime_dir, gboolean dry_run, GPtrArray *out_lines, GError **error)
 {
   int lock = t2pn_journal_lock_folder (runtime_dir);
   g_auto (GStrv) ids = t2pn_journal_list_all (runtime_dir);
+  g_autoptr (T2pnOrphans) orphans = t2pn_orphans_new (dry_run, out_lines);
   GError *first = NULL;
+  GError *failure = NULL;
 
-  for (guint i = 0; ids[i] != NULL; i++)
-    {
-      GError *failure = NULL;
-      g_autoptr (T2pnJournal) journal = t2pn_journal_read (runtime_dir, ids[i], &failure);
-
-      if (journal != NULL && !t2pn_process_is_alive (&journal->owner))
-        undo_all (journal, dry_run, out_lines, &failure);
+  for (guint i = 0; ids[i] != NULL; i++, failure = NULL)
+    if (!repair_one (runtime_dir, ids[i], dry_run, out_lines, orphans, &failure))
       keep_first (&first, failure);
-    }
+  if (!t2pn_orphans_remove (orphans, &failure))
+    keep_first (&first, failure);
   if (lock >= 0)
     close (lock);
   return take_result (first, error);

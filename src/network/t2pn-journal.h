@@ -20,6 +20,7 @@ typedef struct _T2pnJournal T2pnJournal;
  * @content: what was in the file; NULL when it was a symlink or absent
  * @mode, @uid, @gid: of the file
  * @ours: what we put there; anything else found later is somebody else's and stays
+ * @temporary: beside it, where a new content is written first
  */
 typedef struct
 {
@@ -28,6 +29,7 @@ typedef struct
   char *content;
   guint32 mode, uid, gid;
   char *ours;
+  char *temporary;
 } T2pnResolvConf;
 
 /* An empty journal for a tunnel, owned by this process. @tunnel_id: [A-Za-z0-9._-]+, the number
@@ -97,8 +99,10 @@ gboolean t2pn_journal_undo (T2pnJournal *journal, GError **error);
  * @out_lines: (element-type utf8) (nullable): gets one line for each thing that was (or with
  *   @dry_run would be) undone
  *
- * Undoes every journal in @runtime_dir whose owner is dead. Adopt workers first: one that is
- * still alive is ended here. Goes on after failures and returns the first.
+ * Undoes every journal in @runtime_dir whose owner is dead. One that is damaged is undone as
+ * far as it can be understood, told and set aside, and what it may have known about is looked
+ * for: rules of ours that lead into a table which nobody uses any more. Adopt workers first:
+ * one that is still alive is ended here. Goes on after failures and returns the first.
  */
 gboolean
 t2pn_repair (const char *runtime_dir, gboolean dry_run, GPtrArray *out_lines, GError **error);

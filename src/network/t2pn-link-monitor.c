@@ -72,11 +72,11 @@ find_defaults (T2pnLinkMonitor *self, GError **error)
   g_autoptr (GArray) routes = g_array_new (FALSE, FALSE, sizeof (T2pnRoute));
   g_autoptr (GArray) defaults = g_array_new (FALSE, FALSE, sizeof (T2pnRoute));
 
-  if (dump == NULL || !t2pn_netlink_dump_routes (dump, AF_INET, routes, error))
+  if (dump == NULL || !t2pn_netlink_dump_table (dump, AF_INET, RT_TABLE_MAIN, routes, error))
     return NULL;
   /* A kernel without IPv6 has no such routes. */
   if (g_file_test ("/proc/net/if_inet6", G_FILE_TEST_EXISTS) &&
-      !t2pn_netlink_dump_routes (dump, AF_INET6, routes, error))
+      !t2pn_netlink_dump_table (dump, AF_INET6, RT_TABLE_MAIN, routes, error))
     return NULL;
   for (guint i = 0; i < routes->len; i++)
     {

@@ -24,6 +24,8 @@ struct _T2pnNetlinkBackend
   guint nm_watch;
   gboolean has_released; /* the NetworkManager that is running now */
   gboolean is_installed[N_STAGES];
+  gboolean leaves_routes; /* by the update that is being made */
+  gboolean is_doubtful;   /* the last one failed */
 };
 
 static void t2pn_netlink_backend_iface_init (T2pnBackendInterface *iface);
@@ -243,15 +245,39 @@ change_stage (T2pnNetlinkBackend *self,
 {
   T2pnNetlinkObjects old = objects_of (self->plan, stage);
   T2pnNetlinkObjects wanted = objects_of (plan, stage);
+  T2pnNetlinkObjects journalled = wanted;
 
+  if (self->leaves_routes)
+    wanted.routes = old.routes = NULL;
   if (!self->is_installed[stage])
     return TRUE;
   /* Both plans are in the journal while both may be in the kernel, after a failure for good. */
-  return t2pn_journal_add_step_network (self->journal, step_names[stage], wanted.addresses,
-                                        wanted.routes, wanted.rules, error) &&
+  return t2pn_journal_add_step_network (self->journal, step_names[stage], journalled.addresses,
+                                        journalled.routes, journalled.rules, error) &&
          t2pn_netlink_objects_change (netlink, snapshot, &old, &wanted, error) &&
-         t2pn_journal_set_step_network (self->journal, step_names[stage], wanted.addresses,
-                                        wanted.routes, wanted.rules, error);
+         t2pn_journal_set_step_network (self->journal, step_names[stage], journalled.addresses,
+                                        journalled.routes, journalled.rules, error);
+}
+
+static gboolean
+has_same_routes (const T2pnRoutePlan *a, const T2pnRoutePlan *b)
+{
+  if (a->routes->len != b->routes->len)
+    return FALSE;
+  for (guint i = 0; i < a->routes->len; i++)
+    if (!t2pn_route_equal (&g_array_index (a->routes, T2pnRoute, i),
+                           &g_array_index (b->routes, T2pnRoute, i)))
+      return FALSE;
+  return TRUE;
+}
+
+/* Thousands of routes are listed only when others are wanted, or the last change failed. */
+static T2pnSnapshot *
+look (T2pnNetlinkBackend *self, const T2pnRoutePlan *plan, GError **error)
+{
+  self->leaves_routes = !self->is_doubtful && has_same_routes (self->plan, plan);
+  return self->leaves_routes ? t2pn_snapshot_take_around_tunnels (0, error)
+                             : t2pn_snapshot_take_around_tunnels (plan->table, error);
 }
 
 /* Takes @plan. A stage that fails does not keep the others from being right; what is left of
@@ -261,7 +287,7 @@ change_plan (T2pnNetlinkBackend *self, T2pnRoutePlan *plan, GError **error)
 {
   g_autoptr (T2pnRoutePlan) unused = plan;
   g_autoptr (T2pnNetlink) netlink = t2pn_netlink_new (error);
-  g_autoptr (T2pnSnapshot) snapshot = netlink != NULL ? t2pn_snapshot_take (error) : NULL;
+  g_autoptr (T2pnSnapshot) snapshot = netlink != NULL ? look (self, plan, error) : NULL;
   GError *first = NULL;
 
   if (snapshot == NULL)
@@ -272,6 +298,7 @@ change_plan (T2pnNetlinkBackend *self, T2pnRoutePlan *plan, GError **error)
       g_debug ("%s: not as planned", step_names[stage]);
   unused = g_steal_pointer (&self->plan);
   self->plan = plan;
+  self->is_doubtful = first != NULL;
   if (first == NULL)
     return TRUE;
   g_propagate_error (error, first);

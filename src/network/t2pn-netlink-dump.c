@@ -8,6 +8,12 @@
 #include <linux/rtnetlink.h>
 #include <netlink/errno.h>
 #include <netlink/netlink.h>
+#include <sys/socket.h>
+
+/* Older headers lack it; kernels have it from 4.20. */
+#ifndef NETLINK_GET_STRICT_CHK
+#define NETLINK_GET_STRICT_CHK 12
+#endif
 
 /* The kernel says when a table changed under a dump; on a busy machine that may go on for ever.
  */
@@ -25,7 +31,15 @@ typedef struct
   GArray *elements;
   int type;
   ParseFunc parse;
+  guint32 table; /* of routes: 0 for all */
 } DumpContext;
+
+typedef struct
+{
+  struct rtmsg info;
+  struct nlattr attribute;
+  guint32 table;
+} TableRequest;
 
 T2pnNetlinkDump *
 t2pn_netlink_dump_new (GError **error)
@@ -67,7 +81,8 @@ valid_cb (struct nl_msg *message, void *user_data)
     T2pnRule rule;
   } element;
 
-  if (header->nlmsg_type == context->type && context->parse (header, &element))
+  if (header->nlmsg_type == context->type && context->parse (header, &element) &&
+      (context->table == 0 || element.route.table == context->table))
     g_array_append_vals (context->elements, &element, 1);
   return NL_OK;
 }
@@ -99,8 +114,8 @@ run (T2pnNetlinkDump *dump,
       g_array_set_size (context->elements, before);
       result = run_once (dump, request, header, bytes);
     }
-  if (result >= 0)
-    return TRUE;
+  if (result >= 0 || (context->table != 0 && result == -NLE_OBJ_NOTFOUND))
+    return TRUE; /* a table that was never used is empty */
   g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED, "could not list the machine's %s: %s",
                request == RTM_GETLINK    ? "links"
                : request == RTM_GETADDR  ? "addresses"
@@ -135,6 +150,24 @@ t2pn_netlink_dump_routes (T2pnNetlinkDump *dump, int family, GArray *routes, GEr
   DumpContext context = { routes, RTM_NEWROUTE, (ParseFunc) t2pn_netlink_parse_route };
 
   return run (dump, RTM_GETROUTE, &header, sizeof header, &context, error);
+}
+
+gboolean
+t2pn_netlink_dump_table (
+    T2pnNetlinkDump *dump, int family, guint32 table, GArray *routes, GError **error)
+{
+  TableRequest request = {
+    .info = { .rtm_family = family },
+    .attribute = { .nla_len = sizeof request.attribute + sizeof table, .nla_type = RTA_TABLE },
+    .table = table,
+  };
+  DumpContext context = { routes, RTM_NEWROUTE, (ParseFunc) t2pn_netlink_parse_route, table };
+  int is_strict = 1;
+
+  /* Without it the kernel lists all tables, and we leave out the others. */
+  (void) setsockopt (nl_socket_get_fd (dump->socket), SOL_NETLINK, NETLINK_GET_STRICT_CHK,
+                     &is_strict, sizeof is_strict);
+  return run (dump, RTM_GETROUTE, &request, sizeof request, &context, error);
 }
 
 gboolean

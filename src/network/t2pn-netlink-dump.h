@@ -16,6 +16,9 @@ gboolean t2pn_netlink_dump_links (T2pnNetlinkDump *dump, GArray *links, GError *
 gboolean t2pn_netlink_dump_addresses (T2pnNetlinkDump *dump, GArray *addresses, GError **error);
 gboolean
 t2pn_netlink_dump_routes (T2pnNetlinkDump *dump, int family, GArray *routes, GError **error);
+/* Only those of one table, which costs what it holds. */
+gboolean t2pn_netlink_dump_table (
+    T2pnNetlinkDump *dump, int family, guint32 table, GArray *routes, GError **error);
 gboolean
 t2pn_netlink_dump_rules (T2pnNetlinkDump *dump, int family, GArray *rules, GError **error);
 

@@ -3,6 +3,8 @@
 
 #include "t2pn-netlink-objects.h"
 
+#include "t2pn-route-set.h"
+
 /* How many of each kind are installed. */
 typedef struct
 {
@@ -153,30 +155,47 @@ t2pn_netlink_objects_has_address (const GArray *addresses, const T2pnAddress *ad
   return FALSE;
 }
 
-/* Another kind of route to the same destination: dev and unreachable, say. The kernel has one
- * of them in a table at a time. */
-static gboolean
-has_rival (const GArray *routes, const T2pnRoute *route)
+static void
+put_routes (T2pnNetlink *netlink,
+            const GArray *present,
+            const GArray *old,
+            const GArray *wanted,
+            GError **first)
 {
-  for (guint i = 0; i < length_of (routes); i++)
-    if (route_at (routes, i)->table == route->table &&
-        t2p_ip_prefix_equal (&route_at (routes, i)->destination, &route->destination))
-      return TRUE;
-  return FALSE;
+  g_autoptr (T2pnRouteSet) present_set = t2pn_route_set_new (present);
+  g_autoptr (T2pnRouteSet) old_set = t2pn_route_set_new (old);
+
+  for (guint i = 0; i < length_of (wanted); i++)
+    {
+      const T2pnRoute *route = route_at (wanted, i);
+      GError *failure = NULL;
+      gboolean is_done = TRUE;
+
+      if (t2pn_route_set_has (present_set, route))
+        continue;
+      if (t2pn_route_set_has_rival (old_set, route) &&
+          t2pn_route_set_has_rival (present_set, route))
+        is_done = t2pn_netlink_replace_route (netlink, route, &failure);
+      else
+        is_done = t2pn_netlink_add_route (netlink, route, &failure);
+      if (!is_done)
+        keep_first (first, failure);
+    }
 }
 
-static gboolean
-put_route (T2pnNetlink *netlink,
-           const T2pnSnapshot *snapshot,
-           const GArray *old,
-           const T2pnRoute *route,
-           GError **error)
+static void
+delete_routes (T2pnNetlink *netlink, const GArray *old, const GArray *wanted, GError **first)
 {
-  if (t2pn_netlink_objects_has_route (snapshot->routes, route))
-    return TRUE;
-  return has_rival (old, route) && has_rival (snapshot->routes, route)
-             ? t2pn_netlink_replace_route (netlink, route, error)
-             : t2pn_netlink_add_route (netlink, route, error);
+  g_autoptr (T2pnRouteSet) wanted_set = t2pn_route_set_new (wanted);
+
+  for (guint i = 0; i < length_of (old); i++)
+    {
+      GError *failure = NULL;
+
+      if (!t2pn_route_set_has_rival (wanted_set, route_at (old, i)) &&
+          !t2pn_netlink_delete_route (netlink, route_at (old, i), &failure))
+        keep_first (first, failure);
+    }
 }
 
 /* --- rules, in order */
@@ -238,9 +257,7 @@ add_missing (T2pnNetlink *netlink,
                                            address_at (wanted->addresses, i)) &&
         !t2pn_netlink_add_address (netlink, address_at (wanted->addresses, i), &failure))
       keep_first (first, failure);
-  for (guint i = 0; i < length_of (wanted->routes); i++, failure = NULL)
-    if (!put_route (netlink, snapshot, old->routes, route_at (wanted->routes, i), &failure))
-      keep_first (first, failure);
+  put_routes (netlink, snapshot->routes, old->routes, wanted->routes, first);
   put_rules (netlink, snapshot->rules, wanted->rules, first);
 }
 
@@ -256,10 +273,7 @@ delete_unwanted (T2pnNetlink *netlink,
     if (!t2pn_netlink_objects_has_rule (wanted->rules, rule_at (old->rules, i)) &&
         !t2pn_netlink_delete_rule (netlink, rule_at (old->rules, i), &failure))
       keep_first (first, failure);
-  for (guint i = 0; i < length_of (old->routes); i++, failure = NULL)
-    if (!has_rival (wanted->routes, route_at (old->routes, i)) &&
-        !t2pn_netlink_delete_route (netlink, route_at (old->routes, i), &failure))
-      keep_first (first, failure);
+  delete_routes (netlink, old->routes, wanted->routes, first);
   for (guint i = 0; i < length_of (old->addresses); i++, failure = NULL)
     if (!t2pn_netlink_objects_has_address (wanted->addresses, address_at (old->addresses, i)) &&
         !t2pn_netlink_delete_address (netlink, address_at (old->addresses, i), &failure))

@@ -14,7 +14,7 @@
 
 #define MAX_BYTES (64 * 1024) /* a resolver reads three servers of it */
 #define DEFAULT_MODE 0644
-#define TEMPORARY_SUFFIX ".tun2proxy-XXXXXX"
+#define TEMPORARY_SUFFIX ".tun2proxy-"
 
 void
 t2pn_resolv_conf_free (T2pnResolvConf *saved)
@@ -25,6 +25,7 @@ t2pn_resolv_conf_free (T2pnResolvConf *saved)
   g_free (saved->link_target);
   g_free (saved->content);
   g_free (saved->ours);
+  g_free (saved->temporary);
   g_free (saved);
 }
 
@@ -63,6 +64,7 @@ t2pn_resolv_conf_save (const char *path, const char *ours, GError **error)
 
   saved->path = g_strdup (path);
   saved->ours = g_strdup (ours);
+  saved->temporary = g_strdup_printf ("%s" TEMPORARY_SUFFIX "%08x", path, g_random_int ());
   saved->mode = DEFAULT_MODE;
   if (lstat (path, &status) != 0)
     {
@@ -120,35 +122,60 @@ write_all (int fd, const char *text)
 }
 
 static gboolean
-put_file (const char *path, const char *text, mode_t mode, uid_t uid, gid_t gid, GError **error)
+put_file (const T2pnResolvConf *saved,
+          const char *text,
+          mode_t mode,
+          uid_t uid,
+          gid_t gid,
+          GError **error)
 {
-  g_autofree char *temporary = g_strconcat (path, TEMPORARY_SUFFIX, NULL);
-  int fd = g_mkstemp_full (temporary, O_WRONLY | O_CLOEXEC, 0600);
+  int fd = open (saved->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   int errsv = errno;
   gboolean is_written;
 
   if (fd < 0)
-    return fail ("write beside", path, errsv, error);
+    return fail ("write beside", saved->path, errsv, error);
   /* Owner first: chown() takes set-id bits away. */
   is_written = write_all (fd, text) && fchown (fd, uid, gid) == 0 && fchmod (fd, mode) == 0;
   errsv = errno;
   close (fd);
   if (is_written)
-    return move_into_place (temporary, path, error);
-  unlink (temporary);
-  return fail ("write beside", path, errsv, error);
+    return move_into_place (saved->temporary, saved->path, error);
+  unlink (saved->temporary);
+  return fail ("write beside", saved->path, errsv, error);
 }
 
 static gboolean
-put_link (const char *path, const char *target, GError **error)
+put_link (const T2pnResolvConf *saved, GError **error)
 {
-  g_autofree char *temporary = g_strdup_printf ("%s.tun2proxy-%08x", path, g_random_int ());
   int errsv;
 
-  if (symlink (target, temporary) == 0)
-    return move_into_place (temporary, path, error);
+  if (symlink (saved->link_target, saved->temporary) == 0)
+    return move_into_place (saved->temporary, saved->path, error);
   errsv = errno;
-  return fail ("write beside", path, errsv, error);
+  return fail ("write beside", saved->path, errsv, error);
+}
+
+gboolean
+t2pn_resolv_conf_has_temporary (const T2pnResolvConf *saved)
+{
+  g_autofree char *prefix = g_strconcat (saved->path, TEMPORARY_SUFFIX, NULL);
+  struct stat status;
+
+  return saved->temporary != NULL && g_str_has_prefix (saved->temporary, prefix) &&
+         strchr (saved->temporary + strlen (prefix), '/') == NULL &&
+         lstat (saved->temporary, &status) == 0;
+}
+
+gboolean
+t2pn_resolv_conf_clean (const T2pnResolvConf *saved, GError **error)
+{
+  int errsv;
+
+  if (!t2pn_resolv_conf_has_temporary (saved) || unlink (saved->temporary) == 0)
+    return TRUE;
+  errsv = errno;
+  return fail ("clean up beside", saved->path, errsv, error);
 }
 
 gboolean
@@ -156,7 +183,7 @@ t2pn_resolv_conf_replace (const T2pnResolvConf *saved, GError **error)
 {
   gboolean was_file = saved->content != NULL;
 
-  return put_file (saved->path, saved->ours, was_file ? saved->mode : DEFAULT_MODE,
+  return put_file (saved, saved->ours, was_file ? saved->mode : DEFAULT_MODE,
                    was_file ? saved->uid : geteuid (), was_file ? saved->gid : getegid (),
                    error);
 }
@@ -178,12 +205,14 @@ t2pn_resolv_conf_restore (const T2pnResolvConf *saved, GError **error)
 {
   int errsv;
 
+  if (!t2pn_resolv_conf_clean (saved, error))
+    return FALSE;
   if (!t2pn_resolv_conf_is_ours (saved))
     return TRUE;
   if (saved->link_target != NULL)
-    return put_link (saved->path, saved->link_target, error);
+    return put_link (saved, error);
   if (saved->content != NULL)
-    return put_file (saved->path, saved->content, saved->mode, saved->uid, saved->gid, error);
+    return put_file (saved, saved->content, saved->mode, saved->uid, saved->gid, error);
   if (unlink (saved->path) == 0)
     return TRUE;
   errsv = errno;

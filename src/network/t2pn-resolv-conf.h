@@ -26,4 +26,8 @@ gboolean t2pn_resolv_conf_is_ours (const T2pnResolvConf *saved);
  * is no longer ours, which is a success. */
 gboolean t2pn_resolv_conf_restore (const T2pnResolvConf *saved, GError **error);
 
+/* The file beside it under which the new one is written first: left by a death in between. */
+gboolean t2pn_resolv_conf_has_temporary (const T2pnResolvConf *saved);
+gboolean t2pn_resolv_conf_clean (const T2pnResolvConf *saved, GError **error);
+
 G_END_DECLS

@@ -323,6 +323,7 @@ t2pn_route_plan_renew (const T2pnRoutePlanInput *input, const T2pnSnapshot *snap
   T2pnRoutePlan *plan = g_new0 (T2pnRoutePlan, 1);
 
   plan->ifindex = input->ifindex;
+  plan->table = input->ids.table;
   plan->mtu = t2p_settings_get_u32 (input->settings, "mtu");
   g_strlcpy (plan->ifname, input->ifname, sizeof plan->ifname);
   plan->addresses = g_array_new (FALSE, TRUE, sizeof (T2pnAddress));

@@ -63,6 +63,7 @@ typedef struct
  * @bypass_rules: of T2pnRule: what stays outside; installed before anything is captured
  * @routes: of T2pnRoute: table T, and the pools where there is no table T
  * @capture_rules: of T2pnRule: what goes into table T
+ * @table: T
  *
  * What should be. Who made the plan frees it.
  */
@@ -71,6 +72,7 @@ typedef struct
   int ifindex;
   char ifname[IFNAMSIZ];
   guint32 mtu;
+  guint32 table;
   GArray *addresses;
   GArray *bypass_rules;
   GArray *routes;

@@ -7,6 +7,8 @@
 
 #include <linux/rtnetlink.h>
 
+#define MAX_TABLES 32 /* with more, one list of everything is cheaper */
+
 T2pnSnapshot *
 t2pn_snapshot_new (void)
 {
@@ -44,25 +46,82 @@ links_get_ipv6 (void)
   return text[0] == '0';
 }
 
-T2pnSnapshot *
-t2pn_snapshot_take (GError **error)
+static gboolean
+take_routes (T2pnSnapshot *snapshot, T2pnNetlinkDump *dump, guint32 table, GError **error)
+{
+  const int families[] = { AF_INET, AF_INET6 };
+
+  for (guint i = 0; i < (snapshot->has_ipv6 ? 2 : 1); i++)
+    if (!(table == 0
+              ? t2pn_netlink_dump_routes (dump, families[i], snapshot->routes, error)
+              : t2pn_netlink_dump_table (dump, families[i], table, snapshot->routes, error)))
+      return FALSE;
+  return TRUE;
+}
+
+/* Everything but routes. */
+static T2pnSnapshot *
+take_most (T2pnNetlinkDump *dump, GError **error)
 {
   g_autoptr (T2pnSnapshot) snapshot = t2pn_snapshot_new ();
-  g_autoptr (T2pnNetlinkDump) dump = t2pn_netlink_dump_new (error);
 
-  if (dump == NULL)
-    return NULL;
   snapshot->has_ipv6 = g_file_test ("/proc/net/if_inet6", G_FILE_TEST_EXISTS);
   snapshot->links_get_ipv6 = snapshot->has_ipv6 && links_get_ipv6 ();
   if (!t2pn_netlink_dump_links (dump, snapshot->links, error) ||
       !t2pn_netlink_dump_addresses (dump, snapshot->addresses, error) ||
-      !t2pn_netlink_dump_routes (dump, AF_INET, snapshot->routes, error) ||
-      !t2pn_netlink_dump_rules (dump, AF_INET, snapshot->rules, error))
+      !t2pn_netlink_dump_rules (dump, AF_INET, snapshot->rules, error) ||
+      (snapshot->has_ipv6 && !t2pn_netlink_dump_rules (dump, AF_INET6, snapshot->rules, error)))
     return NULL;
-  if (snapshot->has_ipv6 &&
-      (!t2pn_netlink_dump_routes (dump, AF_INET6, snapshot->routes, error) ||
-       !t2pn_netlink_dump_rules (dump, AF_INET6, snapshot->rules, error)))
+  return g_steal_pointer (&snapshot);
+}
+
+T2pnSnapshot *
+t2pn_snapshot_take (GError **error)
+{
+  g_autoptr (T2pnNetlinkDump) dump = t2pn_netlink_dump_new (error);
+  g_autoptr (T2pnSnapshot) snapshot = dump != NULL ? take_most (dump, error) : NULL;
+
+  if (snapshot == NULL || !take_routes (snapshot, dump, 0, error))
     return NULL;
+  return g_steal_pointer (&snapshot);
+}
+
+/* Tables that somebody else looks up, and main. (transfer full) */
+static GHashTable *
+list_tables (const T2pnSnapshot *snapshot)
+{
+  GHashTable *tables = g_hash_table_new (NULL, NULL);
+
+  g_hash_table_add (tables, GUINT_TO_POINTER (RT_TABLE_MAIN));
+  for (guint i = 0; i < snapshot->rules->len; i++)
+    {
+      const T2pnRule *rule = &g_array_index (snapshot->rules, T2pnRule, i);
+
+      if (rule->protocol != T2PN_PROTOCOL && rule->table != 0 && rule->table != RT_TABLE_LOCAL)
+        g_hash_table_add (tables, GUINT_TO_POINTER (rule->table));
+    }
+  return tables;
+}
+
+T2pnSnapshot *
+t2pn_snapshot_take_around_tunnels (guint32 table, GError **error)
+{
+  g_autoptr (T2pnNetlinkDump) dump = t2pn_netlink_dump_new (error);
+  g_autoptr (T2pnSnapshot) snapshot = dump != NULL ? take_most (dump, error) : NULL;
+  g_autoptr (GHashTable) tables = snapshot != NULL ? list_tables (snapshot) : NULL;
+  GHashTableIter iter;
+  gpointer key;
+
+  if (snapshot == NULL)
+    return NULL;
+  if (table != 0)
+    g_hash_table_add (tables, GUINT_TO_POINTER (table));
+  if (g_hash_table_size (tables) > MAX_TABLES)
+    return take_routes (snapshot, dump, 0, error) ? g_steal_pointer (&snapshot) : NULL;
+  g_hash_table_iter_init (&iter, tables);
+  while (g_hash_table_iter_next (&iter, &key, NULL))
+    if (!take_routes (snapshot, dump, GPOINTER_TO_UINT (key), error))
+      return NULL;
   return g_steal_pointer (&snapshot);
 }
 

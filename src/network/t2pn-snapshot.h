@@ -85,6 +85,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (T2pnSnapshot, t2pn_snapshot_free)
  * (transfer full). G_IO_ERROR. */
 T2pnSnapshot *t2pn_snapshot_take (GError **error);
 
+/* The same without routes of tables that only rules of ours look up: tunnels may have many
+ * thousands, which say nothing about the machine. @table: one such table to have all the same;
+ * 0: none. */
+T2pnSnapshot *t2pn_snapshot_take_around_tunnels (guint32 table, GError **error);
+
 /* NULL when there is none. */
 const T2pnLink *t2pn_snapshot_find_link (const T2pnSnapshot *snapshot, int ifindex);
 /* Whether main has a default route of @family (AF_INET, AF_INET6) that goes out of a link other

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "t2p-error.h"
+#include "t2p-limits.h"
 #include "t2pn-journal.h"
 #include "t2pn-resolv-conf.h"
 
@@ -292,6 +293,30 @@ test_refuses_strangers_file (Fixture *fixture, gconstpointer data)
   g_unlink (path);
 }
 
+static void
+assert_set_aside (Fixture *fixture, const char *text)
+{
+  g_autofree char *path = g_build_filename (fixture->dir, "journal", "7.json", NULL);
+  g_autofree char *aside = g_strconcat (path, ".bad", NULL);
+  g_autoptr (GPtrArray) planned = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GPtrArray) lines = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GError) error = NULL;
+
+  put (path, text);
+  g_chmod (path, 0600);
+  t2pn_repair (fixture->dir, TRUE, planned, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (planned->len, ==, 1);
+  assert_content (path, text);
+  t2pn_repair (fixture->dir, FALSE, lines, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (lines->len, ==, 1); /* told, not hidden */
+  g_assert_nonnull (strstr (lines->pdata[0], "7.json.bad"));
+  assert_content (aside, text);
+  g_assert_cmpuint (repair (fixture, FALSE), ==, 0); /* and once only */
+  g_unlink (aside);
+}
+
 /* Whatever a file holds, nothing but our own objects is touched, and nothing crashes. */
 static void
 test_garbage (Fixture *fixture, gconstpointer data)
@@ -299,27 +324,81 @@ test_garbage (Fixture *fixture, gconstpointer data)
   const char *const texts[] = {
     "",
     "[]",
+    "{",
+    "\xff\xfe",
+    "{\"network-namespace\": 5}",
     "{\"steps\": 7}",
     "{\"steps\": [7, {\"entries\": 3}, {\"step\": \"x\", \"entries\": [1, {}, {\"kind\": "
     "5}]}]}",
-    "{\"steps\": [{\"step\": \"x\", \"entries\": [{\"kind\": \"rule\", \"family\": 2}, "
+    "{\"steps\": [{\"step\": 7, \"entries\": [{\"kind\": \"rule\", \"family\": 2}, "
     "{\"kind\": \"worker\"}, {\"kind\": \"resolv-conf\"}, {\"kind\": \"route\", "
-    "\"destination\": \"nonsense\"}]}]}",
+    "\"destination\": \"nonsense\"}, {\"kind\": \"table\", \"table\": 254}]}]}",
   };
-  g_autofree char *path = g_build_filename (fixture->dir, "journal", "7.json", NULL);
+  g_autofree char *brackets = g_strnfill (100000, '[');
   g_autoptr (T2pnJournal) journal = new_journal (fixture);
 
   for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
-    {
-      g_autoptr (GPtrArray) lines = g_ptr_array_new_with_free_func (g_free);
-      g_autoptr (GError) error = NULL;
+    assert_set_aside (fixture, texts[i]);
+  assert_set_aside (fixture, brackets);
+}
 
-      put (path, texts[i]);
-      g_chmod (path, 0600);
-      g_assert_false (t2pn_repair (fixture->dir, FALSE, lines, &error)); /* told, not hidden */
-      g_assert_cmpuint (lines->len, ==, 0);
-    }
-  g_unlink (path);
+static void
+test_too_big (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *path = g_build_filename (fixture->dir, "journal", "7.json", NULL);
+  g_autofree char *aside = g_strconcat (path, ".bad", NULL);
+  g_autoptr (T2pnJournal) journal = new_journal (fixture);
+
+  put (path, "{}");
+  g_chmod (path, 0600);
+  g_assert_cmpint (truncate (path, T2P_MAX_JOURNAL_BYTES + 1), ==, 0);
+  g_assert_cmpuint (repair (fixture, FALSE), ==, 1);
+  g_assert_cmpint (g_unlink (aside), ==, 0);
+}
+
+/* What can be understood of a damaged journal is undone. */
+static void
+test_damaged_is_undone_as_far_as_possible (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *path = g_build_filename (fixture->dir, "journal", "7.json", NULL);
+  g_autofree char *aside = g_strconcat (path, ".bad", NULL);
+  g_autofree char *text = NULL;
+  GString *changed;
+
+  put (fixture->conf, "nameserver 192.0.2.53\n");
+  in_dead_process (replace_body, fixture);
+  g_assert_true (g_file_get_contents (path, &text, NULL, NULL));
+  changed = g_string_new (text);
+  g_assert_cmpuint (g_string_replace (changed, "\"entries\" : [", "\"entries\" : [ 5,", 1), ==,
+                    1);
+  put (path, changed->str);
+  g_chmod (path, 0600);
+  g_string_free (changed, TRUE);
+  g_assert_cmpuint (repair (fixture, FALSE), ==, 2);
+  assert_content (fixture->conf, "nameserver 192.0.2.53\n");
+  g_assert_cmpint (g_unlink (aside), ==, 0);
+}
+
+/* Killed between the new file's making and its move into place. */
+static void
+temporary_body (Fixture *fixture)
+{
+  g_autoptr (T2pnJournal) journal = new_journal (fixture);
+  g_autoptr (T2pnResolvConf) saved = NULL;
+
+  t2pn_journal_begin_step (journal, "apply-dns", NULL);
+  saved = t2pn_resolv_conf_save (fixture->conf, "nameserver 198.18.0.2\n", NULL);
+  t2pn_journal_add_resolv_conf (journal, saved, NULL);
+  put (saved->temporary, "nameserver 198.1");
+}
+
+static void
+test_temporary_goes (Fixture *fixture, gconstpointer data)
+{
+  put (fixture->conf, "nameserver 192.0.2.53\n");
+  in_dead_process (temporary_body, fixture);
+  g_assert_cmpuint (repair (fixture, FALSE), ==, 1); /* tear_down() finds nothing else left */
+  assert_content (fixture->conf, "nameserver 192.0.2.53\n");
 }
 
 static void
@@ -353,7 +432,11 @@ main (int argc, char **argv)
   ADD ("/journal/worker-is-ended", test_worker_is_ended);
   ADD ("/journal/reused-pid-survives", test_reused_pid_survives);
   ADD ("/journal/refuses-a-file-others-can-write", test_refuses_strangers_file);
-  ADD ("/journal/garbage-is-told", test_garbage);
+  ADD ("/journal/garbage-is-set-aside", test_garbage);
+  ADD ("/journal/too-big-is-set-aside", test_too_big);
+  ADD ("/journal/damaged-is-undone-as-far-as-possible",
+       test_damaged_is_undone_as_far_as_possible);
+  ADD ("/journal/resolv-conf/temporary-goes", test_temporary_goes);
   ADD ("/journal/permissions-and-ids", test_permissions_and_ids);
   return g_test_run ();
 }

@@ -111,6 +111,36 @@ test_order_within_a_priority (void)
   must ("ip -6 rule del priority 9001; ip -6 route flush table 2023");
 }
 
+/* Rules that a lost journal knew about go, those of a living tunnel and of others stay. */
+static void
+test_orphans_go (void)
+{
+  char *runtime_dir = make_runtime_dir ();
+  g_autofree char *bad = g_build_filename (runtime_dir, "journal", "2.json", NULL);
+  g_autofree char *aside = g_strconcat (bad, ".bad", NULL);
+  g_autoptr (GPtrArray) lines = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GError) error = NULL;
+  g_autofree char *before = NULL, *after = NULL;
+  Tunnel *tunnel = tunnel_new (runtime_dir, DEFAULT_SYSTEM);
+
+  bring_up (tunnel);
+  must ("ip rule add priority 9100 lookup 2024"); /* not ours, and leads nowhere */
+  before = run (DUMP_NETWORK);
+  must ("ip rule add priority 6000 iif lo lookup 23701 protocol 142");
+  must ("ip -6 rule add priority 6000 iif lo lookup 23701 protocol 142");
+  must ("ip route add throw 224.0.0.0/4 table 23701 protocol 142");
+  g_assert_true (g_file_set_contents (bad, "{", -1, NULL));
+  g_chmod (bad, 0600);
+  t2pn_repair (runtime_dir, FALSE, lines, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (lines->len, ==, 4);
+  after = run (DUMP_NETWORK);
+  g_assert_cmpstr (after, ==, before);
+  g_assert_cmpint (g_unlink (aside), ==, 0);
+  must ("ip rule del priority 9100");
+  finish (tunnel, runtime_dir);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -128,5 +158,6 @@ main (int argc, char **argv)
   g_test_add_func ("/netns/update/one-failure-stops-nothing-else",
                    test_one_failure_stops_no_update);
   g_test_add_func ("/netns/update/order-within-a-priority", test_order_within_a_priority);
+  g_test_add_func ("/netns/repair/orphans-go", test_orphans_go);
   return g_test_run ();
 }

@@ -6,7 +6,8 @@
  * the application what the upstream said. Edges of both sides only set bits and queue the
  * flow's task, so a flow is handled once per turn, however many edges came.
  *
- * One timer per flow, re-armed only when it fires: it looks when the flow was last active. */
+ * One timer per flow, re-armed only when it fires: it looks when the flow was last active.
+ * While the stack still delivers, acknowledgements of the application are activity, too. */
 #include "config.h"
 
 #include "t2pw-relay.h"
@@ -74,13 +75,31 @@ flow_abort (T2pwFlow *flow)
 
 /* --- time */
 
+/* How soon to look again: a flow may become half-closed in earnest without an event of ours. */
 static guint
-flow_patience_ms (const T2pwFlow *flow)
+flow_look_again_ms (const T2pwFlow *flow)
 {
   const T2pwRelayConfig *config = &flow->owner->config;
 
-  return flow->state == T2PW_FLOW_OPEN ? config->idle_timeout_ms
-                                       : config->half_close_timeout_ms;
+  return flow->state == T2PW_FLOW_OPEN
+             ? config->idle_timeout_ms
+             : MIN (config->half_close_timeout_ms, config->idle_timeout_ms);
+}
+
+/* What one side has sent and the other did not take yet must not be lost to the shorter time of
+ * a half-closed flow: until it is delivered the flow is no more than slow. */
+static guint
+flow_patience_ms (const T2pwFlow *flow, gint64 *out_active_us)
+{
+  const T2pwRelayConfig *config = &flow->owner->config;
+  gint64 progress_us = 0;
+  gsize unacked =
+      flow->stream != NULL ? t2pw_stream_get_unacked (flow->stream, &progress_us) : 0;
+
+  *out_active_us = MAX (flow->active_us, progress_us);
+  return flow->state == T2PW_FLOW_OPEN || unacked > 0 || flow->upstream_full
+             ? config->idle_timeout_ms
+             : config->half_close_timeout_ms;
 }
 
 static void
@@ -88,19 +107,22 @@ idle_cb (T2pTimer *timer)
 {
   T2pwFlow *flow = T2P_OWNER_OF (timer, T2pwFlow, timer);
   T2pReactor *reactor = flow->owner->config.reactor;
-  gint64 idle_ms = (t2p_reactor_get_now_us (reactor) - flow->active_us) / 1000;
-  gint64 left_ms = (gint64) flow_patience_ms (flow) - idle_ms;
+  gint64 active_us;
+  gint64 left_ms = flow_patience_ms (flow, &active_us);
 
+  left_ms -= (t2p_reactor_get_now_us (reactor) - active_us) / 1000;
   if (left_ms <= 0)
     flow_abort (flow);
   else
-    t2p_reactor_arm (reactor, &flow->timer, (guint) left_ms, idle_cb);
+    t2p_reactor_arm (reactor, &flow->timer,
+                     (guint) MIN (left_ms, (gint64) flow_look_again_ms (flow)), idle_cb);
 }
 
 static void
 flow_rearm (T2pwFlow *flow)
 {
-  t2p_reactor_arm (flow->owner->config.reactor, &flow->timer, flow_patience_ms (flow), idle_cb);
+  t2p_reactor_arm (flow->owner->config.reactor, &flow->timer, flow_look_again_ms (flow),
+                   idle_cb);
 }
 
 /* --- pumping */

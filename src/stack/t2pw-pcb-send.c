@@ -50,6 +50,18 @@ t2pw_pcb_get_room (T2pwStream *stream, gsize *out_chunk, guint *out_segments)
   return *out_segments > 0 ? pcb->snd_buf : 0;
 }
 
+gsize
+t2pw_pcb_get_unacked (const T2pwStream *stream)
+{
+  const struct tcp_pcb *pcb = stream->pcb;
+  guint32 sequences;
+
+  if (pcb == NULL || !stream->is_established)
+    return 0;
+  sequences = pcb->snd_lbb - pcb->lastack;
+  return sequences - (stream->is_shut_down && sequences > 0); /* one is the FIN's */
+}
+
 void
 t2pw_pcb_grow_send (T2pwStream *stream, guint32 bytes)
 {

@@ -108,6 +108,9 @@ note_sent (T2pwStream *stream)
 {
   guint32 waiting = stream->send_limit - stream->pcb->snd_buf;
 
+  if (stream->pcb->lastack != stream->acknowledged)
+    stream->progress_us = t2p_reactor_get_now_us (stream->stack->reactor);
+  stream->acknowledged = stream->pcb->lastack;
   t2pw_buffer_pool_charge (&stream->stack->pool,
                            (gssize) waiting - (gssize) stream->tx_charged_bytes);
   stream->tx_charged_bytes = waiting;

@@ -15,6 +15,9 @@ gboolean t2pw_pcb_input (T2pwStream *stream, T2pwPacket *packet, T2pwBuffer *buf
 
 /* Bytes that may be written now; *out_chunk: the most in one segment. */
 gsize t2pw_pcb_get_room (T2pwStream *stream, gsize *out_chunk, guint *out_segments);
+/* Bytes that were written and not acknowledged; lwIP's send buffer knows whole segments only.
+ */
+gsize t2pw_pcb_get_unacked (const T2pwStream *stream);
 /* Raises the bound of what waits to be sent by @bytes. */
 void t2pw_pcb_grow_send (T2pwStream *stream, guint32 bytes);
 /* Queues the first @length bytes of @buffer's data, at most one chunk, and takes @buffer. FALSE

@@ -63,9 +63,11 @@ struct _T2pwStream
   guint32 window_debt; /* consumed, but the window was not opened for want of memory */
   guint32 out_of_order_bytes;
   guint32 tx_charged_bytes;
-  guint32 last_ack;   /* sent */
-  guint16 peer_mss;   /* what goes into one packet on the wire */
-  guint16 send_bytes; /* of one of lwIP's segments: many packets' worth with TSO */
+  gint64 progress_us;   /* when bytes of ours were last acknowledged */
+  guint32 acknowledged; /* up to where */
+  guint32 last_ack;     /* sent */
+  guint16 peer_mss;     /* what goes into one packet on the wire */
+  guint16 send_bytes;   /* of one of lwIP's segments: many packets' worth with TSO */
   guint8 events;
   guint8 is_in_table : 1;
   guint8 is_established : 1;

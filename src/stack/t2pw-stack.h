@@ -132,6 +132,9 @@ void t2pw_stream_commit (T2pwStream *stream, gsize length);
 void t2pw_stream_shutdown (T2pwStream *stream);
 /* RST; the stream is gone after this call and `closed` is not called. */
 void t2pw_stream_abort (T2pwStream *stream);
+/* Committed bytes that the application has not acknowledged yet; *out_progress_us: reactor's
+ * time of the last acknowledgement of any, 0: none came. */
+gsize t2pw_stream_get_unacked (const T2pwStream *stream, gint64 *out_progress_us);
 void t2pw_stream_get_key (const T2pwStream *stream, T2pwFlowKey *out_key);
 
 G_END_DECLS

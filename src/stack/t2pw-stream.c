@@ -404,6 +404,21 @@ t2pw_stream_abort (T2pwStream *stream)
   t2pw_stream_free (stream);
 }
 
+/**
+ * t2pw_stream_get_unacked:
+ * @stream: a stream
+ * @out_progress_us: (out): when some of it was last acknowledged, in the reactor's time; 0:
+ *   never
+ *
+ * Returns: how many of the committed bytes the application has not acknowledged
+ */
+gsize
+t2pw_stream_get_unacked (const T2pwStream *stream, gint64 *out_progress_us)
+{
+  *out_progress_us = stream->progress_us;
+  return t2pw_pcb_get_unacked (stream);
+}
+
 void
 t2pw_stream_get_key (const T2pwStream *stream, T2pwFlowKey *out_key)
 {

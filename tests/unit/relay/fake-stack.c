@@ -153,6 +153,15 @@ t2pw_stream_abort (T2pwStream *opaque)
   ((FakeStream *) opaque)->is_aborted = TRUE;
 }
 
+gsize
+t2pw_stream_get_unacked (const T2pwStream *opaque, gint64 *out_progress_us)
+{
+  const FakeStream *stream = (const FakeStream *) opaque;
+
+  *out_progress_us = stream->progress_us;
+  return stream->unacked;
+}
+
 gboolean
 t2pw_stack_send_datagram (T2pwStack *stack,
                           const T2pwFlowKey *key,

@@ -13,6 +13,8 @@ typedef struct
   gboolean app_ended;
   gsize room; /* of the send buffer */
   GByteArray *to_app;
+  gsize unacked; /* of that */
+  gint64 progress_us;
   gboolean is_shut;
   gboolean is_aborted;
   guint8 reserved[70000];

@@ -400,6 +400,90 @@ test_time_outs (Fixture *f, gconstpointer data)
 }
 
 static void
+run_ms (guint ms)
+{
+  gint64 until_us = g_get_monotonic_time () + (gint64) ms * 1000;
+
+  while (g_get_monotonic_time () < until_us)
+    {
+      g_main_context_iteration (NULL, FALSE);
+      g_usleep (2000);
+    }
+}
+
+/* Both sides have ended, but the application has not yet taken everything: the time of
+ * half-closed flows begins when it has. */
+static void
+test_slow_reader (Fixture *f, gconstpointer data)
+{
+  FakeStream *stream = &f->syn->stream;
+
+  t2pw_relay_free (f->relay);
+  f->config.half_close_timeout_ms = 100;
+  f->relay = t2pw_relay_new (&f->config);
+  open_flow (f);
+  upstream_says (f, 1000);
+  upstream_ends (f);
+  fake_stream_end (stream);
+  stream->unacked = 1000;
+  run_ms (400);
+  g_assert_false (f->upstream.is_open);
+  g_assert_false (stream->is_aborted);
+  stream->unacked = 0;
+  stream->progress_us = g_get_monotonic_time ();
+  run_ms (50);
+  g_assert_false (stream->is_aborted);
+  run_ms (250);
+  g_assert_true (stream->is_aborted);
+}
+
+/* The same the other way. */
+static void
+test_slow_upstream (Fixture *f, gconstpointer data)
+{
+  FakeStream *stream = &f->syn->stream;
+
+  t2pw_relay_free (f->relay);
+  f->config.half_close_timeout_ms = 100;
+  f->relay = t2pw_relay_new (&f->config);
+  open_flow (f);
+  upstream_ends (f);
+  f->upstream.room = 1;
+  fake_stream_send (stream, "two", 3);
+  run_ms (300);
+  g_assert_false (stream->is_aborted);
+  f->upstream.room = 1000;
+  f->upstream.carrier.handler->writable (&f->upstream.carrier, f->upstream.carrier.user_data);
+  run_ms (300);
+  g_assert_cmpuint (f->upstream.output->len, ==, 3);
+  g_assert_true (stream->is_aborted);
+}
+
+/* Acknowledgements keep a flow alive whose upstream is silent; then silence ends it. */
+static void
+test_idle_time_out (Fixture *f, gconstpointer data)
+{
+  FakeStream *stream = &f->syn->stream;
+
+  t2pw_relay_free (f->relay);
+  f->config.idle_timeout_ms = 200;
+  f->relay = t2pw_relay_new (&f->config);
+  open_flow (f);
+  stream->unacked = 1000;
+  for (guint i = 0; i < 10; i++)
+    {
+      run_ms (50);
+      stream->progress_us = g_get_monotonic_time ();
+      stream->unacked--;
+    }
+  g_assert_false (stream->is_aborted);
+  run_ms (400);
+  g_assert_true (stream->is_aborted);
+  g_assert_true (f->upstream.was_reset);
+  g_assert_cmpuint (t2pw_relay_get_n_flows (f->relay), ==, 0);
+}
+
+static void
 test_names (Fixture *f, gconstpointer data)
 {
   guint32 index = t2pw_virtual_names_assign (f->virtual_names, "example.org", 1);
@@ -572,6 +656,9 @@ main (int argc, char **argv)
   ADD ("/relay/upstream-ends-first", test_upstream_ends_first);
   ADD ("/relay/resets-go-both-ways", test_resets);
   ADD ("/relay/half-closed-flows-time-out", test_time_outs);
+  ADD ("/relay/a-slow-reader-is-not-half-closed", test_slow_reader);
+  ADD ("/relay/a-slow-upstream-is-not-half-closed", test_slow_upstream);
+  ADD ("/relay/idle-time-out-ends-a-silent-flow", test_idle_time_out);
   ADD ("/relay/virtual-addresses-are-names", test_names);
   ADD ("/relay/no-ipv6-is-refused", test_no_ipv6);
   ADD ("/relay/table-is-bounded-and-filtered", test_table);

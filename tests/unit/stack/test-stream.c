@@ -138,6 +138,32 @@ test_download (gconstpointer mode)
 }
 
 static void
+test_unacked_bytes_are_told (gconstpointer mode)
+{
+  g_autoptr (Peer) peer = peer_new (mode, NULL);
+  gint64 progress_us, later_us;
+
+  peer->owner.to_send = 5000;
+  peer->owner.shuts_down = TRUE;
+  peer_connect (peer);
+  g_assert_cmpuint (t2pw_stream_get_unacked (peer->owner.stream, &progress_us), ==, 5000);
+  peer->acknowledged += 1000;
+  peer_wait (peer, 20, NULL);
+  peer_send (peer, T2P_TCP_ACK, peer->next, NULL, 0);
+  peer_pump (peer);
+  g_assert_cmpuint (t2pw_stream_get_unacked (peer->owner.stream, &later_us), ==, 4000);
+  g_assert_cmpint (later_us, >, progress_us);
+  peer->acknowledged += 4000; /* and not the FIN */
+  peer_send (peer, T2P_TCP_ACK, peer->next, NULL, 0);
+  peer_pump (peer);
+  g_assert_cmpuint (t2pw_stream_get_unacked (peer->owner.stream, &later_us), ==, 0);
+  peer->acknowledged++;
+  peer_send (peer, T2P_TCP_ACK, peer->next, NULL, 0);
+  peer_pump (peer);
+  g_assert_cmpuint (t2pw_stream_get_unacked (peer->owner.stream, &later_us), ==, 0);
+}
+
+static void
 test_echo (gconstpointer mode)
 {
   g_autoptr (Peer) peer = peer_new (mode, NULL);
@@ -545,6 +571,7 @@ main (int argc, char **argv)
     { "a-refusal-says-what-the-proxy-said", test_refused },
     { "upload-arrives-whole", test_upload },
     { "download-arrives-whole", test_download },
+    { "unacknowledged-bytes-are-told", test_unacked_bytes_are_told },
     { "echo-of-single-bytes", test_echo },
     { "half-close-by-the-application", test_half_close_by_application },
     { "half-close-by-the-destination", test_half_close_by_destination },

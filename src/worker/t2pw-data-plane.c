@@ -234,10 +234,11 @@ t2pw_data_plane_take_probe (T2pwDataPlane *plane,
 static void
 plane_set_exclude (T2pwDataPlane *plane, const char *const *names)
 {
-  g_autoptr (T2pwNameSet) old = g_steal_pointer (&plane->exclude);
+  T2pwNameSet *exclude = t2pw_name_set_new (names);
 
-  plane->exclude = t2pw_name_set_new (names);
-  t2pw_dns_responder_set_exclude (plane->responder, plane->exclude);
+  t2pw_dns_responder_set_exclude (plane->responder, exclude);
+  g_clear_pointer (&plane->exclude, t2pw_name_set_free);
+  plane->exclude = exclude;
 }
 
 /* Whether the kernel lets us mark sockets: tried with one. */

@@ -35,14 +35,69 @@ class BadProxies(LabCase):
         self.assertEqual(tunnel.prop('StateReason'), reason)
         tunnel.delete()
 
+    def leaves_as_before(self, behaviour, argument='', outcomes=AT_ONCE, *, state='active',
+                         reason=None):
+        """A proxy that goes bad under a tunnel: what the applications see, what is left of it."""
+        fine = StubProxy(self.lab, 'record')
+        fine.__enter__()
+        tunnel = self.service.create('work', fine.uri, capture='default', connect_timeout=2)
+        fine.__exit__()
+        worker = self.service.workers()[0]
+        before = open_fds(worker), tunnel.statistics()['connections-active']
+        with StubProxy(self.lab, behaviour, argument, port=fine.port):
+            places = ''.join(f'{place} {port}\n' for port in range(1, 6)
+                             for place in (plan.SERVER4, plan.SERVER6))
+            for outcome, seconds, data in self.lab.client('ask', '10', input=places):
+                self.assertIn(outcome, outcomes)
+                self.assertEqual(data, '')
+                self.assertLess(seconds, 3.5)  # connect-timeout, and a busy machine
+            self.lab.wait_for(lambda: (open_fds(worker), tunnel.statistics()[
+                'connections-active']) == before, what=f'{before} again')
+            self.service.wait_state(tunnel, state)
+            if reason:
+                self.lab.wait_for(lambda: tunnel.prop('StateReason') == reason,
+                                  what=f'the reason {reason}')
+        tunnel.delete()
+
+    def test_left_refused(self):
+        """refusals are about destinations: the tunnel stays active, nothing is left of them"""
+        self.leaves_as_before('refuse', 5)
+
+    def test_left_silent(self):
+        """a proxy that falls silent: refused in connect-timeout, degraded, nothing is left"""
+        self.leaves_as_before('silent', state='degraded', reason='proxy-unreachable')
+
+    def test_left_password(self):
+        """a proxy that begins to want a password: refused, the reason says it, nothing is left"""
+        self.leaves_as_before('no-method', state='degraded', reason='proxy-auth')
+
+    def test_left_early(self):
+        """a proxy that closes at the greeting: refused, degraded, nothing is left"""
+        self.leaves_as_before('close-early', state='degraded', reason='proxy-protocol')
+
+    def test_left_midway(self):
+        """a proxy that closes in mid-handshake: refused, the reason says it, nothing is left"""
+        self.leaves_as_before('close-midway', state='degraded', reason='proxy-protocol')
+
+    def test_left_garbage(self):
+        """a proxy that turns into something else: refused, the reason says it, nothing is left"""
+        self.leaves_as_before('garbage', state='degraded', reason='proxy-protocol')
+
     def test_closed_port(self):
         """a proxy that is not there"""
         self.fails_with(CLOSED_PORT, 'ProxyUnreachable')
         self.fails_as(CLOSED_PORT, 'proxy-unreachable')
 
+    def test_early(self):
+        """a proxy that closes when the greeting has come"""
+        with StubProxy(self.lab, 'close-early') as stub:
+            self.fails_with(stub.uri, 'ProxyProtocol')
+            self.fails_as(stub.uri, 'proxy-protocol')
+
     def test_silent(self):
         """a proxy that says nothing"""
         with StubProxy(self.lab, 'silent') as stub:
+            self.fails_with(stub.uri, 'ProxyUnreachable')
             self.fails_as(stub.uri, 'proxy-unreachable')
 
     def test_password(self):
@@ -56,6 +111,7 @@ class BadProxies(LabCase):
     def test_no_method(self):
         """a proxy that accepts no method"""
         with StubProxy(self.lab, 'no-method') as stub:
+            self.fails_with(stub.uri, 'ProxyAuthenticationFailed')
             self.fails_as(stub.uri, 'proxy-auth')
 
     def test_garbage(self):
@@ -84,6 +140,7 @@ class BadProxies(LabCase):
     def test_midway(self):
         """a proxy that closes in mid-handshake"""
         with StubProxy(self.lab, 'close-midway') as stub:
+            self.fails_with(stub.uri, 'ProxyProtocol')
             self.fails_as(stub.uri, 'proxy-protocol')
 
     def test_slow(self):

@@ -15,13 +15,16 @@ URL = f'http://{plan.SERVER4}/bytes/1000000000'
 SECONDS = int(os.environ.get('T2P_LAB_LOOP_SECONDS', 60))
 
 
-class Loops(LabCase):
+class Watched(LabCase):
+    """A tunnel that captures everything, and a counter of what must not leave by it."""
+
+    upstream = plan.DANTED_URI
     _mark = None
 
     def setUp(self):
         self.service = Service(self.lab).start()
         self.addCleanup(self.service.__exit__, None)
-        self.tunnel = self.service.create('work', plan.DANTED_URI, capture='default',
+        self.tunnel = self.service.create('work', self.upstream, capture='default',
                                           connect_timeout=3)
         self.count_marked()
 
@@ -59,19 +62,11 @@ class Loops(LabCase):
     def received(self):
         return self.tunnel.statistics()['tx-bytes']  # of the tun: what applications get
 
-    def test_none(self):
-        """no packet with our mark leaves by the tun while it carries traffic"""
-        self.traffic()
-        time.sleep(SECONDS)
-        self.assertEqual(self.marked(), 0)
-        self.assertGreater(self.received(), 1000000)
-
     def drop_bypass(self):
         self.lab.sh(f'for f in -4 -6; do while ip $f rule del fwmark {self.mark()} 2>/dev/null; '
                     'do :; done; done')
 
-    def test_without_bypass(self):
-        """the same watch sees packets when the bypass rules are taken away"""
+    def without_bypass(self):
         self.service.daemon.kill(signal.SIGSTOP)  # it would put them back
         try:
             self.drop_bypass()
@@ -79,6 +74,39 @@ class Loops(LabCase):
             self.lab.wait_for(lambda: self.marked() > 0, timeout=20, what='a marked packet')
         finally:
             self.service.daemon.kill(signal.SIGCONT)
+
+    def uplink_lost(self):
+        """Both default routes away under traffic, and back."""
+        self.traffic()
+        self.lab.wait_for(lambda: self.received() > 1000000)
+        v4, v6 = f'default via {plan.ROUTER4}', f'default via fe80::1 dev {plan.UPLINK}'
+        self.lab.sh(f'ip route del {v4}; ip -6 route del {v6}')
+        try:
+            self.service.wait_state(self.tunnel, 'degraded', timeout=30)
+            for host in (plan.SERVER4, plan.SERVER6):
+                outcome, seconds, _ = self.lab.client('connect', host, 80)
+                self.assertNotIn(outcome, ('connected', 'closed', 'timed out'))
+                self.assertLess(seconds, 1)
+            self.assertEqual(self.marked(), 0)
+        finally:
+            self.lab.sh(f'ip route add {v4}; ip -6 route add {v6}')
+        self.service.wait_state(self.tunnel, 'active', timeout=60)
+        before = self.received()
+        self.lab.wait_for(lambda: self.received() > before + 1000000, timeout=20)
+        self.assertEqual(self.marked(), 0)
+
+
+class Loops(Watched):
+    def test_none(self):
+        """no packet with our mark leaves by the tun while it carries traffic"""
+        self.traffic()
+        time.sleep(SECONDS)
+        self.assertEqual(self.marked(), 0)
+        self.assertGreater(self.received(), 1000000)
+
+    def test_without_bypass(self):
+        """the same watch sees packets when the bypass rules are taken away"""
+        self.without_bypass()
 
     def test_rules_come_back(self):
         """bypass rules that somebody takes away come back"""
@@ -88,22 +116,20 @@ class Loops(LabCase):
                                    self.lab.run('ip -6 rule').stdout) == before)
 
     def test_uplink_lost(self):
-        """without a default route still none, upstreams fail at once, degraded, then active"""
-        self.traffic()
-        self.lab.wait_for(lambda: self.received() > 1000000)
-        self.lab.run(f'ip route del default via {plan.ROUTER4}')
-        try:
-            self.service.wait_state(self.tunnel, 'degraded', timeout=30)
-            outcome, seconds, _ = self.lab.client('connect', plan.SERVER4, 80)
-            self.assertNotIn(outcome, ('connected', 'closed', 'timed out'))
-            self.assertLess(seconds, 3)
-            self.assertEqual(self.marked(), 0)
-        finally:
-            self.lab.run(f'ip route add default via {plan.ROUTER4}')
-        self.service.wait_state(self.tunnel, 'active', timeout=60)
-        before = self.received()
-        self.lab.wait_for(lambda: self.received() > before + 1000000, timeout=20)
-        self.assertEqual(self.marked(), 0)
+        """without default routes still none, upstreams fail at once, degraded, then active"""
+        self.uplink_lost()
+
+
+class Loops6(Watched):
+    upstream = plan.DANTED6_URI
+
+    def test_uplink_lost(self):
+        """the same with an upstream by IPv6"""
+        self.uplink_lost()
+
+    def test_without_bypass(self):
+        """by IPv6, too, the watch sees packets when the bypass rules are taken away"""
+        self.without_bypass()
 
 
 if __name__ == '__main__':

@@ -14,8 +14,8 @@ class StubProxy:
 
     _ports = itertools.count(2000)
 
-    def __init__(self, lab, behaviour, argument=''):
-        self.lab, self.port = lab, next(self._ports)
+    def __init__(self, lab, behaviour, argument='', port=None):
+        self.lab, self.port = lab, port or next(self._ports)
         self.uri = f'socks5://{plan.PROXY4}:{self.port}'
         self._words = ['/usr/bin/python3', '-B', PROGRAM, self.port, behaviour, argument]
         self._running = None

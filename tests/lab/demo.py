@@ -13,12 +13,14 @@ import urllib.parse
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from t2plab import Lab, Service, changes, network_dump, plan  # noqa: E402
+from t2plab import Lab, LabError, Service, changes, network_dump, plan  # noqa: E402
 
 CLONE_NEWNET = 0x40000000
 MANAGER = 'org.tun2proxy.Manager /org/tun2proxy/Manager org.tun2proxy.Manager'
 DEFAULT_URL = 'http://deb.debian.org/debian/dists/bookworm/main/Contents-all.gz'
 FORWARDED_PORT = 1090
+DEFAULT_PORTS = {'socks5': 1080, 'socks5h': 1080, 'socks4': 1080, 'socks4a': 1080, 'http': 8080,
+                 'https': 443}
 GIB = 1 << 30
 
 
@@ -29,7 +31,10 @@ def step(text):
 def show(lab, words, shown=None, **kwargs):
     """Runs a command in the lab as a person would and prints both."""
     print('  $ ' + (shown or shlex.join(words)), flush=True)
-    said = lab.run(words, **kwargs).stdout.strip()
+    done = lab.run(words, check=False, **kwargs)
+    if done.returncode != 0:
+        raise SystemExit('demo: ' + (done.stderr.strip() or f'it ended with {done.returncode}'))
+    said = done.stdout.strip()
     for line in said.splitlines():
         print('    ' + line[:150])
     return said
@@ -87,21 +92,29 @@ class Forwarder:
             pass
 
 
+def parse(uri):
+    """The parts of a proxy's URI: (scheme, login, host, port, query)."""
+    try:
+        parts = urllib.parse.urlsplit(uri)
+        host, port = parts.hostname, parts.port or DEFAULT_PORTS.get(parts.scheme)
+    except ValueError:
+        host = port = None
+    if not host or not port:
+        raise SystemExit('demo: the proxy is a URI such as socks5://USER:PASSWORD@HOST:1080')
+    return parts.scheme, parts.netloc.rpartition('@')[0], host, port, parts.query
+
+
 def upstream(lab, uri):
     """The URI that the lab uses, and how it is shown: without a password."""
     if uri is None:
         ours = f'socks5://{plan.PROXY4}:{plan.DANTED}'
         return ours, ours
-    parts = urllib.parse.urlsplit(uri)
-    if not parts.hostname:
-        raise SystemExit('demo: the proxy is a URI such as socks5://USER:PASSWORD@HOST:1080')
-    default = {'http': 8080, 'https': 443}.get(parts.scheme, 1080)
-    Forwarder(lab, parts.hostname, parts.port or default)
-    login, _, _ = parts.netloc.rpartition('@')
+    scheme, login, host, port, query = parse(uri)
+    Forwarder(lab, host, port)
     place = f'{plan.PROXY4}:{FORWARDED_PORT}'
-    tail = f'?{parts.query}' if parts.query else ''
-    ours = f'{parts.scheme}://{login + "@" if login else ""}{place}{tail}'
-    return ours, f'{parts.scheme}://{"…@" if login else ""}{place}{tail}'
+    tail = f'?{query}' if query else ''
+    ours = f'{scheme}://{login + "@" if login else ""}{place}{tail}'
+    return ours, f'{scheme}://{"…@" if login else ""}{place}{tail}'
 
 
 def create(lab, uri, shown):
@@ -168,11 +181,16 @@ def demonstrate(lab, uri, url):
 
 def main():
     build, uri, url = (sys.argv[1:] + [None, None])[:3]
+    if uri is not None:
+        parse(uri)
     step('1. A machine of its own: namespaces, bus, polkit, resolver, router, SOCKS server, web')
     began = time.monotonic()
     with Lab(resolved=True, proxies=('danted',), build_dir=os.path.abspath(build)) as lab:
         print(f'    up in {time.monotonic() - began:.1f} s; this machine stays as it is')
-        good = demonstrate(lab, uri, url)
+        try:
+            good = demonstrate(lab, uri, url)
+        except LabError as error:
+            raise SystemExit(f'demo: {error}') from None
     step('The same on this machine, for real:')
     print('    meson setup build && meson install -C build')
     print('    tun2proxyctl up --name demo socks5://PROXY:1080 capture=default')

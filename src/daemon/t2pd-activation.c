@@ -200,6 +200,7 @@ run_next (T2pdActivation *self)
   g_signal_emit (self, entered_signal, 0, (int) step->state);
   if (!self->hooks.begin (self->context, step, &error))
     {
+      self->hooks.undone (self->context, step, NULL);
       fail (self, error);
       return;
     }

@@ -28,8 +28,8 @@ typedef struct
 /**
  * T2pdActivationHooks:
  * @begin: writes the journal; the step runs only when it returns %TRUE
- * @undone: forgets the step in the journal, after its undo or its failure; @error is what the
- *   undo could not do
+ * @undone: forgets the step in the journal, after its undo or its failure, and when @begin
+ *   failed half-way; @error is what the undo could not do
  * @drain: (nullable): lets what is open end, before anything is undone
  *
  * What an activation does around each step.

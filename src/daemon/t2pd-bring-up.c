@@ -16,7 +16,6 @@
 
 #include "t2p-log.h"
 
-#include <pwd.h>
 #include <stdio.h>
 #include <sys/utsname.h>
 
@@ -104,8 +103,6 @@ t2pd_bring_up_show_facts (T2pdBringUp *self)
 static guint32
 find_worker_uid (T2pdBringUp *self)
 {
-  const char *name = self->service->options->worker_user;
-  struct passwd *user = name[0] != '\0' ? getpwnam (name) : NULL;
   struct utsname kernel;
   int major = 0, minor = 0;
 
@@ -113,7 +110,7 @@ find_worker_uid (T2pdBringUp *self)
   if (sscanf (kernel.release, "%d.%d", &major, &minor) != 2 || major > 5 ||
       (major == 5 && minor >= 17))
     return 0;
-  return user != NULL ? user->pw_uid : 0;
+  return self->service->options->worker_uid;
 }
 
 /* Of all tunnels: the address of another tunnel's link is no uplink's. */
@@ -206,6 +203,8 @@ undone_cb (gpointer context, const T2pdStep *step, const GError *undo_error)
   T2pdBringUp *self = context;
   g_autoptr (GError) error = NULL;
 
+  if (self->journal == NULL) /* there was none to begin with */
+    return;
   if (undo_error != NULL)
     t2p_log_warning (t2pd_tunnel_get_name (self->tunnel), undo_error,
                      "%s: could not undo, the journal will", step->name);

@@ -33,8 +33,10 @@ make_argv (const T2pdOptions *options)
   g_autofree char *level =
       g_strdup_printf ("--log-level=%s", t2p_log_level_to_string (options->log_level));
 
-  /* Not the file's name: it may have been replaced by another version. */
-  g_strv_builder_add_many (argv, "/proc/self/exe", "--guardian", runtime, timeout, level, NULL);
+  /* Not the file's name: it may have been replaced by another version. The second is what the
+   * process is called. */
+  g_strv_builder_add_many (argv, "/proc/self/exe", "tun2proxyd", "--guardian", runtime, timeout,
+                           level, NULL);
   return g_strv_builder_end (argv);
 }
 
@@ -45,14 +47,20 @@ child_setup (gpointer user_data)
   setsid ();
 }
 
+static void
+ended_cb (GPid pid, int status, gpointer user_data)
+{
+  t2p_log_warning (NULL, NULL, "the guardian ended, nobody will repair what SIGKILL leaves");
+}
+
 int
 t2pd_guardian_start (const T2pdOptions *options, GError **error)
 {
-  g_autoptr (GSubprocessLauncher) launcher =
-      g_subprocess_launcher_new (G_SUBPROCESS_FLAGS_NONE);
-  g_autoptr (GSubprocess) process = NULL;
+  const GSpawnFlags flags = G_SPAWN_FILE_AND_ARGV_ZERO | G_SPAWN_DO_NOT_REAP_CHILD;
   g_auto (GStrv) argv = make_argv (options);
   int pipe_fds[2];
+  gboolean ok;
+  GPid pid;
 
   if (pipe2 (pipe_fds, O_CLOEXEC) != 0)
     {
@@ -62,13 +70,16 @@ t2pd_guardian_start (const T2pdOptions *options, GError **error)
                    "could not make a pipe: %s", g_strerror (saved_errno));
       return -1;
     }
-  g_subprocess_launcher_take_stdin_fd (launcher, pipe_fds[0]);
-  g_subprocess_launcher_set_child_setup (launcher, child_setup, NULL, NULL);
-  process = g_subprocess_launcher_spawnv (launcher, (const char *const *) argv, error);
-  if (process != NULL)
-    return pipe_fds[1];
-  close (pipe_fds[1]);
-  return -1;
+  ok = g_spawn_async_with_fds (NULL, argv, NULL, flags, child_setup, NULL, &pid, pipe_fds[0],
+                               -1, -1, error);
+  close (pipe_fds[0]);
+  if (!ok)
+    {
+      close (pipe_fds[1]);
+      return -1;
+    }
+  g_child_watch_add (pid, ended_cb, NULL);
+  return pipe_fds[1];
 }
 
 void

@@ -246,5 +246,7 @@ main (int argc, char **argv)
     }
   t2p_log_init (options->log_level);
   t2p_error_quark ();
+  if (options->role == T2PD_ROLE_SERVICE)
+    t2pd_options_look_up_worker_user (options);
   return run (options);
 }

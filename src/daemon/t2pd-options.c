@@ -7,6 +7,8 @@
 #include "t2p-limits.h"
 #include "t2p-names.h"
 
+#include <pwd.h>
+
 /* What GOption fills in, before it is looked at. */
 typedef struct
 {
@@ -158,6 +160,23 @@ t2pd_options_parse (char **argv, GError **error)
   if (!read_log_level (&raw, options, error) || !check (&raw, options, error))
     return NULL;
   return g_steal_pointer (&options);
+}
+
+/**
+ * t2pd_options_look_up_worker_user:
+ *
+ * Asks the system's user database for the workers' user.
+ *
+ * Since: 0.1
+ */
+void
+t2pd_options_look_up_worker_user (T2pdOptions *options)
+{
+  const char *name = options->worker_user;
+  const struct passwd *entry = name[0] != '\0' ? getpwnam (name) : NULL;
+
+  options->has_worker_user = name[0] == '\0' || entry != NULL;
+  options->worker_uid = entry != NULL ? entry->pw_uid : 0;
 }
 
 void

@@ -22,7 +22,9 @@ typedef enum
  * @pause_at: (nullable): step of the bring-up to hold after
  * @adopt_timeout_s: for how long a worker outlives its daemon
  * @worker_program: absolute path
- * @worker_user: (nullable): who the workers run as; %NULL: as the daemon
+ * @worker_user: who the workers run as; empty: as the daemon
+ * @has_worker_user: whether that user was found, or none is needed
+ * @worker_uid: of that user
  *
  * The command line.
  */
@@ -37,10 +39,14 @@ typedef struct
   guint adopt_timeout_s;
   char *worker_program;
   char *worker_user;
+  gboolean has_worker_user;
+  guint32 worker_uid;
   T2pLogLevel log_level;
 } T2pdOptions;
 
 T2pdOptions *t2pd_options_parse (char **argv, GError **error);
+/* Once, at the start: a name service may take its time, and later everybody would wait. */
+void t2pd_options_look_up_worker_user (T2pdOptions *options);
 void t2pd_options_free (T2pdOptions *options);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (T2pdOptions, t2pd_options_free)
 

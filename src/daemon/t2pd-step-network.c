@@ -172,6 +172,46 @@ t2pd_step_run_dns (gpointer context, GTask *task)
                               g_task_get_cancellable (task), dns_chosen_cb, task);
 }
 
+/* A resolver that hangs holds nobody up for longer: what it knows of the link goes with the
+ * link. */
+#define REVERT_TIMEOUT_MS 5000
+
+typedef struct
+{
+  GCancellable *cancellable;
+  GSource *source;
+} Deadline;
+
+static void
+deadline_free (Deadline *deadline)
+{
+  g_source_destroy (deadline->source);
+  g_source_unref (deadline->source);
+  g_object_unref (deadline->cancellable);
+  g_free (deadline);
+}
+
+static gboolean
+too_late_cb (gpointer user_data)
+{
+  g_cancellable_cancel (user_data);
+  return G_SOURCE_REMOVE;
+}
+
+/* Lives as long as @task. */
+static GCancellable *
+set_deadline (GTask *task, guint ms)
+{
+  Deadline *deadline = g_new (Deadline, 1);
+
+  deadline->cancellable = g_cancellable_new ();
+  deadline->source = g_timeout_source_new (ms);
+  g_source_set_callback (deadline->source, too_late_cb, deadline->cancellable, NULL);
+  g_source_attach (deadline->source, NULL);
+  g_task_set_task_data (task, deadline, (GDestroyNotify) deadline_free);
+  return deadline->cancellable;
+}
+
 static void
 dns_reverted_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
@@ -179,7 +219,13 @@ dns_reverted_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   T2pdBringUp *self = t2pd_step_get_bring_up (task);
   GError *error = NULL;
 
-  t2pn_resolver_revert_finish (T2PN_RESOLVER (source), result, &error);
+  if (!t2pn_resolver_revert_finish (T2PN_RESOLVER (source), result, &error) &&
+      g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    {
+      g_clear_error (&error);
+      error = g_error_new (T2P_ERROR, T2P_ERROR_TIMED_OUT,
+                           "the resolver did not answer within %d ms", REVERT_TIMEOUT_MS);
+    }
   g_clear_object (&self->resolver);
   t2pd_bring_up_show_facts (self);
   t2pd_step_end (task, error);
@@ -196,5 +242,6 @@ t2pd_step_undo_dns (gpointer context, GTask *task)
       return;
     }
   t2pd_step_set_bring_up (task, self);
-  t2pn_resolver_revert_async (self->resolver, NULL, dns_reverted_cb, task);
+  t2pn_resolver_revert_async (self->resolver, set_deadline (task, REVERT_TIMEOUT_MS),
+                              dns_reverted_cb, task);
 }

@@ -25,7 +25,6 @@
 #include <gio/gunixfdlist.h>
 #include <gio/gunixsocketaddress.h>
 #include <glib/gstdio.h>
-#include <pwd.h>
 #include <unistd.h>
 
 #define SPAWN_TIMEOUT_MS 10000
@@ -278,12 +277,14 @@ child_setup (gpointer user_data)
 }
 
 static gboolean
-check_user (const char *user, GError **error)
+check_user (const T2pdOptions *options, GError **error)
 {
-  if (user[0] == '\0' || getpwnam (user) != NULL)
+  if (options->has_worker_user)
     return TRUE;
-  g_set_error (error, T2P_ERROR, T2P_ERROR_DEVICE_UNAVAILABLE,
-               "the workers' user '%s' does not exist: systemd-sysusers makes it", user);
+  g_set_error (error, T2P_ERROR, T2P_ERROR_FAILED,
+               "the workers' user '%s' did not exist when the service was started: "
+               "systemd-sysusers makes it",
+               options->worker_user);
   return FALSE;
 }
 
@@ -387,7 +388,7 @@ t2pd_worker_spawn_async (T2pdWorker *self,
   g_autoptr (GSocketAddress) address = g_unix_socket_address_new (self->socket_path);
   GError *error = NULL;
 
-  if (!check_user (self->options->worker_user, &error) ||
+  if (!check_user (self->options, &error) ||
       (self->process = start_process (self, &error)) == NULL)
     {
       g_task_return_error (task, error);
@@ -402,8 +403,8 @@ t2pd_worker_spawn_async (T2pdWorker *self,
 /**
  * t2pd_worker_spawn_finish:
  *
- * Returns: %FALSE with %T2P_ERROR_DEVICE_UNAVAILABLE when the workers' user is missing,
- *   %T2P_ERROR_FAILED when the process ended or did not answer
+ * Returns: %FALSE with %T2P_ERROR_FAILED when the workers' user is missing, or the process
+ * ended or did not answer
  *
  * Since: 0.1
  */

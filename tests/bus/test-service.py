@@ -375,6 +375,31 @@ def a_worker_that_ends_while_it_is_configured_is_noticed(service, client, proxy)
 
 
 @test
+def a_resolver_that_hangs_holds_up_no_deactivation(service, client, proxy):
+    before = lab.dump()
+    resolved = lab.Resolved(service.address, 'RevertLink')
+    path, _ = client.create('all', proxy.uri(), {'wait': True}, capture='default')
+    equal(client.get(path, 'ResolverBackend'), 'resolved')
+    client.tunnel(path, 'Deactivate', timeout=9000)
+    assert resolved.waiting
+    resolved.close()
+    equal(lab.dump(), before)
+    equal(service.journals(), [])
+
+
+@test
+def a_missing_worker_user_is_named(service, client, proxy):
+    service.stop()
+    service.start('--worker-user=no-such-user')
+    client = Client(service.address)
+    path, _ = client.create('work', proxy.uri())
+    wait_for(lambda: client.get(path, 'State') == 'failed')
+    equal(client.get(path, 'StateReason'), 'internal')
+    assert 'no-such-user' in client.tunnel(path, 'GetDetails')[0]['message']
+    equal(service.journals(), [])
+
+
+@test
 def a_removed_link_fails_the_tunnel(service, client, proxy):
     before = lab.dump()
     path, result = client.create('work', proxy.uri(), {'wait': True})
@@ -622,6 +647,8 @@ def sigterm_takes_everything_down(service, client, proxy):
                   routes=['203.0.113.0/24'])
     guardians = lab.processes(f'--guardian --runtime-dir={service.runtime}')
     equal(len(guardians), 1)
+    with open(f'/proc/{guardians[0]}/cmdline', encoding='utf-8') as line:
+        equal(line.read().split('\0')[:2], ['tun2proxyd', '--guardian'])
     equal(service.stop(), 0)
     equal(lab.dump(), before)
     equal(service.journals(), [])

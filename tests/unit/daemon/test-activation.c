@@ -83,8 +83,8 @@ begin_cb (gpointer context, const T2pdStep *step, GError **error)
   g_string_append (walk->journal, step->name);
   if (walk->refuse_at >= 0 && step == &steps[walk->refuse_at])
     {
+      /* Half of it may have been written. */
       g_set_error_literal (error, T2P_ERROR, T2P_ERROR_FAILED, "journal");
-      g_string_truncate (walk->journal, walk->journal->len - 1);
       return FALSE;
     }
   return TRUE;

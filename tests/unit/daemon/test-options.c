@@ -64,6 +64,28 @@ test_pause_on_test_bus (void)
 }
 
 static void
+test_worker_user (void)
+{
+  static const struct
+  {
+    const char *name;
+    gboolean is_there;
+  } cases[] = { { "root", TRUE }, { "", TRUE }, { "no-such-user-at-all", FALSE } };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autoptr (GError) error = NULL;
+      g_autofree char *line = g_strdup_printf ("tun2proxyd --worker-user=%s", cases[i].name);
+      g_autoptr (T2pdOptions) options = parse (line, &error);
+
+      g_assert_no_error (error);
+      t2pd_options_look_up_worker_user (options);
+      g_assert_cmpint (options->has_worker_user, ==, cases[i].is_there);
+      g_assert_cmpuint (options->worker_uid, ==, 0);
+    }
+}
+
+static void
 test_lock (void)
 {
   g_autoptr (GError) error = NULL;
@@ -97,6 +119,7 @@ main (int argc, char **argv)
   g_test_add_func ("/options/defaults", test_defaults);
   g_test_add_func ("/options/bad-ones-are-refused", test_bad);
   g_test_add_func ("/options/pause-on-a-test-bus", test_pause_on_test_bus);
+  g_test_add_func ("/options/worker-user-is-looked-up", test_worker_user);
   g_test_add_func ("/lock/one-for-a-directory", test_lock);
   return g_test_run ();
 }

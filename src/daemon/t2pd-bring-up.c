@@ -141,9 +141,9 @@ make_plan_input (T2pdBringUp *self, const GArray *links)
     .pool = self->pool,
     .ids = self->ids,
     .owner_uid = t2pd_tunnel_get_owner (self->tunnel),
-    .users = &g_array_index (self->users, T2pnUidRange, 0),
+    .users = (gconstpointer) self->users->data, /* NULL when there is none */
     .n_users = self->users->len,
-    .own_ifindexes = &g_array_index (links, int, 0),
+    .own_ifindexes = (gconstpointer) links->data,
     .n_own_ifindexes = links->len,
     .proxy_has_ipv4 = !self->is_unattended,
     .proxy_has_ipv6 = !self->is_unattended && t2pd_upstreams_have_ipv6 (self->upstreams),

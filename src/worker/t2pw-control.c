@@ -6,7 +6,8 @@
  * The daemon bound the socket and we inherited it, so a second daemon can come after the first.
  * While one peer is there the others wait in the socket's queue. We are the authentication
  * server, by EXTERNAL only, and take one uid only, which SO_PEERCRED tells before a byte is
- * read. Unless somebody is connected, the adopt-timeout runs. */
+ * read. Authentication has a deadline, so that a silent peer does not lock the others out. While
+ * we listen, the adopt-timeout runs. */
 #include "config.h"
 
 #include "t2pw-control.h"
@@ -20,6 +21,18 @@
 #include <glib-unix.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#define AUTHENTICATION_MS 2000
+/* What a peer that does not read is given at the end. */
+#define FLUSH_MS 1000
+
+/* Of one peer; outlives the control when that goes first. */
+typedef struct
+{
+  T2pwControl *control; /* NULL: gone */
+  GCancellable *cancellable;
+  GSource *deadline;
+} Authentication;
 
 typedef enum
 {
@@ -37,7 +50,7 @@ struct _T2pwControl
   GDBusInterfaceSkeleton *skeleton;
   GDBusAuthObserver *observer;
   ControlState state;
-  GCancellable *cancellable;
+  Authentication *authentication; /* that runs */
   GDBusConnection *connection;
   GSource *accepting;
   GSource *adopting;
@@ -99,15 +112,52 @@ control_take_connection (T2pwControl *control, GDBusConnection *connection)
     closed_cb (connection, TRUE, NULL, control);
 }
 
+static gboolean
+deadline_cb (gpointer data)
+{
+  Authentication *authentication = data;
+
+  clear_source (&authentication->deadline);
+  g_cancellable_cancel (authentication->cancellable);
+  return G_SOURCE_REMOVE;
+}
+
+static Authentication *
+authentication_new (T2pwControl *control)
+{
+  Authentication *authentication = g_new0 (Authentication, 1);
+
+  authentication->control = control;
+  authentication->cancellable = g_cancellable_new ();
+  authentication->deadline = g_timeout_source_new (AUTHENTICATION_MS);
+  g_source_set_callback (authentication->deadline, deadline_cb, authentication, NULL);
+  g_source_attach (authentication->deadline, NULL);
+  return authentication;
+}
+
+/* Returns: (nullable): whose it was, unless that is gone */
+static T2pwControl *
+authentication_end (Authentication *authentication)
+{
+  T2pwControl *control = authentication->control;
+
+  clear_source (&authentication->deadline);
+  g_object_unref (authentication->cancellable);
+  g_free (authentication);
+  if (control != NULL)
+    control->authentication = NULL;
+  return control;
+}
+
 static void
 connection_cb (GObject *source, GAsyncResult *result, gpointer data)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (GDBusConnection) connection = g_dbus_connection_new_finish (result, &error);
-  T2pwControl *control = data;
+  T2pwControl *control = authentication_end (data);
 
-  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-    return; /* the control is gone */
+  if (control == NULL)
+    return;
   if (connection != NULL)
     {
       control_take_connection (control, connection);
@@ -164,10 +214,12 @@ accept_cb (int listen_fd, GIOCondition condition, gpointer data)
     }
   stream = g_socket_connection_factory_create_connection (socket);
   control_set_state (control, CONTROL_AUTHENTICATING);
+  control->authentication = authentication_new (control);
   g_dbus_connection_new (G_IO_STREAM (stream), control->guid,
                          G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_SERVER |
                              G_DBUS_CONNECTION_FLAGS_DELAY_MESSAGE_PROCESSING,
-                         control->observer, control->cancellable, connection_cb, control);
+                         control->observer, control->authentication->cancellable,
+                         connection_cb, control->authentication);
   return G_SOURCE_REMOVE;
 }
 
@@ -219,9 +271,9 @@ control_set_state (T2pwControl *control, ControlState state)
       return;
     case CONTROL_AUTHENTICATING:
       clear_source (&control->accepting);
+      clear_source (&control->adopting);
       return;
     case CONTROL_CONNECTED:
-      clear_source (&control->adopting);
       return;
     }
 }
@@ -249,7 +301,6 @@ t2pw_control_new (int listen_fd,
   control->adopt_timeout_ms = adopt_timeout_ms;
   control->guid = g_dbus_generate_guid ();
   control->skeleton = g_object_ref (skeleton);
-  control->cancellable = g_cancellable_new ();
   control->observer = g_dbus_auth_observer_new ();
   control->abandoned = abandoned;
   control->user_data = user_data;
@@ -263,18 +314,83 @@ t2pw_control_new (int listen_fd,
   return control;
 }
 
-/* What was said is on its way before the process ends. */
+typedef struct
+{
+  gboolean is_flushed;
+  gboolean is_late;
+} Flush;
+
+static void
+flushed_cb (GObject *source, GAsyncResult *result, gpointer data)
+{
+  Flush *flush = data;
+
+  (void) g_dbus_connection_flush_finish (G_DBUS_CONNECTION (source), result, NULL);
+  flush->is_flushed = TRUE;
+}
+
+static gboolean
+late_cb (gpointer data)
+{
+  ((Flush *) data)->is_late = TRUE;
+  return G_SOURCE_REMOVE;
+}
+
+static void
+hang_up (GDBusConnection *connection)
+{
+  GIOStream *stream = g_dbus_connection_get_stream (connection);
+
+  if (G_IS_SOCKET_CONNECTION (stream))
+    (void) g_socket_shutdown (g_socket_connection_get_socket (G_SOCKET_CONNECTION (stream)),
+                              TRUE, TRUE, NULL);
+}
+
+/**
+ * t2pw_control_flush:
+ *
+ * What was said is on its way before the process ends; a peer that does not read is hung up on
+ * after a second. Nothing else is dispatched meanwhile.
+ */
 void
 t2pw_control_flush (T2pwControl *control)
 {
-  if (control->connection != NULL)
-    (void) g_dbus_connection_flush_sync (control->connection, NULL, NULL);
+  g_autoptr (GMainContext) context = g_main_context_new ();
+  g_autoptr (GSource) late = g_timeout_source_new (FLUSH_MS);
+  Flush flush = { FALSE };
+
+  if (control->connection == NULL)
+    return;
+  g_main_context_push_thread_default (context);
+  g_source_set_callback (late, late_cb, &flush, NULL);
+  g_source_attach (late, context);
+  g_dbus_connection_flush (control->connection, NULL, flushed_cb, &flush);
+  while (!flush.is_flushed && !flush.is_late)
+    g_main_context_iteration (context, TRUE);
+  if (!flush.is_flushed)
+    hang_up (control->connection); /* ends the flush */
+  while (!flush.is_flushed)
+    g_main_context_iteration (context, TRUE);
+  g_source_destroy (late);
+  g_main_context_pop_thread_default (context);
+}
+
+static void
+control_abandon_authentication (T2pwControl *control)
+{
+  Authentication *authentication = g_steal_pointer (&control->authentication);
+
+  if (authentication == NULL)
+    return;
+  authentication->control = NULL;
+  clear_source (&authentication->deadline);
+  g_cancellable_cancel (authentication->cancellable);
 }
 
 void
 t2pw_control_free (T2pwControl *control)
 {
-  g_cancellable_cancel (control->cancellable);
+  control_abandon_authentication (control);
   clear_source (&control->accepting);
   clear_source (&control->adopting);
   if (control->connection != NULL)
@@ -287,7 +403,6 @@ t2pw_control_free (T2pwControl *control)
   close (control->listen_fd);
   g_object_unref (control->observer);
   g_object_unref (control->skeleton);
-  g_object_unref (control->cancellable);
   g_free (control->guid);
   g_free (control);
 }

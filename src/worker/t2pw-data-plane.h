@@ -50,6 +50,7 @@ typedef struct
 } T2pwPlaneConfig;
 
 T2pwPlaneConfig *t2pw_plane_config_new (void);
+gsize t2pw_plane_config_memory_share (guint64 machine_bytes);
 void t2pw_plane_config_free (T2pwPlaneConfig *config);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (T2pwPlaneConfig, t2pw_plane_config_free)
 void t2pw_plane_config_add_proxy (T2pwPlaneConfig *config,

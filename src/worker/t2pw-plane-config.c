@@ -2,7 +2,12 @@
 #include "config.h"
 
 #include "t2p-limits.h"
+#include "t2p-settings.h"
 #include "t2pw-data-plane.h"
+
+#include <unistd.h>
+
+#define MEMORY_SHARE 16 /* of the machine's, at most */
 
 static void
 proxy_free (gpointer data)
@@ -13,6 +18,26 @@ proxy_free (gpointer data)
   g_free (proxy);
 }
 
+/* The default of `memory-limit` on a machine of @machine_bytes; 0: not known. */
+gsize
+t2pw_plane_config_memory_share (guint64 machine_bytes)
+{
+  const gsize least = t2p_setting_key_find ("memory-limit")->minimum;
+
+  if (machine_bytes == 0)
+    return T2P_DEFAULT_MEMORY_LIMIT;
+  return (gsize) CLAMP (machine_bytes / MEMORY_SHARE, least, T2P_DEFAULT_MEMORY_LIMIT);
+}
+
+static guint64
+machine_bytes (void)
+{
+  const long pages = sysconf (_SC_PHYS_PAGES);
+  const long page_bytes = sysconf (_SC_PAGESIZE);
+
+  return pages > 0 && page_bytes > 0 ? (guint64) pages * (guint64) page_bytes : 0;
+}
+
 /* With the defaults of the public settings, and no proxy. */
 T2pwPlaneConfig *
 t2pw_plane_config_new (void)
@@ -21,7 +46,7 @@ t2pw_plane_config_new (void)
 
   config->proxies = g_ptr_array_new_with_free_func (proxy_free);
   config->mtu = 1500;
-  config->memory_limit_bytes = T2P_DEFAULT_MEMORY_LIMIT;
+  config->memory_limit_bytes = t2pw_plane_config_memory_share (machine_bytes ());
   config->max_connections = T2P_DEFAULT_MAX_CONNECTIONS;
   config->connect_timeout_ms = 10 * 1000;
   config->idle_timeout_ms = 7200 * 1000;

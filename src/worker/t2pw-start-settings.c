@@ -5,6 +5,7 @@
 
 #include "t2p-error.h"
 #include "t2p-limits.h"
+#include "t2p-settings.h"
 #include "t2pw-address-list.h"
 
 static void
@@ -24,6 +25,28 @@ take_numbers (GVariant *settings, T2pwPlaneConfig *config)
     config->idle_timeout_ms = MIN (seconds, 7 * 86400) * 1000;
   if (g_variant_lookup (settings, "half-close-timeout", "u", &seconds))
     config->half_close_timeout_ms = MIN (seconds, 7 * 86400) * 1000;
+}
+
+/* The public settings have the same bounds; who calls may have got them wrong all the same. */
+static gboolean
+check_number (const char *name, guint64 value, GError **error)
+{
+  const T2pSettingKey *key = t2p_setting_key_find (name);
+
+  if (value >= key->minimum && value <= key->maximum)
+    return TRUE;
+  g_set_error (error, T2P_ERROR, T2P_ERROR_INVALID_SETTINGS,
+               "%s: saw %" G_GUINT64_FORMAT ", expected %" G_GUINT64_FORMAT
+               " to %" G_GUINT64_FORMAT,
+               name, value, (guint64) key->minimum, (guint64) key->maximum);
+  return FALSE;
+}
+
+static gboolean
+check_numbers (const T2pwPlaneConfig *config, GError **error)
+{
+  return check_number ("mtu", config->mtu, error) &&
+         check_number ("memory-limit", config->memory_limit_bytes, error);
 }
 
 static void
@@ -133,6 +156,8 @@ t2pw_start_settings_parse (GVariant *settings, GError **error)
   take_numbers (settings, config);
   take_switches (settings, config);
   take_lists (settings, config);
+  if (!check_numbers (config, error))
+    return NULL;
   if (!take_pools (settings, config, error) || !take_proxies (settings, config, error))
     return NULL;
   return g_steal_pointer (&config);

@@ -16,6 +16,9 @@
 
 #include <fcntl.h>
 #include <gio/gunixfdlist.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define DRAIN_LOOK_MS 50
 
@@ -130,18 +133,62 @@ limit_connections (Worker *worker,
   config->max_connections = most;
 }
 
-static int
-take_queue (GUnixFDList *fd_list, GVariant *handle, GError **error)
+/* A queue of a TUN device, or a socket that carries a packet in each message. */
+static gboolean
+is_queue (int fd)
 {
-  int fd = -1;
+  struct stat status;
+  int type = -1;
+  socklen_t length = sizeof type;
 
-  if (fd_list != NULL)
-    fd = g_unix_fd_list_get (fd_list, g_variant_get_handle (handle), error);
-  else
-    g_set_error_literal (error, T2P_ERROR, T2P_ERROR_INVALID_FD, "no queue came with Start");
-  if (fd >= 0)
-    (void) fcntl (fd, F_SETFL, O_RDWR | O_NONBLOCK);
+  if (fstat (fd, &status) < 0 || (fcntl (fd, F_GETFL) & O_ACCMODE) != O_RDWR)
+    return FALSE;
+  if (S_ISCHR (status.st_mode))
+    return TRUE;
+  return getsockopt (fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type != SOCK_STREAM;
+}
+
+static int
+take_queue (GUnixFDList *fd_list, gint32 handle, GError **error)
+{
+  int n = fd_list != NULL ? g_unix_fd_list_get_length (fd_list) : 0;
+  int fd = handle >= 0 && handle < n ? g_unix_fd_list_get (fd_list, handle, NULL) : -1;
+
+  if (fd < 0)
+    {
+      g_set_error (error, T2P_ERROR, T2P_ERROR_INVALID_FD,
+                   "saw handle %d and %d descriptors with Start, expected the queue of a TUN "
+                   "device",
+                   handle, n);
+      return -1;
+    }
+  if (!is_queue (fd))
+    {
+      g_set_error_literal (error, T2P_ERROR, T2P_ERROR_INVALID_FD,
+                           "the descriptor that came with Start is no queue of a TUN device");
+      close (fd);
+      return -1;
+    }
+  (void) fcntl (fd, F_SETFL, O_RDWR | O_NONBLOCK);
   return fd;
+}
+
+/* What the daemon is told, which knows no domain but ours: the settings are wrong, or it is the
+ * descriptor that the system refuses. */
+static GError *
+start_error_new (const GError *error)
+{
+  int code = error->code;
+
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT) ||
+      g_error_matches (error, T2P_ERROR, T2P_ERROR_INVALID_ARGUMENT))
+    code = T2P_ERROR_INVALID_SETTINGS;
+  else if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_NO_SPACE) ||
+           g_error_matches (error, G_IO_ERROR, G_IO_ERROR_TOO_MANY_OPEN_FILES))
+    code = T2P_ERROR_LIMIT_EXCEEDED;
+  else if (error->domain != T2P_ERROR)
+    code = T2P_ERROR_INVALID_FD;
+  return g_error_new_literal (T2P_ERROR, code, error->message);
 }
 
 static gboolean
@@ -153,7 +200,7 @@ worker_start (Worker *worker,
               GError **error)
 {
   g_autoptr (T2pwPlaneConfig) config = t2pw_start_settings_parse (settings, error);
-  int fd = config != NULL ? take_queue (fd_list, handle, error) : -1;
+  int fd = config != NULL ? take_queue (fd_list, g_variant_get_handle (handle), error) : -1;
 
   if (fd < 0)
     return FALSE;
@@ -188,7 +235,9 @@ handle_start_cb (T2pBusWorker *skeleton,
     }
   if (!worker_start (worker, fd_list, settings, handle, builder, &error))
     {
-      g_dbus_method_invocation_return_gerror (invocation, error);
+      g_autoptr (GError) named = start_error_new (error);
+
+      g_dbus_method_invocation_return_gerror (invocation, named);
       return TRUE;
     }
   warnings = g_strv_builder_end (builder);

@@ -362,6 +362,206 @@ test_lists (Fixture *f, gconstpointer data)
   close (pair[1]);
 }
 
+/* --- hostile and clumsy peers */
+
+static int
+connect_raw (Fixture *f)
+{
+  struct sockaddr_un address = { .sun_family = AF_UNIX };
+  int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+  g_strlcpy (address.sun_path, f->path, sizeof address.sun_path);
+  g_assert_cmpint (connect (fd, (struct sockaddr *) &address, sizeof address), ==, 0);
+  return fd;
+}
+
+static void
+assert_serves (T2pBusWorker *proxy)
+{
+  g_auto (GStrv) addresses = NULL;
+  g_autoptr (GError) error = NULL;
+
+  t2p_bus_worker_call_resolve_sync (proxy, "127.0.0.3", options_new (2000), &addresses, NULL,
+                                    &error);
+  g_assert_no_error (error);
+}
+
+/* It says nothing; the next one gets its turn, and the adopt-timeout does not run out on it. */
+static void
+test_silent_peer (Fixture *f, gconstpointer data)
+{
+  gint64 began_us = g_get_monotonic_time ();
+  int silent = connect_raw (f);
+  T2pBusWorker *proxy = connect_peer (f);
+  char byte;
+
+  g_assert_cmpint (g_get_monotonic_time () - began_us, >=, 1500 * 1000);
+  g_assert_cmpint (g_get_monotonic_time () - began_us, <, 8 * G_USEC_PER_SEC);
+  assert_serves (proxy);
+  g_assert_cmpint (recv (silent, &byte, 1, 0), <=, 0); /* hung up on */
+  disconnect_peer (proxy);
+  close (silent);
+}
+
+static void
+connected_cb (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (GError) error = NULL;
+
+  *(GDBusConnection **) data = g_dbus_connection_new_for_address_finish (result, &error);
+  g_assert_no_error (error);
+}
+
+static void
+test_second_peer_waits (Fixture *f, gconstpointer data)
+{
+  T2pBusWorker *first = connect_peer (f);
+  g_autofree char *address = g_strdup_printf ("unix:path=%s", f->path);
+  GDBusConnection *second = NULL;
+  gint64 until_us = g_get_monotonic_time () + 500 * 1000;
+
+  g_dbus_connection_new_for_address (address, G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT,
+                                     NULL, NULL, connected_cb, &second);
+  while (g_get_monotonic_time () < until_us)
+    {
+      assert_serves (first);
+      g_main_context_iteration (NULL, FALSE);
+    }
+  g_assert_null (second);
+  disconnect_peer (first);
+  while (second == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  g_object_unref (second);
+}
+
+static void
+assert_start_fails (T2pBusWorker *proxy, GVariant *settings, int fd, T2pError code)
+{
+  g_autoptr (GError) error = NULL;
+
+  start (proxy, settings, fd, &error);
+  g_assert_error (error, T2P_ERROR, (int) code);
+}
+
+static void
+test_wrong_descriptors (Fixture *f, gconstpointer data)
+{
+  T2pBusWorker *proxy = connect_peer (f);
+  g_autoptr (GError) error = NULL;
+  int null = open ("/dev/null", O_RDWR | O_CLOEXEC);
+  int plain = open (program, O_RDONLY | O_CLOEXEC);
+  int pipes[2], stream[2];
+
+  g_assert_cmpint (pipe2 (pipes, O_CLOEXEC), ==, 0);
+  g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, stream), ==, 0);
+  assert_start_fails (proxy, start_settings (1), null, T2P_ERROR_INVALID_FD);
+  assert_start_fails (proxy, start_settings (1), plain, T2P_ERROR_INVALID_FD);
+  assert_start_fails (proxy, start_settings (1), pipes[0], T2P_ERROR_INVALID_FD);
+  assert_start_fails (proxy, start_settings (1), stream[0], T2P_ERROR_INVALID_FD);
+  /* a handle, and nothing that it could stand for */
+  t2p_bus_worker_call_start_sync (proxy, start_settings (1), g_variant_new_handle (0), NULL,
+                                  NULL, NULL, NULL, &error);
+  g_assert_error (error, T2P_ERROR, T2P_ERROR_INVALID_FD);
+  assert_serves (proxy);
+  disconnect_peer (proxy);
+  close (null);
+  close (plain);
+  close (pipes[0]);
+  close (pipes[1]);
+  close (stream[0]);
+  close (stream[1]);
+}
+
+static void
+test_wrong_settings (Fixture *f, gconstpointer data)
+{
+  static const char *const wrong[] = {
+    "{'proxies': <['socks5://192.0.2.1:1080']>, 'mtu': <uint32 100>}",
+    "{'proxies': <['socks5://192.0.2.1:1080']>, 'memory-limit': <uint32 4096>}",
+    "{'proxies': <['gopher://192.0.2.1:1080']>}",
+    "{'proxies': <['socks5://192.0.2.1:1080']>, 'uplink-dns': <['no address']>}",
+    "{'proxies': <['socks5://192.0.2.1:1080']>, 'dns': <'virtual'>, 'dns-pool4': <'x'>}",
+  };
+  T2pBusWorker *proxy = connect_peer (f);
+  int pair[2];
+
+  g_assert_cmpint (socketpair (AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair), ==, 0);
+  for (guint i = 0; i < G_N_ELEMENTS (wrong); i++)
+    assert_start_fails (proxy, g_variant_new_parsed (wrong[i]), pair[1],
+                        T2P_ERROR_INVALID_SETTINGS);
+  disconnect_peer (proxy);
+  close (pair[0]);
+  close (pair[1]);
+}
+
+/* The second is refused, the first goes on, and the second descriptor is not kept. */
+static void
+test_start_twice (Fixture *f, gconstpointer data)
+{
+  T2pBusWorker *proxy = connect_peer (f);
+  struct timeval patience = { .tv_sec = 5 };
+  g_autoptr (GError) error = NULL;
+  guint8 answer[2048];
+  int first[2], second[2];
+
+  g_assert_cmpint (socketpair (AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, first), ==, 0);
+  g_assert_cmpint (socketpair (AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, second), ==, 0);
+  setsockopt (first[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  setsockopt (second[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  start (proxy, start_settings (1), first[1], &error);
+  g_assert_no_error (error);
+  assert_start_fails (proxy, start_settings (1), second[1], T2P_ERROR_ALREADY_EXISTS);
+  close (second[1]);
+  g_assert_cmpint (recv (second[0], answer, sizeof answer, 0), ==, 0);
+  g_assert_cmpint (send (first[0], dns_packet, sizeof dns_packet - 1, 0), ==,
+                   sizeof dns_packet - 1);
+  g_assert_cmpint (recv (first[0], answer, sizeof answer, 0), >, 0);
+  disconnect_peer (proxy);
+  close (first[0]);
+  close (first[1]);
+  close (second[0]);
+}
+
+static void
+send_call (int fd, guint32 serial, const char *interface, const char *member, GVariant *body)
+{
+  g_autoptr (GDBusMessage) message =
+      g_dbus_message_new_method_call (NULL, T2P_WORKER_PATH, interface, member);
+  g_autofree guchar *blob = NULL;
+  gsize length = 0;
+
+  if (body != NULL)
+    g_dbus_message_set_body (message, body);
+  g_dbus_message_set_serial (message, serial);
+  blob = g_dbus_message_to_blob (message, &length, G_DBUS_CAPABILITY_FLAGS_NONE, NULL);
+  g_assert_cmpint (send (fd, blob, length, MSG_NOSIGNAL), ==, (gssize) length);
+}
+
+/* Asks for far more than a socket holds, and for the end. */
+static void
+test_peer_that_does_not_read (Fixture *f, gconstpointer data)
+{
+  int fd = connect_raw (f);
+  g_autofree char *uid = g_strdup_printf ("%u", getuid ());
+  g_autoptr (GString) hello = g_string_new ("AUTH EXTERNAL ");
+  char answer[256];
+  guint32 serial = 1;
+
+  for (const char *digit = uid; *digit != '\0'; digit++)
+    g_string_append_printf (hello, "%02x", (guint) *digit);
+  g_string_append (hello, "\r\n");
+  g_assert_cmpint (send (fd, "", 1, 0), ==, 1);
+  g_assert_cmpint (send (fd, hello->str, hello->len, 0), ==, (gssize) hello->len);
+  g_assert_cmpint (recv (fd, answer, sizeof answer, 0), >, 3);
+  g_assert_cmpmem (answer, 3, "OK ", 3);
+  g_assert_cmpint (send (fd, "BEGIN\r\n", 7, 0), ==, 7);
+  while (serial < 400)
+    send_call (fd, serial++, "org.freedesktop.DBus.Introspectable", "Introspect", NULL);
+  send_call (fd, serial, "org.tun2proxy.Worker", "Stop", g_variant_new ("(u)", 0));
+  g_assert_cmpint (wait_for_exit (f), ==, T2P_WORKER_EXIT_STOPPED);
+  close (fd);
+}
+
 /* What the isolation promises, seen from outside. */
 static void
 test_isolated (Fixture *f, gconstpointer data)
@@ -418,6 +618,12 @@ main (int argc, char **argv)
   ADD ("/worker/ends-without-a-daemon", "0.5", test_abandoned);
   ADD ("/worker/starts-answers-and-survives-its-daemon", NULL, test_start);
   ADD ("/worker/lists-and-closes-connections", NULL, test_lists);
+  ADD ("/worker/silent-peer-is-hung-up-on", "1", test_silent_peer);
+  ADD ("/worker/second-peer-waits", NULL, test_second_peer_waits);
+  ADD ("/worker/wrong-descriptor-is-invalid-fd", NULL, test_wrong_descriptors);
+  ADD ("/worker/wrong-value-is-invalid-settings", NULL, test_wrong_settings);
+  ADD ("/worker/starts-once", NULL, test_start_twice);
+  ADD ("/worker/ends-under-a-peer-that-does-not-read", NULL, test_peer_that_does_not_read);
   ADD ("/worker/is-isolated", NULL, test_isolated);
   g_test_add_func ("/worker/wrong-arguments-are-named", test_usage);
   return g_test_run ();

@@ -33,10 +33,16 @@ t2pw_buffer_pool_clear (T2pwBufferPool *pool)
 T2pwBuffer *
 t2pw_buffer_pool_take (T2pwBufferPool *pool)
 {
+  return t2pw_buffer_pool_has_room (pool, sizeof (T2pwBuffer), 8)
+             ? t2pw_buffer_pool_take_spare (pool)
+             : NULL;
+}
+
+T2pwBuffer *
+t2pw_buffer_pool_take_spare (T2pwBufferPool *pool)
+{
   T2pwBuffer *buffer = pool->free;
 
-  if (!t2pw_buffer_pool_has_room (pool, sizeof *buffer, 8))
-    return NULL;
   if (buffer != NULL)
     {
       pool->free = buffer->next;

@@ -35,6 +35,8 @@ void t2pw_buffer_pool_init (T2pwBufferPool *pool, gsize limit_bytes);
 void t2pw_buffer_pool_clear (T2pwBufferPool *pool);
 /* NULL when the limit is reached. */
 T2pwBuffer *t2pw_buffer_pool_take (T2pwBufferPool *pool);
+/* Beyond the limit: to be given back before another one is taken. */
+T2pwBuffer *t2pw_buffer_pool_take_spare (T2pwBufferPool *pool);
 void t2pw_buffer_give (T2pwBuffer *buffer);
 
 /* Memory that did not come from the pool. */

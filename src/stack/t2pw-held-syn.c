@@ -71,6 +71,7 @@ void
 t2pw_held_syn_take (T2pwStack *stack, const T2pwPacket *packet, const T2pwFlowId *id)
 {
   guint16 *counter = counter_of (stack, id);
+  gboolean has_memory;
   T2pwFlowKey key;
 
   if (packet->ip.header_bytes + packet->tcp.header_bytes > T2PW_HELD_SYN_MAX_BYTES)
@@ -83,8 +84,10 @@ t2pw_held_syn_take (T2pwStack *stack, const T2pwPacket *packet, const T2pwFlowId
       stack->counters.dropped_syn++;
       return;
     }
-  if (stack->counters.streams >= stack->config.max_streams)
+  has_memory = t2pw_buffer_pool_has_room (&stack->pool, sizeof (T2pwHeldSyn), T2PW_OPEN_BELOW);
+  if (!has_memory || stack->counters.streams >= stack->config.max_streams)
     {
+      stack->counters.dropped_memory += !has_memory;
       stack->counters.syns_refused++;
       refuse_packet (stack, packet, T2P_REFUSAL_RESET);
       return;
@@ -171,7 +174,8 @@ t2pw_held_syn_accept (T2pwHeldSyn *syn, const T2pwStreamHandler *handler, gpoint
 {
   T2pwStack *stack = syn->stack;
   T2pwHeldSyn copy = *syn;
-  gboolean has_memory = t2pw_buffer_pool_has_room (&stack->pool, T2PW_CONNECTION_BYTES, 7);
+  gboolean has_memory =
+      t2pw_buffer_pool_has_room (&stack->pool, T2PW_CONNECTION_BYTES, T2PW_PASS_BELOW);
 
   /* Others may have been accepted while this one was held. */
   if (!has_memory || stack->counters.streams >= stack->config.max_streams)

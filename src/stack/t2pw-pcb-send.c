@@ -180,21 +180,38 @@ t2pw_pcb_send_ack (T2pwStream *stream)
 
 /* --- windows */
 
-void
-t2pw_pcb_open_window (T2pwStream *stream, guint32 bytes)
+/* lwIP announces more only from half of its constant window or one of its segments on, which
+ * are larger here than a small window is: half of @limit is what it is to go by. */
+static gboolean
+is_to_be_announced (struct tcp_pcb *pcb, guint32 limit)
+{
+  u16_t mss = pcb->mss;
+  guint32 news;
+
+  pcb->mss = (u16_t) MIN (mss, MAX (limit / 2, TCP_MSS));
+  news = tcp_update_rcv_ann_wnd (pcb);
+  pcb->mss = mss;
+  return news >= UPDATE_FROM_BYTES;
+}
+
+guint32
+t2pw_pcb_open_window (T2pwStream *stream, guint32 bytes, guint32 limit)
 {
   struct tcp_pcb *pcb = stream->pcb;
-  guint32 window;
+  guint32 before, window;
 
   if (pcb == NULL)
-    return;
-  window = MIN (pcb->rcv_wnd + bytes, stream->receive_limit);
-  pcb->rcv_wnd = MAX (window, pcb->rcv_wnd);
-  if (tcp_update_rcv_ann_wnd (pcb) < UPDATE_FROM_BYTES)
-    return;
-  tcp_ack_now (pcb);
-  stream->ack_is_due = TRUE;
-  t2pw_stream_link (stream, T2PW_LIST_ACK);
+    return 0;
+  before = pcb->rcv_wnd;
+  window = MIN (before + bytes, MIN (limit, stream->receive_limit));
+  pcb->rcv_wnd = MAX (window, before);
+  if (is_to_be_announced (pcb, limit))
+    {
+      tcp_ack_now (pcb);
+      stream->ack_is_due = TRUE;
+      t2pw_stream_link (stream, T2PW_LIST_ACK);
+    }
+  return pcb->rcv_wnd - before;
 }
 
 gboolean

@@ -266,6 +266,16 @@ may_keep_out_of_order (const T2pwStream *stream, const T2pwPacket *packet)
   return segments < T2P_MAX_OOSEQ_SEGMENTS;
 }
 
+/* What was announced to a flow that does not read is not all kept when memory is short. */
+static gboolean
+has_memory_for_payload (const T2pwStream *stream)
+{
+  gboolean holds_much = stream->rx.bytes >= T2PW_SMALL_WINDOW_BYTES;
+
+  return t2pw_buffer_pool_has_room (&stream->stack->pool, 0,
+                                    holds_much ? T2PW_HOLD_BELOW : T2PW_PASS_BELOW);
+}
+
 /* FALSE: nothing of it is fed. */
 static gboolean
 cut_down (T2pwStream *stream, T2pwPacket *packet)
@@ -298,7 +308,7 @@ cut_down (T2pwStream *stream, T2pwPacket *packet)
       strip (packet, T2P_TCP_FIN);
       tcp->payload_bytes = may_keep ? payload : 0;
     }
-  if (tcp->payload_bytes > 0 && !t2pw_buffer_pool_has_room (&stream->stack->pool, 0, 7))
+  if (tcp->payload_bytes > 0 && !has_memory_for_payload (stream))
     {
       counters->dropped_memory++;
       strip (packet, T2P_TCP_FIN);

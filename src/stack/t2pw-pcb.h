@@ -25,7 +25,8 @@ void t2pw_pcb_grow_send (T2pwStream *stream, guint32 bytes);
 gboolean
 t2pw_pcb_write (T2pwStream *stream, T2pwBuffer *buffer, gsize length, gboolean has_more);
 void t2pw_pcb_push (T2pwStream *stream);
-void t2pw_pcb_open_window (T2pwStream *stream, guint32 bytes);
+/* Opens the receive window by @bytes, up to @limit; returns by how many. */
+guint32 t2pw_pcb_open_window (T2pwStream *stream, guint32 bytes, guint32 limit);
 /* Whether the application fills its window. */
 gboolean t2pw_pcb_is_window_narrow (const T2pwStream *stream);
 /* Windows back to the first size, where nothing is under way. */

@@ -23,6 +23,16 @@ G_BEGIN_DECLS
 /* Rough size of what lwIP and we allocate for a connection. */
 #define T2PW_CONNECTION_BYTES (sizeof (T2pwStream) + 320)
 
+/* What may be done below how many eighths of the memory limit. Flows that hold much (unread, or
+ * not acknowledged) stop first, then new ones, and last those that only pass bytes on: these
+ * always have a small window each way, so that one peer which takes nothing cannot stop the
+ * others. */
+#define T2PW_GROW_BELOW 4 /* windows above the first size */
+#define T2PW_HOLD_BELOW 5 /* take more for a flow that holds much; open whole windows */
+#define T2PW_OPEN_BELOW 6 /* new SYNs */
+#define T2PW_PASS_BELOW 7 /* anything else that carries data */
+#define T2PW_SMALL_WINDOW_BYTES 16384
+
 struct tcp_pcb;
 
 /** T2pwStreamLink: a stream's place in one of the stack's lists. */

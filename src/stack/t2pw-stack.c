@@ -200,6 +200,11 @@ idle_timer_cb (T2pTimer *timer)
         t2pw_stream_shrink (s);
       s->was_active = FALSE;
     }
+  /* Those that have little on its way wait for less memory than the others. */
+  for (T2pwStream *s = stack->lists[T2PW_LIST_STARVED]; s != NULL;
+       s = s->links[T2PW_LIST_STARVED].next)
+    if (s->wants_room && s->tx_charged_bytes < T2PW_SMALL_WINDOW_BYTES)
+      t2pw_stream_notify (s, T2PW_EVENT_WRITABLE);
 }
 
 static void
@@ -221,7 +226,8 @@ turn_end_cb (gpointer user_data)
   t2pw_datagram_out_flush (&stack->datagrams);
   t2pw_stream_feed_starved (stack);
   t2pw_lwip_send_acks (stack, FALSE);
-  if (stack->lists[T2PW_LIST_GROWN] != NULL && stack->idle_timer.deadline_us == 0)
+  if ((stack->lists[T2PW_LIST_GROWN] != NULL || stack->lists[T2PW_LIST_STARVED] != NULL) &&
+      stack->idle_timer.deadline_us == 0)
     t2p_reactor_arm (stack->reactor, &stack->idle_timer, IDLE_AFTER_MS, idle_timer_cb);
 }
 
@@ -347,7 +353,6 @@ t2pw_stack_get_counters (T2pwStack *stack)
   counters->tx_packets = stack->queue.tx_packets;
   counters->tx_bytes = stack->queue.tx_bytes;
   counters->tun_write_errors = stack->queue.write_errors;
-  counters->dropped_memory += stack->queue.dropped_memory;
   counters->memory_bytes = stack->pool.used_bytes;
   return counters;
 }

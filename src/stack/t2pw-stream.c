@@ -9,10 +9,11 @@
  * packets makes one `readable`. A handler may abort the stream; stack->running is how we
  * notice.
  *
- * Memory: the window is opened only while the stack's budget lasts; a stream that got none is
- * in the list T2PW_LIST_STARVED and goes on when memory came free. Windows grow by doubling
- * while they limit the flow and the sum of what was granted is below half of the budget;
- * windows of flows that fell silent are taken back (t2pw-stack.c). */
+ * Memory: the window is opened only while the stack's budget lasts; a stream that got less is
+ * in the list T2PW_LIST_STARVED and goes on when memory came free. Meanwhile a stream whose
+ * owner reads keeps a small window, and one whose application reads a small send buffer.
+ * Windows grow by doubling while they limit the flow and the sum of what was granted is below
+ * half of the budget; windows of flows that fell silent are taken back (t2pw-stack.c). */
 #include "config.h"
 
 #include "t2p-limits.h"
@@ -21,10 +22,6 @@
 
 #include <string.h>
 
-/* A share of the memory limit, in eighths. */
-#define OPEN_WINDOWS_BELOW 6
-#define SEND_BELOW 7
-#define GROW_BELOW 4
 /* lwIP's own; T2P_FLOW_BUFFER_BYTES less the one byte that an unscaled window cannot say. */
 #define FIRST_WINDOW_BYTES (T2P_FLOW_BUFFER_BYTES - 1)
 
@@ -192,12 +189,25 @@ may_grow (T2pwStream *stream, guint32 bytes)
 {
   T2pwStack *stack = stream->stack;
 
-  if (!t2pw_buffer_pool_has_room (&stack->pool, bytes, GROW_BELOW) ||
+  if (!t2pw_buffer_pool_has_room (&stack->pool, bytes, T2PW_GROW_BELOW) ||
       stack->granted_bytes + bytes > stack->pool.limit_bytes / 2)
     return FALSE;
   stack->granted_bytes += bytes;
   t2pw_stream_link (stream, T2PW_LIST_GROWN);
   return TRUE;
+}
+
+/* Memory is short: what is unread counts against the window, and the rest has to wait. */
+static void
+open_small_window (T2pwStream *stream, guint32 bytes)
+{
+  guint32 unread = (guint32) stream->rx.bytes;
+
+  stream->window_debt += bytes;
+  t2pw_stream_link (stream, T2PW_LIST_STARVED);
+  if (unread < T2PW_SMALL_WINDOW_BYTES)
+    stream->window_debt -=
+        t2pw_pcb_open_window (stream, stream->window_debt, T2PW_SMALL_WINDOW_BYTES - unread);
 }
 
 static void
@@ -206,10 +216,9 @@ open_window (T2pwStream *stream, guint32 bytes)
   T2pwStack *stack = stream->stack;
   guint32 growth = stream->receive_limit;
 
-  if (!t2pw_buffer_pool_has_room (&stack->pool, 0, OPEN_WINDOWS_BELOW))
+  if (!t2pw_buffer_pool_has_room (&stack->pool, 0, T2PW_HOLD_BELOW))
     {
-      stream->window_debt += bytes;
-      t2pw_stream_link (stream, T2PW_LIST_STARVED);
+      open_small_window (stream, bytes);
       return;
     }
   if (t2pw_pcb_is_window_narrow (stream) && growth * 2 <= T2P_FLOW_BUFFER_UP_MAX_BYTES &&
@@ -218,7 +227,7 @@ open_window (T2pwStream *stream, guint32 bytes)
       stream->receive_limit += growth;
       bytes += growth;
     }
-  t2pw_pcb_open_window (stream, bytes);
+  t2pw_pcb_open_window (stream, bytes, stream->receive_limit);
 }
 
 /**
@@ -299,6 +308,22 @@ room_after_growing (T2pwStream *stream, gsize want, gsize *out_chunk, guint *out
   return room;
 }
 
+/* Of @room, what the memory allows now. The first bound is that of t2pw_stream_feed_starved(),
+ * or streams would be woken for nothing, again and again. */
+static gsize
+room_in_memory (const T2pwStream *stream, gsize room)
+{
+  const T2pwBufferPool *pool = &stream->stack->pool;
+  gsize waiting = stream->tx_charged_bytes;
+
+  if (t2pw_buffer_pool_has_room (pool, 0, T2PW_HOLD_BELOW))
+    return room;
+  if (waiting >= T2PW_SMALL_WINDOW_BYTES ||
+      !t2pw_buffer_pool_has_room (pool, 0, T2PW_PASS_BELOW))
+    return 0;
+  return MIN (room, T2PW_SMALL_WINDOW_BYTES - waiting);
+}
+
 /**
  * t2pw_stream_reserve:
  * @stream: a stream
@@ -315,15 +340,16 @@ guint
 t2pw_stream_reserve (T2pwStream *stream, gsize want, struct iovec *iov, guint max)
 {
   T2pwStack *stack = stream->stack;
-  gsize chunk, room;
+  gsize chunk, free_room, room;
   guint segments, n = 0;
 
   t2pw_stream_give_back_reserved (stack);
-  room = MIN (room_after_growing (stream, want, &chunk, &segments), want);
+  free_room = MIN (room_after_growing (stream, want, &chunk, &segments), want);
+  room = room_in_memory (stream, free_room);
   if (room > chunk && chunk > 0)
     room -= room % chunk; /* a sliver behind full segments would cost a packet of its own */
   max = MIN (MIN (max, segments), T2PW_MAX_RESERVED_BUFFERS);
-  while (n < max && room > 0 && t2pw_buffer_pool_has_room (&stack->pool, 0, SEND_BELOW))
+  while (n < max && room > 0)
     {
       T2pwBuffer *buffer = t2pw_buffer_pool_take (&stack->pool);
 
@@ -337,7 +363,7 @@ t2pw_stream_reserve (T2pwStream *stream, gsize want, struct iovec *iov, guint ma
   stack->reserved_chunk = chunk;
   stack->reserving = stream;
   if (n == 0)
-    wait_for_room (stream, room > 0);
+    wait_for_room (stream, free_room > 0);
   return n;
 }
 
@@ -442,7 +468,7 @@ void
 t2pw_stream_feed_starved (T2pwStack *stack)
 {
   while (stack->lists[T2PW_LIST_STARVED] != NULL &&
-         t2pw_buffer_pool_has_room (&stack->pool, 0, OPEN_WINDOWS_BELOW))
+         t2pw_buffer_pool_has_room (&stack->pool, 0, T2PW_HOLD_BELOW))
     {
       T2pwStream *stream = stack->lists[T2PW_LIST_STARVED];
       guint32 debt = stream->window_debt;

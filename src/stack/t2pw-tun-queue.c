@@ -21,6 +21,7 @@
 #define PACKETS_PER_TURN 64
 #define BYTES_PER_TURN (1024 * 1024)
 #define MAX_WAITING_BYTES (4 * 1024 * 1024) /* a few milliseconds of a fast link */
+#define KEPT_BELOW 7                        /* eighths of the memory limit */
 #define MAX_PARTS 4
 
 struct _T2pwQueuedPacket
@@ -74,7 +75,7 @@ keep_for_later (T2pwTunQueue *queue, const struct iovec *parts, guint n_parts, g
   guint8 *to;
 
   if (queue->waiting_bytes + length > MAX_WAITING_BYTES ||
-      !t2pw_buffer_pool_has_room (queue->pool, length, 8))
+      !t2pw_buffer_pool_has_room (queue->pool, length, KEPT_BELOW))
     return FALSE;
   packet = g_malloc (sizeof *packet + length);
   packet->next = NULL;
@@ -189,22 +190,6 @@ read_packet (T2pwTunQueue *queue, T2pwBuffer *buffer, struct virtio_net_hdr *vne
   return got <= 0 ? -1 : MAX (got - (gssize) header, 1);
 }
 
-/* Without memory a packet still has to be taken out of the device, or the turns would spin. */
-static gssize
-read_without_memory (T2pwTunQueue *queue)
-{
-  guint8 nowhere[64];
-  gssize got = read (queue->watch.fd, nowhere, sizeof nowhere);
-
-  if (got > 0)
-    queue->dropped_memory++;
-  if (got < 0 && is_full (errno))
-    return 0;
-  if (got == 0)
-    errno = ENODEV;
-  return got > 0 ? got : -1;
-}
-
 static gssize
 take_one (T2pwTunQueue *queue)
 {
@@ -212,8 +197,9 @@ take_one (T2pwTunQueue *queue)
   T2pwBuffer *buffer = t2pw_buffer_pool_take (queue->pool);
   gssize length;
 
+  /* Without memory the handler keeps no payload, but acknowledgements and resets free some. */
   if (buffer == NULL)
-    return read_without_memory (queue);
+    buffer = t2pw_buffer_pool_take_spare (queue->pool);
   length = read_packet (queue, buffer, &vnet);
   if (length > 0)
     {

@@ -35,7 +35,7 @@ typedef struct
   gboolean has_vnet_header;
   T2pwQueuedPacket *waiting, **waiting_tail; /* for room in the device */
   gsize waiting_bytes;
-  guint64 rx_packets, rx_bytes, tx_packets, tx_bytes, write_errors, dropped_memory;
+  guint64 rx_packets, rx_bytes, tx_packets, tx_bytes, write_errors;
 } T2pwTunQueue;
 
 /* Takes @fd. Errors: G_IO_ERROR; then @fd is closed too. */

@@ -5,6 +5,7 @@
 
 #include "t2p-checksum.h"
 #include "t2p-limits.h"
+#include "t2pw-stack-private.h"
 
 #include <netinet/in.h>
 #include <string.h>
@@ -572,6 +573,106 @@ test_memory_limit (gconstpointer mode)
   g_assert_cmpuint (most, <=, overrides.memory_limit_bytes);
 }
 
+static guint32
+window_of (const Segment *segment)
+{
+  return (guint32) segment->tcp.window << T2PW_RECEIVE_SCALE;
+}
+
+/* Connects from another port, and sends what the first window takes. */
+static gboolean
+connect_and_fill (Peer *peer, const guint8 *bytes)
+{
+  Segment segment;
+
+  peer->local.port++;
+  peer_send (peer, T2P_TCP_SYN, peer->next++, NULL, 0);
+  peer_pump (peer);
+  g_assert_true (peer_take (peer, &segment));
+  if ((segment.tcp.flags & T2P_TCP_RST) != 0)
+    return FALSE;
+  peer->acknowledged = segment.tcp.sequence + 1;
+  for (guint32 at = 0; at < 60000; at += 15000)
+    peer_send (peer, T2P_TCP_ACK, peer->next + at, bytes + at, 15000);
+  peer_drain (peer);
+  return TRUE;
+}
+
+/* Sends as the window allows; returns after how many rounds all had been acknowledged. */
+static guint
+upload (Peer *peer, const guint8 *bytes, guint32 length)
+{
+  guint32 start = peer->next, acknowledged = 0, window = 16384;
+  guint rounds = 0;
+
+  for (; acknowledged < length && rounds < 2000; rounds++)
+    {
+      guint32 end = MIN (acknowledged + window, length);
+      Segment segment;
+
+      for (guint32 at = acknowledged; at < end; at += MIN (end - at, 8000))
+        peer_send (peer, T2P_TCP_ACK, start + at, bytes + at, MIN (end - at, 8000));
+      peer_pump (peer);
+      while (peer_take (peer, &segment))
+        {
+          acknowledged = segment.tcp.acknowledgement - start;
+          window = window_of (&segment);
+        }
+    }
+  peer->next = start + length;
+  return rounds;
+}
+
+/* Uploads that nobody reads fill their part of the memory: one that is read still gets through,
+ * within windows that are small but never shut, and a new connection is still taken. */
+static void
+test_stuck_uploads (gconstpointer mode)
+{
+  T2pwStackConfig overrides = { .memory_limit_bytes = 8 * 1024 * 1024 };
+  g_autoptr (Peer) peer = peer_new (mode, &overrides);
+  g_autoptr (GBytes) pattern = pattern_new (1000000);
+  const guint8 *bytes = g_bytes_get_data (pattern, NULL);
+
+  peer->owner.holds_back = TRUE;
+  for (guint i = 0; i < 75; i++)
+    g_assert_true (connect_and_fill (peer, bytes));
+  g_assert_cmpuint (counters (peer)->dropped_memory, >, 0);
+  g_assert_cmpuint (counters (peer)->memory_bytes, <, 6 * 1024 * 1024);
+  peer->owner.holds_back = FALSE;
+  peer->local.port++;
+  peer_connect (peer);
+  g_assert_cmpuint (upload (peer, bytes, 1000000), <, 200);
+  g_assert_cmpmem (peer->owner.received->data, peer->owner.received->len, bytes, 1000000);
+}
+
+/* With nothing left, acknowledgements still come through and free what they acknowledge. */
+static void
+test_acknowledgement_without_memory (gconstpointer mode)
+{
+  T2pwStackConfig overrides = { .memory_limit_bytes = 8 * 1024 * 1024 };
+  g_autoptr (Peer) peer = peer_new (mode, &overrides);
+  T2pwBufferPool *pool = &peer->stack->pool;
+  gint64 progress_us;
+  gsize all;
+
+  peer->owner.to_send = 50000;
+  peer_connect (peer);
+  peer_drain (peer);
+  all = pool->limit_bytes - pool->used_bytes;
+  t2pw_buffer_pool_charge (pool, (gssize) all);
+  peer->acknowledged += 50000;
+  peer_send (peer, T2P_TCP_ACK, peer->next, (const guint8 *) "data", 4);
+  peer_drain (peer);
+  g_assert_cmpuint (t2pw_stream_get_unacked (peer->owner.stream, &progress_us), ==, 0);
+  g_assert_cmpuint (peer->owner.received->len, ==, 0);
+  g_assert_cmpuint (pool->used_bytes, <=, pool->limit_bytes - 50000);
+  peer->local.port++;
+  peer_send (peer, T2P_TCP_SYN, 5, NULL, 0);
+  peer_drain (peer);
+  g_assert_true (peer->has_rst);
+  t2pw_buffer_pool_charge (pool, -(gssize) all);
+}
+
 static void
 test_device_lost (gconstpointer mode)
 {
@@ -635,6 +736,8 @@ main (int argc, char **argv)
     { "a-syn-flood-of-one-destination-is-bounded", test_syn_flood_of_one_destination, FALSE },
     { "more-streams-than-allowed-are-refused", test_too_many_streams, FALSE },
     { "the-memory-limit-holds", test_memory_limit, FALSE },
+    { "stuck-uploads-leave-room-for-others", test_stuck_uploads, FALSE },
+    { "acknowledgements-need-no-memory", test_acknowledgement_without_memory, FALSE },
     { "a-lost-device-is-told-once", test_device_lost, FALSE },
     { "random-bytes-do-no-harm", test_random_bytes, FALSE },
   };

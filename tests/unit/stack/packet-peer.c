@@ -127,6 +127,11 @@ connecting_cb (T2pwHeldSyn *syn, const T2pwFlowKey *key, gpointer user_data)
   Peer *peer = user_data;
 
   peer->n_connecting++;
+  if (peer->upper != NULL)
+    {
+      peer->upper->connecting (syn, key, peer->upper_data);
+      return;
+    }
   switch (peer->policy)
     {
     case OWNER_ACCEPTS:
@@ -147,6 +152,8 @@ abandoned_cb (T2pwHeldSyn *syn, gpointer user_data)
   Peer *peer = user_data;
 
   peer->n_abandoned++;
+  if (peer->upper != NULL)
+    peer->upper->abandoned (syn, peer->upper_data);
   if (peer->held == syn)
     peer->held = NULL;
 }
@@ -422,7 +429,7 @@ peer_connect (Peer *peer)
   peer->acknowledged = segment.tcp.sequence + 1;
   peer_send (peer, T2P_TCP_ACK, peer->next, NULL, 0);
   peer_pump (peer);
-  g_assert_nonnull (peer->owner.stream);
+  g_assert_true (peer->upper != NULL || peer->owner.stream != NULL);
 }
 
 void

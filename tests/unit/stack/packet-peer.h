@@ -58,6 +58,8 @@ typedef struct
   OwnerPolicy policy;
   T2pRefusal refusal;
   T2pwHeldSyn *held;
+  const T2pwStackHandler *upper; /* (nullable): is told of connections in place of the owner */
+  gpointer upper_data;
   guint n_connecting, n_abandoned, n_lost;
   Owner owner;
   GByteArray *datagram;

@@ -124,11 +124,13 @@ def write_etc():
             hosts.write(f'{address} {plan.PROXY_ONLY_NAME}\n')
 
 
-def make_helper_setuid():
-    """dpkg would have done this to the program by which the bus starts services."""
+def make_helpers_setuid():
+    """Their packages would have done this when installed: to the program by which the bus starts
+    services, and to the one that checks passwords for polkit's agents."""
     helper = pathlib.Path('/usr/lib/dbus-1.0/dbus-daemon-launch-helper')
     sh('chown', 'root:messagebus', str(helper))
     helper.chmod(0o4754)
+    pathlib.Path('/usr/lib/polkit-1/polkit-agent-helper-1').chmod(0o4755)
 
 
 def ip(batch, netns=None):
@@ -208,7 +210,7 @@ def main():
     make_file_systems(config)
     add_accounts()
     write_etc()
-    make_helper_setuid()
+    make_helpers_setuid()
     make_network(config)
     parts.start_all(Starter(state), config)
     (state / 'ready').touch()

@@ -193,7 +193,8 @@ def packets_go_through_the_proxy(service, client, proxy):
     path, _ = client.create('some', proxy.uri(), {'wait': True}, capture='routes',
                             routes=['203.0.113.0/24'])
     equal(lab.fetch('203.0.113.7', 8080), 'yes')
-    equal(proxy.asked[-1], (bytes([203, 0, 113, 7]), 8080))
+    # The tunnel may ask the proxy how it is at any time, so this need not be the last request.
+    assert (bytes([203, 0, 113, 7]), 8080) in proxy.asked, proxy.asked
     assert client.tunnel(path, 'GetStatistics')[0]['connections-opened'] >= 1
     client.tunnel(path, 'Delete')
     equal(lab.dump(), before)
@@ -205,7 +206,7 @@ def names_go_through_the_proxy(service, client, proxy):
     path, _ = client.create('all', proxy.uri(), {'wait': True}, capture='default')
     equal(client.get(path, 'ResolverBackend'), 'file')
     equal(lab.fetch('www.example.net'), 'yes')
-    equal(proxy.asked[-1], (b'www.example.net', 80))
+    assert (b'www.example.net', 80) in proxy.asked, proxy.asked
     service.stop(signal.SIGKILL)
     wait_for(lambda: not lab.processes(str(service.runtime)), 20)
     equal(lab.dump(), before)

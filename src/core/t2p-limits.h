@@ -21,9 +21,10 @@
 #define T2P_MAX_STRING_BYTES 4096 /* one string of a setting */
 
 /* --- the daemon's own files */
-#define T2P_MAX_JOURNAL_BYTES (16 * 1024 * 1024) /* rules for 512 addresses and 64 users fit   \
-                                                  */
-#define T2P_MAX_JOURNAL_DEPTH 8                  /* the parser recurses; ours has 5 */
+#define T2P_MAX_JOURNAL_BYTES                                                                  \
+  (16 * 1024 * 1024)            /* rules for 512 addresses and 64 users fit                    \
+                                 */
+#define T2P_MAX_JOURNAL_DEPTH 8 /* the parser recurses; ours has 5 */
 
 /* --- the worker */
 #define T2P_ADOPT_TIMEOUT_S 10

@@ -20,8 +20,8 @@ struct _T2pdActivation
   gpointer context;
   char *pause_at;
   guint n_done;
-  GError *failure; /* why a run is walking back */
-  GTask *task;     /* the run or undo that is under way */
+  GError *failure;       /* why a run is walking back */
+  GTask *task;           /* the run or undo that is under way */
   gint64 drain_until_us; /* 0: nothing is being drained */
 };
 

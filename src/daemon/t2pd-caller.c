@@ -5,9 +5,9 @@
  *
  * One subscription to NameOwnerChanged for all callers, since a bus gives a connection a few
  * hundred match rules and no more: with one for each caller, those who came after the last
- * would never be seen leaving. It is there before the first caller; and a caller is in the table
- * before the bus is asked for its uid, which fails when it has left. So one is either heard
- * leaving or found gone, whenever it went. */
+ * would never be seen leaving. It is there before the first caller; and a caller is in the
+ * table before the bus is asked for its uid, which fails when it has left. So one is either
+ * heard leaving or found gone, whenever it went. */
 
 #include "t2pd-caller.h"
 
@@ -172,9 +172,10 @@ caller_add (T2pdCallers *self, const char *sender, GTask *first)
   caller->sender = g_strdup (sender);
   caller->waiting = g_ptr_array_new_with_free_func (g_object_unref);
   g_hash_table_insert (self->by_sender, caller->sender, caller);
-  g_dbus_connection_call (
-      self->bus, BUS_NAME, BUS_PATH, BUS_NAME, "GetConnectionUnixUser", g_variant_new ("(s)", sender), G_VARIANT_TYPE ("(u)"),
-      G_DBUS_CALL_FLAGS_NONE, -1, self->cancellable, uid_cb, g_object_ref (first));
+  g_dbus_connection_call (self->bus, BUS_NAME, BUS_PATH, BUS_NAME, "GetConnectionUnixUser",
+                          g_variant_new ("(s)", sender), G_VARIANT_TYPE ("(u)"),
+                          G_DBUS_CALL_FLAGS_NONE, -1, self->cancellable, uid_cb,
+                          g_object_ref (first));
   return caller;
 }
 

@@ -42,7 +42,7 @@ struct _T2pdTunnel
   gint64 active_since_us;
   GCancellable *bringing_up;
   GError *failure;
-  gboolean is_being_deleted; /* for good */
+  gboolean is_being_deleted;                      /* for good */
   T2pStateReason impairments[T2PD_N_IMPAIRMENTS]; /* T2P_STATE_REASON_NONE: not impaired */
 
   GPtrArray *waiting_up;   /* GTask */
@@ -438,8 +438,8 @@ t2pd_tunnel_deactivate_finish (T2pdTunnel *self, GAsyncResult *result)
 /**
  * t2pd_tunnel_check_waiting_down:
  *
- * Returns: %FALSE with %T2P_ERROR_BUSY when so many wait for the tunnel to be down that a caller
- *   must not be added to them
+ * Returns: %FALSE with %T2P_ERROR_BUSY when so many wait for the tunnel to be down that a
+ * caller must not be added to them
  *
  * Since: 0.1
  */

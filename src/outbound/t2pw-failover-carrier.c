@@ -136,8 +136,8 @@ carrier_try_next (FailoverCarrier *carrier)
       attempts->n_attempts++;
       carrier->member = index;
       attempts->began_us = t2p_reactor_get_now_us (failover->reactor);
-      carrier->inner =
-          t2pw_outbound_open (member->outbound, &attempts->destination, &inner_handler, carrier);
+      carrier->inner = t2pw_outbound_open (member->outbound, &attempts->destination,
+                                           &inner_handler, carrier);
       return TRUE;
     }
   return FALSE;

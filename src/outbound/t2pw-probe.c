@@ -192,7 +192,7 @@ step_destination (T2pwProbe *probe, T2pwDestination *out_destination)
   T2pIpEndpoint peer;
 
   *out_destination = (T2pwDestination){ .port = t2p_endpoint_get_port (endpoint),
-                                         .answer_timeout_ms = T2PW_CHECK_ANSWER_MS };
+                                        .answer_timeout_ms = T2PW_CHECK_ANSWER_MS };
   if (probe->step == STEP_NAME)
     out_destination->name = "localhost";
   else if (probe->step == STEP_IPV6)
@@ -277,7 +277,8 @@ t2pw_probe_start (const T2pwOutboundContext *context,
   probe->outbound = t2pw_socks5_new (&probe->context, probe->upstream);
   probe->done = done;
   probe->user_data = user_data;
-  probe->deadline_us = g_get_monotonic_time () + (context->connect_timeout_ms + GRACE_MS) * 1000LL;
+  probe->deadline_us =
+      g_get_monotonic_time () + (context->connect_timeout_ms + GRACE_MS) * 1000LL;
   t2p_reactor_arm (context->reactor, &probe->timer, context->connect_timeout_ms + GRACE_MS,
                    deadline_cb);
   t2p_reactor_defer (context->reactor, &probe->task, probe_step_cb);

@@ -290,13 +290,14 @@ dialed_cb (T2pWatch *watch,
     }
   if (!t2pw_tcp_carrier_watch (&carrier->tcp, watch, shaking_cb))
     {
-      g_autoptr (GError) shortage = g_error_new_literal (
-          T2P_ERROR, T2P_ERROR_LIMIT_EXCEEDED, "the connection cannot be watched");
+      g_autoptr (GError) shortage = g_error_new_literal (T2P_ERROR, T2P_ERROR_LIMIT_EXCEEDED,
+                                                         "the connection cannot be watched");
 
       carrier_fail (carrier, refusal_of_fault (shortage), shortage);
       return;
     }
-  t2p_reactor_arm (carrier->tcp.reactor, &carrier->tcp.timer, (guint) MAX (left_ms, 1), timeout_cb);
+  t2p_reactor_arm (carrier->tcp.reactor, &carrier->tcp.timer, (guint) MAX (left_ms, 1),
+                   timeout_cb);
   handshake_send (carrier);
 }
 

@@ -203,7 +203,8 @@ t2pw_tcp_carrier_is_stalled (T2pwCarrier *base)
   struct tcp_info info = { 0 };
   socklen_t length = sizeof info;
 
-  if (carrier->watch.fd < 0 || getsockopt (carrier->watch.fd, IPPROTO_TCP, TCP_INFO, &info, &length) < 0)
+  if (carrier->watch.fd < 0 ||
+      getsockopt (carrier->watch.fd, IPPROTO_TCP, TCP_INFO, &info, &length) < 0)
     return FALSE;
   return info.tcpi_unacked > 0 && info.tcpi_retransmits >= STALLED_RETRANSMITS;
 }

@@ -15,8 +15,8 @@ typedef struct
 {
   T2pwCarrier base;
   T2pReactor *reactor;
-  T2pWatch watch; /* of the socket */
-  T2pTimer timer; /* of the handshake; behind it, when keep-alive is switched on */
+  T2pWatch watch;        /* of the socket */
+  T2pTimer timer;        /* of the handshake; behind it, when keep-alive is switched on */
   guint is_open : 1;     /* events go to the handler */
   guint has_hung_up : 1; /* RDHUP or HUP was seen: its edge will not come again */
   guint is_drained : 1;  /* the last read was short and no edge came since */
@@ -29,8 +29,7 @@ void t2pw_tcp_carrier_init (T2pwTcpCarrier *carrier,
                             T2pReactor *reactor,
                             const T2pwCarrierHandler *handler,
                             gpointer user_data);
-gboolean
-t2pw_tcp_carrier_watch (T2pwTcpCarrier *carrier, T2pWatch *from, T2pWatchFunc ready);
+gboolean t2pw_tcp_carrier_watch (T2pwTcpCarrier *carrier, T2pWatch *from, T2pWatchFunc ready);
 void t2pw_tcp_carrier_open (T2pwTcpCarrier *carrier, const guint8 *leftover, gsize n_leftover);
 void t2pw_tcp_carrier_clear (T2pwTcpCarrier *carrier, gboolean reset);
 

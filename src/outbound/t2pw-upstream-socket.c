@@ -8,9 +8,9 @@
 #include <netinet/tcp.h>
 #include <unistd.h>
 
-/* An upstream that vanished (no RST, no FIN) is noticed after idle + probes × interval. With data
- * in flight the kernel's own limit of retransmissions holds. There is no TCP_USER_TIMEOUT: it
- * would also end a connection whose peer is there and keeps its window closed. */
+/* An upstream that vanished (no RST, no FIN) is noticed after idle + probes × interval. With
+ * data in flight the kernel's own limit of retransmissions holds. There is no TCP_USER_TIMEOUT:
+ * it would also end a connection whose peer is there and keeps its window closed. */
 #define KEEPALIVE_IDLE_S 60
 #define KEEPALIVE_INTERVAL_S 10
 #define KEEPALIVE_PROBES 4

@@ -6,8 +6,8 @@
  * The daemon bound the socket and we inherited it, so a second daemon can come after the first.
  * While one peer is there the others wait in the socket's queue. We are the authentication
  * server, by EXTERNAL only, and take one uid only, which SO_PEERCRED tells before a byte is
- * read. Authentication has a deadline, so that a silent peer does not lock the others out. While
- * we listen, the adopt-timeout runs. */
+ * read. Authentication has a deadline, so that a silent peer does not lock the others out.
+ * While we listen, the adopt-timeout runs. */
 #include "config.h"
 
 #include "t2pw-control.h"
@@ -218,8 +218,8 @@ accept_cb (int listen_fd, GIOCondition condition, gpointer data)
   g_dbus_connection_new (G_IO_STREAM (stream), control->guid,
                          G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_SERVER |
                              G_DBUS_CONNECTION_FLAGS_DELAY_MESSAGE_PROCESSING,
-                         control->observer, control->authentication->cancellable,
-                         connection_cb, control->authentication);
+                         control->observer, control->authentication->cancellable, connection_cb,
+                         control->authentication);
   return G_SOURCE_REMOVE;
 }
 

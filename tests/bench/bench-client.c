@@ -22,8 +22,9 @@
  *   connect          N connections at a time, opened and closed for T seconds: per second
  *   echo             N connections, one message of 64 bytes in flight at a time in turn:
  *                    microseconds at p50 and p99, and how many
- *   dns              N queries for one name in flight at a time for T seconds: answers per second
- *   idle             opens N connections, prints when all are open, holds them till stdin ends
+ *   dns              N queries for one name in flight at a time for T seconds: answers per
+ * second idle             opens N connections, prints when all are open, holds them till stdin
+ * ends
  *
  * Destinations rotate over --spread addresses from --host on, since a connection that lwIP ends
  * keeps its port pair in TIME_WAIT. */
@@ -389,7 +390,8 @@ main (int argc, char **argv)
     { "spread", 0, 0, G_OPTION_ARG_INT, &options.spread, "destinations to rotate over", "N" },
     { NULL },
   };
-  g_autoptr (GOptionContext) context = g_option_context_new ("up|down|both|connect|echo|dns|idle");
+  g_autoptr (GOptionContext) context =
+      g_option_context_new ("up|down|both|connect|echo|dns|idle");
   g_autoptr (GError) error = NULL;
 
   g_option_context_add_main_entries (context, entries, NULL);

@@ -93,7 +93,8 @@ test_fields (void)
   g_log_set_writer_func (capture_cb, out, NULL);
   t2p_log_error ("home", error, "x");
   t2p_log_notice (NULL, NULL, "y");
-  g_assert_cmpstr (out->str, ==, "3 home: x: m home org.tun2proxy.Error.Busy;5 y (null) (null);");
+  g_assert_cmpstr (out->str, ==,
+                   "3 home: x: m home org.tun2proxy.Error.Busy;5 y (null) (null);");
 }
 
 static void

@@ -46,8 +46,7 @@ done_cb (T2pWatch *watch,
       return;
     }
   f->peer = *peer;
-  g_assert_true (
-      t2p_reactor_hand_over (f->reactor, watch, &f->watch, EPOLLIN, ready_cb, NULL));
+  g_assert_true (t2p_reactor_hand_over (f->reactor, watch, &f->watch, EPOLLIN, ready_cb, NULL));
 }
 
 static void

@@ -22,9 +22,9 @@ test_default_is_the_share (void)
   g_autoptr (T2pwPlaneConfig) config = t2pw_plane_config_new ();
   long pages = sysconf (_SC_PHYS_PAGES);
 
-  g_assert_cmpuint (config->memory_limit_bytes, ==,
-                    t2pw_plane_config_memory_share ((guint64) pages *
-                                                    (guint64) sysconf (_SC_PAGESIZE)));
+  g_assert_cmpuint (
+      config->memory_limit_bytes, ==,
+      t2pw_plane_config_memory_share ((guint64) pages * (guint64) sysconf (_SC_PAGESIZE)));
 }
 
 int

@@ -177,7 +177,7 @@ entry_fail (Entry *entry, int code, const char *reason)
 
   entry->n_addresses = 0;
   entry->expires_us = g_get_monotonic_time () + FAILURE_TTL_S * G_USEC_PER_SEC;
-  entry->error = g_error_new (T2P_ERROR, T2P_ERROR_RESOLVE_FAILED, "no address for %s: %s",
+  entry->error = g_error_new (T2P_ERROR, code, "no address for %s: %s",
                               quoted, reason);
 }
 
@@ -200,14 +200,15 @@ entry_take_answer (Entry *entry, const struct ares_addrinfo *answer)
     }
   entry->expires_us = g_get_monotonic_time () + ttl_s * G_USEC_PER_SEC;
   if (entry->n_addresses == 0)
-    entry_fail (entry, T2P_ERROR_NOT_FOUND, "the answer holds none");
+    entry_fail (entry, T2P_ERROR_FAILED, "the answer holds none");
 }
 
 static int
 error_of_status (int status)
 {
-  return status == ARES_ENOTFOUND || status == ARES_ENODATA ? T2P_ERROR_NOT_FOUND
-                                                            : T2P_ERROR_RESOLVE_FAILED;
+  if (status == ARES_ENOTFOUND)
+    return T2P_ERROR_NOT_FOUND;
+  return status == ARES_ENODATA ? T2P_ERROR_FAILED : T2P_ERROR_RESOLVE_FAILED;
 }
 
 static void

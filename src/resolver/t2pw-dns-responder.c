@@ -247,6 +247,8 @@ forward_write (T2pwDnsForward *forward,
   limit = max_bytes (&query, forward->transport);
   if (g_error_matches (error, T2P_ERROR, T2P_ERROR_NOT_FOUND))
     return answer_negative (&query, T2P_DNS_NXDOMAIN, limit, writer) == T2PW_DNS_ANSWERED;
+  if (g_error_matches (error, T2P_ERROR, T2P_ERROR_FAILED))
+    return answer_negative (&query, T2P_DNS_NOERROR, limit, writer) == T2PW_DNS_ANSWERED;
   if (error != NULL)
     return answer_status (forward->responder, &query, T2P_DNS_SERVFAIL, limit, writer) ==
            T2PW_DNS_ANSWERED;

@@ -4,8 +4,11 @@
  * Entries are handed out in order until the pool is used up; then the one that was used longest
  * ago is given to another name, if its last answer and its last flow are T2P_VIRTUAL_NAME_
  * QUARANTINE_S old: an application may keep an address that long, and must never reach another
- * name by it. Else the pool is full. Entries that flows have pinned are not in the list of
- * candidates at all. The list is threaded through the entries by index. */
+ * name by it. When there is none, one goes that no flow has ever used and that was asked for
+ * T2P_VIRTUAL_NAME_UNUSED_S ago: else whoever asks for many names would take the pool from all
+ * others for long. Else the pool is full. Entries that flows have pinned are no candidates at
+ * all. The candidates are in two lists, those that a flow has used and those not, threaded
+ * through the entries by index. */
 #include "config.h"
 
 #include "t2pw-virtual-names.h"
@@ -15,6 +18,7 @@
 #include <string.h>
 
 #define QUARANTINE_US ((gint64) T2P_VIRTUAL_NAME_QUARANTINE_S * G_USEC_PER_SEC)
+#define UNUSED_US ((gint64) T2P_VIRTUAL_NAME_UNUSED_S * G_USEC_PER_SEC)
 
 typedef struct
 {
@@ -23,7 +27,14 @@ typedef struct
   guint32 pins;
   guint32 older; /* neighbours in the list of candidates; 0: the end */
   guint32 newer;
+  gboolean was_pinned; /* with this name */
 } Entry;
+
+typedef struct
+{
+  guint32 oldest;
+  guint32 newest;
+} Candidates;
 
 struct _T2pwVirtualNames
 {
@@ -32,8 +43,7 @@ struct _T2pwVirtualNames
   guint32 end;       /* behind the last index */
   GArray *entries;   /* of Entry, grown as needed; [0, RESERVED) stay empty */
   GHashTable *by_name;
-  guint32 oldest;
-  guint32 newest;
+  Candidates candidates[2]; /* by `was_pinned` */
 };
 
 /**
@@ -91,9 +101,10 @@ static void
 candidates_remove (T2pwVirtualNames *names, guint32 index)
 {
   Entry *entry = entry_at (names, index);
+  Candidates *list = &names->candidates[entry->was_pinned];
 
-  *(entry->older != 0 ? &entry_at (names, entry->older)->newer : &names->oldest) = entry->newer;
-  *(entry->newer != 0 ? &entry_at (names, entry->newer)->older : &names->newest) = entry->older;
+  *(entry->older != 0 ? &entry_at (names, entry->older)->newer : &list->oldest) = entry->newer;
+  *(entry->newer != 0 ? &entry_at (names, entry->newer)->older : &list->newest) = entry->older;
   entry->older = entry->newer = 0;
 }
 
@@ -101,11 +112,12 @@ static void
 candidates_append (T2pwVirtualNames *names, guint32 index)
 {
   Entry *entry = entry_at (names, index);
+  Candidates *list = &names->candidates[entry->was_pinned];
 
-  entry->older = names->newest;
+  entry->older = list->newest;
   entry->newer = 0;
-  *(names->newest != 0 ? &entry_at (names, names->newest)->newer : &names->oldest) = index;
-  names->newest = index;
+  *(list->newest != 0 ? &entry_at (names, list->newest)->newer : &list->oldest) = index;
+  list->newest = index;
 }
 
 static void
@@ -120,11 +132,32 @@ entry_touch (T2pwVirtualNames *names, guint32 index, gint64 now_us)
   candidates_append (names, index);
 }
 
+static gboolean
+is_older (const T2pwVirtualNames *names, guint32 index, gint64 now_us, gint64 age_us)
+{
+  return index != 0 && now_us - entry_at (names, index)->used_us >= age_us;
+}
+
+/* NONE when each may still be in somebody's hands. */
+static guint32
+choose_candidate (const T2pwVirtualNames *names, gint64 now_us)
+{
+  guint32 unused = names->candidates[FALSE].oldest;
+  guint32 used = names->candidates[TRUE].oldest;
+  gboolean used_is_first = unused == 0 || (used != 0 && entry_at (names, used)->used_us <
+                                                            entry_at (names, unused)->used_us);
+  guint32 oldest = used_is_first ? used : unused;
+
+  if (is_older (names, oldest, now_us, QUARANTINE_US))
+    return oldest;
+  return is_older (names, unused, now_us, UNUSED_US) ? unused : T2PW_VIRTUAL_NONE;
+}
+
 /* An index without a name that is in the list of candidates; NONE when the pool is full. */
 static guint32
 take_index (T2pwVirtualNames *names, gint64 now_us)
 {
-  guint32 index = names->oldest;
+  guint32 index;
   Entry *entry;
 
   if (names->entries->len < names->end)
@@ -134,9 +167,13 @@ take_index (T2pwVirtualNames *names, gint64 now_us)
       candidates_append (names, index);
       return index;
     }
-  if (index == 0 || now_us - entry_at (names, index)->used_us < QUARANTINE_US)
+  index = choose_candidate (names, now_us);
+  if (index == T2PW_VIRTUAL_NONE)
     return T2PW_VIRTUAL_NONE;
   entry = entry_at (names, index);
+  candidates_remove (names, index);
+  entry->was_pinned = FALSE;
+  candidates_append (names, index);
   g_hash_table_remove (names->by_name, entry->name);
   g_clear_pointer (&entry->name, g_free);
   return index;
@@ -268,6 +305,7 @@ t2pw_virtual_names_pin (T2pwVirtualNames *names, guint32 index)
 
   if (entry_at (names, index)->pins++ == 0)
     candidates_remove (names, index);
+  entry_at (names, index)->was_pinned = TRUE;
 }
 
 void

@@ -23,7 +23,8 @@ typedef struct
   GError *error;
 } Fixture;
 
-/* Answers A with 192.0.2.7 and everything else with nothing; names with "lost" not at all. */
+/* Answers A with 192.0.2.7 and everything else with nothing; "empty" has nothing at all, "nobody"
+ * does not exist, and "lost" gets no answer. */
 static gpointer
 server_main (gpointer data)
 {
@@ -43,9 +44,10 @@ server_main (gpointer data)
       g_atomic_int_inc (&f->n_queries);
       if (memmem (message, (gsize) got, "lost", 4) != NULL)
         continue;
-      is_a = message[got - 3] == 1;
+      is_a = message[got - 3] == 1 && memmem (message, (gsize) got, "empty", 5) == NULL &&
+             memmem (message, (gsize) got, "nobody", 6) == NULL;
       message[2] = 0x81;
-      message[3] = 0x80;
+      message[3] = memmem (message, (gsize) got, "nobody", 6) != NULL ? 0x83 : 0x80;
       message[7] = is_a ? 1 : 0;
       memcpy (message + got, record, sizeof record);
       sendto (f->server, message, (gsize) got + (is_a ? sizeof record : 0), 0,
@@ -146,6 +148,17 @@ test_time_out (Fixture *f, gconstpointer data)
 }
 
 static void
+test_nothing_is_not_nobody (Fixture *f, gconstpointer data)
+{
+  t2pw_names_lookup (f->names, "empty.example", 3000, done_cb, f);
+  wait_for (f, 1);
+  g_assert_error (f->error, T2P_ERROR, T2P_ERROR_FAILED);
+  t2pw_names_lookup (f->names, "nobody.example", 3000, done_cb, f);
+  wait_for (f, 2);
+  g_assert_error (f->error, T2P_ERROR, T2P_ERROR_NOT_FOUND);
+}
+
+static void
 test_new_servers_are_asked_again (Fixture *f, gconstpointer data)
 {
   static const char *const dead[] = { "127.0.0.1:1", NULL };
@@ -204,6 +217,7 @@ main (int argc, char **argv)
 #define ADD(path, function) g_test_add (path, Fixture, NULL, set_up, function, tear_down)
   ADD ("/names/one-query-for-all-who-ask", test_asked_once);
   ADD ("/names/silence-is-an-error-in-time", test_time_out);
+  ADD ("/names/no-address-is-not-no-name", test_nothing_is_not_nobody);
   ADD ("/names/pending-names-are-asked-of-new-servers", test_new_servers_are_asked_again);
   ADD ("/names/literals-and-localhost-ask-nobody", test_literal_and_localhost);
   ADD ("/names/server-that-is-no-address-is-refused", test_bad_server);

@@ -86,6 +86,12 @@ test_quarantine (void)
   guint32 b = t2pw_virtual_names_assign (names, "b", 20);
   guint32 c = t2pw_virtual_names_assign (names, "c", 30);
 
+  /* flows have used them all */
+  for (guint32 i = a; i <= c; i++)
+    {
+      t2pw_virtual_names_pin (names, i);
+      t2pw_virtual_names_unpin (names, i, 10 * (i - a + 1));
+    }
   g_assert_cmpuint (t2pw_virtual_names_assign (names, "d", 40), ==, T2PW_VIRTUAL_NONE);
   t2pw_virtual_names_assign (names, "a", 50); /* another answer: b is the oldest now */
   g_assert_cmpuint (t2pw_virtual_names_assign (names, "d", later), ==, T2PW_VIRTUAL_NONE);
@@ -97,6 +103,10 @@ test_quarantine (void)
   t2pw_virtual_names_pin (names, c);
   g_assert_cmpuint (t2pw_virtual_names_assign (names, "e", later + 100), ==, a);
   t2pw_virtual_names_unpin (names, c, later + 200);
+  t2pw_virtual_names_pin (names, b);
+  t2pw_virtual_names_unpin (names, b, later + 10);
+  t2pw_virtual_names_pin (names, a);
+  t2pw_virtual_names_unpin (names, a, later + 100);
   g_assert_cmpuint (t2pw_virtual_names_assign (names, "f", 3 * later), ==, b);
   g_assert_cmpuint (t2pw_virtual_names_assign (names, "g", 3 * later + 1), ==, a);
   g_assert_cmpuint (t2pw_virtual_names_assign (names, "h", 3 * later + 2), ==,
@@ -106,6 +116,28 @@ test_quarantine (void)
                     T2PW_VIRTUAL_NONE);
   g_assert_cmpstr (t2pw_virtual_names_get_name (names, c), ==, "c");
   g_assert_cmpuint (t2pw_virtual_names_assign (names, "c", 3 * later + 5), ==, c);
+}
+
+/* Who only asks does not keep the pool from the others, who use their addresses. */
+static void
+test_unused_ones_go_first (void)
+{
+  const gint64 unused_us = (gint64) T2P_VIRTUAL_NAME_UNUSED_S * G_USEC_PER_SEC;
+  g_autoptr (T2pwVirtualNames) names = names_new ("198.18.0.0/29");
+  guint32 used = t2pw_virtual_names_assign (names, "used", 10);
+  guint32 asked = t2pw_virtual_names_assign (names, "asked", 20);
+  guint32 recent = t2pw_virtual_names_assign (names, "recent", 30);
+
+  t2pw_virtual_names_pin (names, used);
+  t2pw_virtual_names_unpin (names, used, 11);
+  g_assert_cmpuint (t2pw_virtual_names_assign (names, "x", 19 + unused_us), ==,
+                    T2PW_VIRTUAL_NONE);
+  g_assert_cmpuint (t2pw_virtual_names_assign (names, "x", 20 + unused_us), ==, asked);
+  g_assert_cmpuint (t2pw_virtual_names_assign (names, "y", 30 + unused_us), ==, recent);
+  g_assert_cmpuint (t2pw_virtual_names_assign (names, "z", 30 + 2 * unused_us - 11), ==,
+                    T2PW_VIRTUAL_NONE);
+  g_assert_cmpstr (t2pw_virtual_names_get_name (names, used), ==, "used");
+  g_assert_cmpuint (t2pw_virtual_names_assign (names, "z", 11 + QUARANTINE_US), ==, used);
 }
 
 /* Whatever is done: a name has one index, an index one name, and no pinned name is lost. */
@@ -153,6 +185,7 @@ main (int argc, char **argv)
   g_test_add_func ("/virtual-names/both-ways-over-the-whole-pool", test_both_ways);
   g_test_add_func ("/virtual-names/strangers-have-no-name", test_strangers);
   g_test_add_func ("/virtual-names/no-other-name-within-the-quarantine", test_quarantine);
+  g_test_add_func ("/virtual-names/unused-ones-go-first", test_unused_ones_go_first);
   g_test_add_func ("/virtual-names/pinned-names-survive-random-use", test_random_use);
   return g_test_run ();
 }

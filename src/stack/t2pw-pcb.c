@@ -266,14 +266,20 @@ may_keep_out_of_order (const T2pwStream *stream, const T2pwPacket *packet)
   return segments < T2P_MAX_OOSEQ_SEGMENTS;
 }
 
-/* What was announced to a flow that does not read is not all kept when memory is short. */
-static gboolean
-has_memory_for_payload (const T2pwStream *stream)
+/* How much payload may be kept now. What was announced to a flow that does not read is not all
+ * kept when memory is short. */
+static gsize
+room_for_payload (const T2pwStream *stream)
 {
-  gboolean holds_much = stream->rx.bytes >= T2PW_SMALL_WINDOW_BYTES;
+  const T2pwBufferPool *pool = &stream->stack->pool;
+  gsize unread = stream->rx.bytes;
 
-  return t2pw_buffer_pool_has_room (&stream->stack->pool, 0,
-                                    holds_much ? T2PW_HOLD_BELOW : T2PW_PASS_BELOW);
+  if (t2pw_buffer_pool_has_room (pool, 0, T2PW_HOLD_BELOW))
+    return G_MAXSIZE;
+  if (unread >= T2PW_SMALL_WINDOW_BYTES ||
+      !t2pw_buffer_pool_has_room (pool, 0, T2PW_PASS_BELOW))
+    return 0;
+  return T2PW_SMALL_WINDOW_BYTES - unread;
 }
 
 /* FALSE: nothing of it is fed. */
@@ -308,10 +314,11 @@ cut_down (T2pwStream *stream, T2pwPacket *packet)
       strip (packet, T2P_TCP_FIN);
       tcp->payload_bytes = may_keep ? payload : 0;
     }
-  if (tcp->payload_bytes > 0 && !has_memory_for_payload (stream))
+  if (tcp->payload_bytes > room_for_payload (stream))
     {
       counters->dropped_memory++;
       strip (packet, T2P_TCP_FIN);
+      tcp->payload_bytes = room_for_payload (stream);
     }
   return TRUE;
 }

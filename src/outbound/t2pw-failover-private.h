@@ -35,6 +35,7 @@ struct _T2pwFailover
   guint active;
   T2pTask task;
   gboolean told_up;
+  T2pStateReason told_reason;
   guint told_active;
   T2pStateReason switch_reason;
 };

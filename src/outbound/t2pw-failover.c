@@ -106,17 +106,24 @@ tell_active (T2pwFailover *failover)
       failover->user_data);
 }
 
-static void
-tell_state (T2pwFailover *failover, gboolean is_up)
+static T2pStateReason
+failover_get_reason (T2pwFailover *failover, gboolean is_up)
 {
   T2pwMember *member = t2pw_failover_member_at (failover, failover->active);
-  T2pStateReason reason =
-      is_up ? T2P_STATE_REASON_NONE : t2pw_state_reason_from_error (member->error);
+
+  return is_up ? T2P_STATE_REASON_NONE : t2pw_state_reason_from_error (member->error);
+}
+
+static void
+tell_state (T2pwFailover *failover, gboolean is_up, T2pStateReason reason)
+{
+  T2pwMember *member = t2pw_failover_member_at (failover, failover->active);
   g_autofree char *message =
       is_up ? g_strdup_printf ("%s answers", member->label)
             : g_strdup (member->error != NULL ? member->error->message : "no upstream answers");
 
   failover->told_up = is_up;
+  failover->told_reason = reason;
   failover->handler->state_changed (is_up, reason, message, failover->user_data);
 }
 
@@ -125,11 +132,13 @@ tell_cb (T2pTask *task)
 {
   T2pwFailover *failover = T2P_OWNER_OF (task, T2pwFailover, task);
   gboolean is_up = failover_is_up (failover);
+  T2pStateReason reason = failover_get_reason (failover, is_up);
 
   if (failover->told_active != failover->active)
     tell_active (failover);
-  if (is_up != failover->told_up)
-    tell_state (failover, is_up);
+  /* What is wrong may change: a proxy that was gone comes back and wants a password. */
+  if (is_up != failover->told_up || reason != failover->told_reason)
+    tell_state (failover, is_up, reason);
 }
 
 static void

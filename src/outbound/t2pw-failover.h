@@ -10,7 +10,8 @@ G_BEGIN_DECLS
  * function of the failover that its owner called. */
 typedef struct
 {
-  /* @is_up: some upstream answers (again). @message for people, without userinfo. */
+  /* @is_up: some upstream answers (again); or none does, or for another reason than was told.
+   * @message for people, without userinfo. */
   void (*state_changed) (gboolean is_up,
                          T2pStateReason reason,
                          const char *message,

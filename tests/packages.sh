@@ -12,7 +12,6 @@ build_packages=(
   liblwip-dev               # TCP for packets of the tun
   libc-ares-dev             # name look-ups on sockets of our own
   libnl-route-3-dev         # links, addresses, routes, rules
-  libnm-dev                 # NetworkManager as the owner of a tunnel
   libpolkit-gobject-1-dev   # who may
   libpolkit-agent-1-dev     # password prompts on a terminal
   libjson-glib-dev          # profiles, journal, output for programs

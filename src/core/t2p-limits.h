@@ -40,7 +40,8 @@
 #define T2P_MAX_OOSEQ_BYTES (256 * 1024)
 #define T2P_MAX_OOSEQ_TOTAL_BYTES (16 * 1024 * 1024)
 #define T2P_VIRTUAL_NAME_QUARANTINE_S 600 /* an address is not given to another name sooner */
-#define T2P_VIRTUAL_NAME_UNUSED_S 60 /* but so when the pool is full and no flow ever used it */
+/* The same when the pool is full and no flow ever used the address. */
+#define T2P_VIRTUAL_NAME_UNUSED_S 60
 
 /* --- codecs */
 #define T2P_SOCKS5_MAX_REPLY_BYTES 262 /* 4 + 1 + 255 + 2: RFC 1928 section 6 */

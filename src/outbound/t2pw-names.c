@@ -177,8 +177,7 @@ entry_fail (Entry *entry, int code, const char *reason)
 
   entry->n_addresses = 0;
   entry->expires_us = g_get_monotonic_time () + FAILURE_TTL_S * G_USEC_PER_SEC;
-  entry->error = g_error_new (T2P_ERROR, code, "no address for %s: %s",
-                              quoted, reason);
+  entry->error = g_error_new (T2P_ERROR, code, "no address for %s: %s", quoted, reason);
 }
 
 static void

@@ -22,8 +22,8 @@ typedef struct _T2pwLookup T2pwLookup;
 /**
  * T2pwLookupDone:
  * @addresses: in the order to try; empty with @error set
- * @error: (nullable): T2P_ERROR: NOT_FOUND (there is no such name), FAILED (the name is there and
- *   has no address), RESOLVE_FAILED (nobody could say)
+ * @error: (nullable): T2P_ERROR: NOT_FOUND (there is no such name), FAILED (the name is there
+ * and has no address), RESOLVE_FAILED (nobody could say)
  * @ttl_s: how long the answer holds
  *
  * The look-up is gone when this is called. Never called from within t2pw_names_lookup().

@@ -23,8 +23,8 @@ typedef struct
   GError *error;
 } Fixture;
 
-/* Answers A with 192.0.2.7 and everything else with nothing; "empty" has nothing at all, "nobody"
- * does not exist, and "lost" gets no answer. */
+/* Answers A with 192.0.2.7 and everything else with nothing; "empty" has nothing at all,
+ * "nobody" does not exist, and "lost" gets no answer. */
 static gpointer
 server_main (gpointer data)
 {

@@ -38,6 +38,7 @@ struct _T2pwDial
   T2pwDialDone done;
   gpointer user_data;
   GError *last_error;
+  T2pRefusal refusal; /* that goes with it */
   guint n_attempts;
   guint n_begun;
   guint n_running;
@@ -85,11 +86,12 @@ dial_fail (T2pwDial *dial, GError *error)
 {
   T2pwDialDone done = dial->done;
   gpointer user_data = dial->user_data;
+  T2pRefusal refusal = dial->refusal;
 
   if (is_shortage (error))
     dial->policy->n_shortages++;
   t2pw_dial_cancel (dial);
-  done (NULL, NULL, 0, error, user_data);
+  done (NULL, NULL, 0, refusal, error, user_data);
   g_error_free (error);
 }
 
@@ -99,9 +101,27 @@ dial_succeed (T2pwDial *dial, Attempt *winner)
   gint64 rtt_us = g_get_monotonic_time () - winner->started_us;
 
   dial_stop (dial, winner);
-  dial->done (&winner->watch, &winner->peer, rtt_us, NULL, dial->user_data);
+  dial->done (&winner->watch, &winner->peer, rtt_us, T2P_REFUSAL_SILENCE, NULL,
+              dial->user_data);
   g_warn_if_fail (winner->watch.fd < 0);
   g_free (dial);
+}
+
+static T2pRefusal
+refusal_of_errno (int saved_errno)
+{
+  switch (saved_errno)
+    {
+    case ECONNREFUSED:
+      return T2P_REFUSAL_RESET;
+    case ENETUNREACH:
+      return T2P_REFUSAL_NET_UNREACHABLE;
+    case EACCES:
+    case EPERM:
+      return T2P_REFUSAL_ADMIN_PROHIBITED;
+    default:
+      return T2P_REFUSAL_HOST_UNREACHABLE;
+    }
 }
 
 static GError *
@@ -132,6 +152,7 @@ attempt_failed (Attempt *attempt, int saved_errno)
     {
       g_clear_error (&dial->last_error);
       dial->last_error = connect_error_new (&attempt->peer, saved_errno);
+      dial->refusal = refusal_of_errno (saved_errno);
     }
   t2p_reactor_defer (dial->reactor, &dial->task, dial_advance_cb);
 }
@@ -241,6 +262,7 @@ total_cb (T2pTimer *timer)
       return;
     }
   t2p_ip_endpoint_format (&dial->attempts[0].peer, text);
+  dial->refusal = T2P_REFUSAL_HOST_UNREACHABLE;
   dial_fail (dial, g_error_new (T2P_ERROR, T2P_ERROR_PROXY_UNREACHABLE,
                                 "%s did not answer in time", text));
 }

@@ -3,6 +3,7 @@
 
 #include "t2p-ip.h"
 #include "t2p-reactor.h"
+#include "t2p-refusal.h"
 #include "t2pw-upstream-socket.h"
 
 G_BEGIN_DECLS
@@ -19,12 +20,14 @@ typedef struct _T2pwDial T2pwDial;
  *   the watch over or close it before it returns; %NULL with @error set
  * @peer: (nullable): which address it was
  * @rtt_us: how long the attempt that won took
+ * @refusal: with @error: what an application sees that wanted to go to this very peer
  *
  * The dial is as good as gone when this is called. Never called from within t2pw_dial_start().
  */
 typedef void (*T2pwDialDone) (T2pWatch *watch,
                               const T2pIpEndpoint *peer,
                               gint64 rtt_us,
+                              T2pRefusal refusal,
                               const GError *error,
                               gpointer user_data);
 

@@ -3,81 +3,62 @@
  *
  * A flow goes to the active member; when that one does not answer, the flow tries the others
  * that are not known to be down, at most MAX_ATTEMPTS in all. Each outcome is told to the
- * member. Once a member has connected, the carrier only passes on, and what was kept for more
- * attempts is freed. */
+ * member. Once a member has connected, its carrier takes the place of this one. */
 #include "config.h"
 
 #include "t2pw-failover-private.h"
 
 #include "t2p-error.h"
 
+#include <string.h>
+
 #define MAX_ATTEMPTS 3 /* per flow: an application waits for no more */
 
-typedef struct _FailoverCarrier FailoverCarrier;
-
 typedef struct
-{
-  FailoverCarrier *carrier;
-  guint tried; /* bits of members */
-  guint n_attempts;
-  gint64 began_us;
-  T2pwDestination destination; /* the name is our own */
-  T2pTask task;                /* when no member could be tried */
-} Attempts;
-
-struct _FailoverCarrier
 {
   T2pwCarrier base;
   T2pwFailover *failover;
   T2pwCarrier *inner;
-  Attempts *attempts; /* NULL: a member has connected */
-  guint member;       /* of @inner */
-};
-
-static Attempts *
-attempts_new (FailoverCarrier *carrier, const T2pwDestination *destination)
-{
-  Attempts *attempts = g_new0 (Attempts, 1);
-
-  attempts->carrier = carrier;
-  attempts->destination = *destination;
-  attempts->destination.name = g_strdup (destination->name);
-  return attempts;
-}
+  guint member; /* of @inner */
+  guint tried;  /* bits of members */
+  guint n_attempts;
+  gint64 began_us;
+  T2pwDestination destination;
+  T2pTask task; /* when no member could be tried */
+  char name[];  /* of @destination */
+} Attempts;
 
 static void
-carrier_end_attempts (FailoverCarrier *carrier)
+attempts_free (Attempts *attempts)
 {
-  Attempts *attempts = g_steal_pointer (&carrier->attempts);
-
-  if (attempts == NULL)
-    return;
-  t2p_reactor_cancel (carrier->failover->reactor, &attempts->task);
-  g_free ((char *) attempts->destination.name);
+  t2p_reactor_cancel (attempts->failover->reactor, &attempts->task);
   g_free (attempts);
 }
 
 static void
-carrier_fail (FailoverCarrier *carrier, T2pRefusal refusal, const GError *error)
+attempts_fail (Attempts *attempts, T2pRefusal refusal, const GError *error)
 {
-  T2pwCarrier base = carrier->base;
+  T2pwCarrier base = attempts->base;
 
-  carrier_end_attempts (carrier);
-  base.handler->failed (&carrier->base, refusal, error, base.user_data);
-  g_free (carrier);
+  base.handler->failed (&attempts->base, refusal, error, base.user_data);
+  attempts_free (attempts);
 }
 
 static void
 inner_opened_cb (T2pwCarrier *inner, gpointer user_data)
 {
-  FailoverCarrier *carrier = user_data;
+  Attempts *attempts = user_data;
+  T2pwCarrier base = attempts->base;
+  T2pwMember *member = t2pw_failover_member_at (attempts->failover, attempts->member);
 
-  carrier_end_attempts (carrier);
-  t2pw_member_is_up (t2pw_failover_member_at (carrier->failover, carrier->member));
-  carrier->base.handler->opened (&carrier->base, carrier->base.user_data);
+  inner->label = member->label;
+  t2pw_member_is_up (member);
+  attempts_free (attempts);
+  t2pw_carrier_hand_over (inner, base.handler, base.user_data);
+  base.handler->opened (inner, base.user_data);
 }
 
-static gboolean carrier_try_next (FailoverCarrier *carrier);
+static gboolean attempts_try_next (Attempts *attempts);
 
 static void
 inner_failed_cb (T2pwCarrier *inner,
@@ -85,45 +66,34 @@ inner_failed_cb (T2pwCarrier *inner,
                  const GError *error,
                  gpointer user_data)
 {
-  FailoverCarrier *carrier = user_data;
-  T2pwMember *member = t2pw_failover_member_at (carrier->failover, carrier->member);
+  Attempts *attempts = user_data;
+  T2pwMember *member = t2pw_failover_member_at (attempts->failover, attempts->member);
   gboolean may_go_on = t2pw_error_is_upstream_fault (error) ||
                        g_error_matches (error, T2P_ERROR, T2P_ERROR_PROXY_PROTOCOL);
 
-  carrier->inner = NULL;
-  t2pw_member_take_failure (member, carrier->attempts->began_us, error);
-  if (!may_go_on || !carrier_try_next (carrier))
-    carrier_fail (carrier, refusal, error);
+  attempts->inner = NULL;
+  t2pw_member_take_failure (member, attempts->began_us, error);
+  if (!may_go_on || !attempts_try_next (attempts))
+    attempts_fail (attempts, refusal, error);
 }
 
+/* Edges before `opened` are the inner layers' own. */
 static void
-inner_readable_cb (T2pwCarrier *inner, gpointer user_data)
+inner_edge_cb (T2pwCarrier *inner, gpointer user_data)
 {
-  FailoverCarrier *carrier = user_data;
-
-  carrier->base.handler->readable (&carrier->base, carrier->base.user_data);
-}
-
-static void
-inner_writable_cb (T2pwCarrier *inner, gpointer user_data)
-{
-  FailoverCarrier *carrier = user_data;
-
-  carrier->base.handler->writable (&carrier->base, carrier->base.user_data);
 }
 
 static const T2pwCarrierHandler inner_handler = {
   .opened = inner_opened_cb,
   .failed = inner_failed_cb,
-  .readable = inner_readable_cb,
-  .writable = inner_writable_cb,
+  .readable = inner_edge_cb,
+  .writable = inner_edge_cb,
 };
 
 static gboolean
-carrier_try_next (FailoverCarrier *carrier)
+attempts_try_next (Attempts *attempts)
 {
-  T2pwFailover *failover = carrier->failover;
-  Attempts *attempts = carrier->attempts;
+  T2pwFailover *failover = attempts->failover;
 
   for (guint i = 0; i < failover->members->len && attempts->n_attempts < MAX_ATTEMPTS; i++)
     {
@@ -134,20 +104,21 @@ carrier_try_next (FailoverCarrier *carrier)
         continue;
       attempts->tried |= 1u << index;
       attempts->n_attempts++;
-      carrier->member = index;
+      attempts->member = index;
+      attempts->base.label = member->label;
       attempts->began_us = t2p_reactor_get_now_us (failover->reactor);
-      carrier->inner = t2pw_outbound_open (member->outbound, &attempts->destination,
-                                           &inner_handler, carrier);
+      attempts->inner = t2pw_outbound_open (member->outbound, &attempts->destination,
+                                            &inner_handler, attempts);
       return TRUE;
     }
   return FALSE;
 }
 
 static void
-carrier_none_cb (T2pTask *task)
+none_cb (T2pTask *task)
 {
-  FailoverCarrier *carrier = T2P_OWNER_OF (task, Attempts, task)->carrier;
-  T2pwFailover *failover = carrier->failover;
+  Attempts *attempts = T2P_OWNER_OF (task, Attempts, task);
+  T2pwFailover *failover = attempts->failover;
   g_autoptr (GError) error = NULL;
 
   if (failover->members->len > 0 &&
@@ -155,64 +126,39 @@ carrier_none_cb (T2pTask *task)
     error = g_error_copy (t2pw_failover_member_at (failover, failover->active)->error);
   else
     error = g_error_new_literal (T2P_ERROR, T2P_ERROR_PROXY_UNREACHABLE, "no upstream answers");
-  carrier_fail (carrier, T2P_REFUSAL_NET_UNREACHABLE, error);
-}
-
-static gssize
-failover_send (T2pwCarrier *base, const struct iovec *iov, guint n)
-{
-  return t2pw_carrier_send (((FailoverCarrier *) base)->inner, iov, n);
-}
-
-static gssize
-failover_receive (T2pwCarrier *base, const struct iovec *iov, guint n)
-{
-  return t2pw_carrier_receive (((FailoverCarrier *) base)->inner, iov, n);
+  attempts_fail (attempts, T2P_REFUSAL_NET_UNREACHABLE, error);
 }
 
 static void
-failover_shutdown (T2pwCarrier *base)
+attempts_close (T2pwCarrier *base, gboolean reset)
 {
-  t2pw_carrier_shutdown (((FailoverCarrier *) base)->inner);
+  Attempts *attempts = (Attempts *) base;
+
+  if (attempts->inner != NULL)
+    t2pw_carrier_close (attempts->inner, reset);
+  attempts_free (attempts);
 }
 
-static void
-failover_close (T2pwCarrier *base, gboolean reset)
-{
-  FailoverCarrier *carrier = (FailoverCarrier *) base;
-
-  if (carrier->inner != NULL)
-    t2pw_carrier_close (carrier->inner, reset);
-  carrier_end_attempts (carrier);
-  g_free (carrier);
-}
-
-static const char *
-failover_describe (T2pwCarrier *base)
-{
-  FailoverCarrier *carrier = (FailoverCarrier *) base;
-
-  return carrier->inner != NULL
-             ? t2pw_failover_member_at (carrier->failover, carrier->member)->label
-             : "";
-}
-
-static gboolean
-failover_is_stalled (T2pwCarrier *base)
-{
-  FailoverCarrier *carrier = (FailoverCarrier *) base;
-
-  return carrier->inner != NULL && t2pw_carrier_is_stalled (carrier->inner);
-}
-
-static const T2pwCarrierClass failover_carrier_class = {
-  .send = failover_send,
-  .receive = failover_receive,
-  .shutdown = failover_shutdown,
-  .close = failover_close,
-  .describe = failover_describe,
-  .is_stalled = failover_is_stalled,
+static const T2pwCarrierClass attempts_class = {
+  .send = t2pw_unopened_transfer,
+  .receive = t2pw_unopened_transfer,
+  .unread = t2pw_unopened_unread,
+  .shutdown = t2pw_unopened_shutdown,
+  .close = attempts_close,
+  .is_stalled = t2pw_unopened_is_stalled,
 };
+
+static Attempts *
+attempts_new (const T2pwDestination *destination)
+{
+  gsize name_bytes = destination->name != NULL ? strlen (destination->name) + 1 : 0;
+  Attempts *attempts = g_malloc0 (sizeof *attempts + name_bytes);
+
+  attempts->destination = *destination;
+  if (name_bytes > 0)
+    attempts->destination.name = memcpy (attempts->name, destination->name, name_bytes);
+  return attempts;
+}
 
 T2pwCarrier *
 t2pw_failover_open (T2pwOutbound *base,
@@ -221,12 +167,11 @@ t2pw_failover_open (T2pwOutbound *base,
                     gpointer user_data)
 {
   T2pwFailover *failover = (T2pwFailover *) base;
-  FailoverCarrier *carrier = g_new0 (FailoverCarrier, 1);
+  Attempts *attempts = attempts_new (destination);
 
-  carrier->base = (T2pwCarrier){ &failover_carrier_class, handler, user_data };
-  carrier->failover = failover;
-  carrier->attempts = attempts_new (carrier, destination);
-  if (!carrier_try_next (carrier))
-    t2p_reactor_defer (failover->reactor, &carrier->attempts->task, carrier_none_cb);
-  return &carrier->base;
+  attempts->base = (T2pwCarrier){ &attempts_class, handler, user_data, "" };
+  attempts->failover = failover;
+  if (!attempts_try_next (attempts))
+    t2p_reactor_defer (failover->reactor, &attempts->task, none_cb);
+  return &attempts->base;
 }

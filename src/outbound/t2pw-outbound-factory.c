@@ -4,21 +4,24 @@
 #include "t2pw-outbound-factory.h"
 
 #include "t2p-error.h"
+#include "t2pw-direct.h"
 #include "t2pw-reject.h"
 #include "t2pw-socks5.h"
+#include "t2pw-tcp-lower.h"
 
 #include <netinet/in.h>
 
-static T2pwUpstream *
-upstream_for (const T2pwOutboundContext *context,
-              T2pEndpoint *endpoint,
-              const T2pIpAddress *addresses,
-              guint n_addresses)
+/* Connects to the proxy that @endpoint names. */
+static T2pwOutbound *
+lower_for (const T2pwOutboundContext *context,
+           T2pEndpoint *endpoint,
+           const T2pIpAddress *addresses,
+           guint n_addresses)
 {
   T2pwUpstream *upstream = t2pw_upstream_new (context, endpoint);
 
   t2pw_upstream_set_addresses (upstream, addresses, n_addresses);
-  return upstream;
+  return t2pw_tcp_lower_new (context, upstream);
 }
 
 /**
@@ -40,8 +43,10 @@ t2pw_outbound_new_for_endpoint (const T2pwOutboundContext *context,
     {
     case T2P_SCHEME_SOCKS5:
     case T2P_SCHEME_SOCKS5H:
-      return t2pw_socks5_new (context,
-                              upstream_for (context, endpoint, addresses, n_addresses));
+      return t2pw_socks5_new (context, endpoint,
+                              lower_for (context, endpoint, addresses, n_addresses));
+    case T2P_SCHEME_DIRECT:
+      return t2pw_direct_new (context);
     case T2P_SCHEME_REJECT:
       return t2pw_reject_new (context->reactor);
     case T2P_SCHEME_SOCKS4:
@@ -49,7 +54,6 @@ t2pw_outbound_new_for_endpoint (const T2pwOutboundContext *context,
     case T2P_SCHEME_HTTP:
     case T2P_SCHEME_HTTPS:
     case T2P_SCHEME_SOCKS5_TLS:
-    case T2P_SCHEME_DIRECT:
       break;
     }
   g_set_error (error, T2P_ERROR, T2P_ERROR_NOT_SUPPORTED,

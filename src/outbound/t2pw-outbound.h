@@ -10,9 +10,13 @@
 G_BEGIN_DECLS
 
 /* An outbound is the strategy by which flows leave: one vtable, one file for each kind. A
- * carrier is one flow's way out: it dials the upstream, does the handshake, then carries bytes
- * both ways. No GObject, closure or GTask per carrier; the caller embeds nothing and owns the
- * pointer. */
+ * carrier is one flow's way out: a pipe of bytes. No GObject, closure or GTask per carrier; the
+ * caller embeds nothing and owns the pointer.
+ *
+ * Outbounds are layers: a group chooses one of many, a handshake speaks to the proxy at the end
+ * of a lower outbound, which is a TCP connection, TLS, or another proxy. A layer whose work is
+ * done steps aside: it hands its inner carrier over to its own owner. So an open flow holds the
+ * bare carrier, and pays for no layer. */
 
 typedef struct _T2pwOutbound T2pwOutbound;
 typedef struct _T2pwCarrier T2pwCarrier;
@@ -32,7 +36,8 @@ typedef struct
 /** T2pwCarrierHandler: the carrier may be closed inside each of them. */
 typedef struct
 {
-  /* The upstream said yes: send and receive may be called. */
+  /* The upstream said yes: send and receive may be called, and may have something at once.
+   * @carrier is the way out from now on, perhaps another than the one that open() returned. */
   void (*opened) (T2pwCarrier *carrier, gpointer user_data);
   /* It did not come about; @carrier is gone after this call. @error tells people what the
    * upstream said (T2P_ERROR_*), @refusal what the application is to see. */
@@ -55,6 +60,9 @@ typedef struct
                         gpointer user_data);
   /* (nullable): of the last connection to the upstream; 0 before the first */
   gint64 (*get_rtt_us) (T2pwOutbound *outbound);
+  /* (nullable): how the upstream let us in the last time: "none", "password", "basic"…; "" when
+   * that was not learnt */
+  const char *(*get_auth) (T2pwOutbound *outbound);
   void (*free) (T2pwOutbound *outbound);
 } T2pwOutboundClass;
 
@@ -64,11 +72,12 @@ typedef struct
 {
   gssize (*send) (T2pwCarrier *carrier, const struct iovec *iov, guint n);
   gssize (*receive) (T2pwCarrier *carrier, const struct iovec *iov, guint n);
+  /* These bytes were received too early and come again, before all others; copied. No edge
+   * tells of them. */
+  void (*unread) (T2pwCarrier *carrier, const guint8 *bytes, gsize length);
   void (*shutdown) (T2pwCarrier *carrier); /* FIN towards the upstream */
   void (*close) (T2pwCarrier *carrier,
                  gboolean reset); /* frees; no handler is called any more */
-  /* The upstream in use, for people; without userinfo. */
-  const char *(*describe) (T2pwCarrier *carrier);
   /* Data waits for an acknowledgement that does not come (the uplink changed under it). */
   gboolean (*is_stalled) (T2pwCarrier *carrier);
 } T2pwCarrierClass;
@@ -78,11 +87,16 @@ struct _T2pwOutbound
   const T2pwOutboundClass *klass;
 };
 
+/**
+ * T2pwCarrier:
+ * @label: the upstream in use, for people, without userinfo; borrowed from the outbound
+ */
 struct _T2pwCarrier
 {
   const T2pwCarrierClass *klass;
   const T2pwCarrierHandler *handler;
   gpointer user_data;
+  const char *label;
 };
 
 static inline T2pwCarrier *
@@ -98,6 +112,12 @@ static inline gint64
 t2pw_outbound_get_rtt_us (T2pwOutbound *outbound)
 {
   return outbound->klass->get_rtt_us != NULL ? outbound->klass->get_rtt_us (outbound) : 0;
+}
+
+static inline const char *
+t2pw_outbound_get_auth (T2pwOutbound *outbound)
+{
+  return outbound->klass->get_auth != NULL ? outbound->klass->get_auth (outbound) : "";
 }
 
 static inline void
@@ -120,6 +140,13 @@ t2pw_carrier_receive (T2pwCarrier *carrier, const struct iovec *iov, guint n)
 }
 
 static inline void
+t2pw_carrier_unread (T2pwCarrier *carrier, const guint8 *bytes, gsize length)
+{
+  if (length > 0)
+    carrier->klass->unread (carrier, bytes, length);
+}
+
+static inline void
 t2pw_carrier_shutdown (T2pwCarrier *carrier)
 {
   carrier->klass->shutdown (carrier);
@@ -131,16 +158,29 @@ t2pw_carrier_close (T2pwCarrier *carrier, gboolean reset)
   carrier->klass->close (carrier, reset);
 }
 
-static inline const char *
-t2pw_carrier_describe (T2pwCarrier *carrier)
-{
-  return carrier->klass->describe (carrier);
-}
-
 static inline gboolean
 t2pw_carrier_is_stalled (T2pwCarrier *carrier)
 {
   return carrier->klass->is_stalled (carrier);
 }
+
+/* The owner of @carrier gives it away, open as it is. */
+static inline void
+t2pw_carrier_hand_over (T2pwCarrier *carrier,
+                        const T2pwCarrierHandler *handler,
+                        gpointer user_data)
+{
+  carrier->handler = handler;
+  carrier->user_data = user_data;
+}
+
+/* For the classes of carriers that have no way out (yet). */
+gssize t2pw_unopened_transfer (T2pwCarrier *carrier, const struct iovec *iov, guint n);
+void t2pw_unopened_unread (T2pwCarrier *carrier, const guint8 *bytes, gsize length);
+void t2pw_unopened_shutdown (T2pwCarrier *carrier);
+gboolean t2pw_unopened_is_stalled (T2pwCarrier *carrier);
+
+/* What the application sees when the upstream itself is at fault. */
+T2pRefusal t2pw_refusal_of_fault (const GError *error);
 
 G_END_DECLS

@@ -15,6 +15,7 @@
 #include "t2p-error.h"
 #include "t2pw-outbound-factory.h"
 #include "t2pw-socks5.h"
+#include "t2pw-tcp-lower.h"
 
 #include <netinet/in.h>
 
@@ -35,7 +36,7 @@ typedef enum
 struct _T2pwProbe
 {
   T2pwOutboundContext context; /* with our own deadline */
-  T2pwUpstream *upstream;      /* owned by @outbound */
+  T2pwUpstream *upstream;      /* owned by the lower of @outbound */
   T2pwOutbound *outbound;
   T2pwCarrier *carrier;
   Step step;
@@ -70,19 +71,13 @@ t2pw_probe_cancel (T2pwProbe *probe)
 static const char *
 auth_of (const T2pwProbe *probe)
 {
-  switch (t2pw_socks5_get_auth (probe->outbound))
-    {
-    case T2PW_SOCKS5_AUTH_NONE:
-      return "none";
-    case T2PW_SOCKS5_AUTH_PASSWORD:
-      return "password";
-    case T2PW_SOCKS5_AUTH_UNKNOWN:
-      break;
-    }
+  const char *auth = t2pw_outbound_get_auth (probe->outbound);
+
   /* It wants one, and we had none to give. */
-  if (g_error_matches (probe->error, T2P_ERROR, T2P_ERROR_PROXY_AUTHENTICATION_FAILED))
+  if (*auth == '\0' &&
+      g_error_matches (probe->error, T2P_ERROR, T2P_ERROR_PROXY_AUTHENTICATION_FAILED))
     return "password";
-  return "";
+  return auth;
 }
 
 static void
@@ -122,7 +117,8 @@ opened_cb (T2pwCarrier *carrier, gpointer user_data)
   T2pwProbe *probe = user_data;
 
   probe->answered[probe->step] = TRUE;
-  t2pw_carrier_close (g_steal_pointer (&probe->carrier), TRUE);
+  probe->carrier = NULL;
+  t2pw_carrier_close (carrier, TRUE);
   probe_next (probe);
 }
 
@@ -274,7 +270,8 @@ t2pw_probe_start (const T2pwOutboundContext *context,
   probe->context = *context;
   probe->upstream = t2pw_upstream_new (&probe->context, endpoint);
   t2pw_upstream_set_addresses (probe->upstream, addresses, n_addresses);
-  probe->outbound = t2pw_socks5_new (&probe->context, probe->upstream);
+  probe->outbound = t2pw_socks5_new (&probe->context, endpoint,
+                                     t2pw_tcp_lower_new (&probe->context, probe->upstream));
   probe->done = done;
   probe->user_data = user_data;
   probe->deadline_us =

@@ -5,8 +5,6 @@
 
 #include "t2p-error.h"
 
-#include <errno.h>
-
 typedef struct
 {
   T2pwOutbound base;
@@ -20,19 +18,6 @@ typedef struct
   T2pTask task;
 } RejectCarrier;
 
-/* Sending and receiving never happen: the carrier does not open. */
-static gssize
-reject_transfer (T2pwCarrier *carrier, const struct iovec *iov, guint n)
-{
-  errno = ENOTCONN;
-  return -1;
-}
-
-static void
-reject_shutdown (T2pwCarrier *carrier)
-{
-}
-
 static void
 reject_close (T2pwCarrier *base, gboolean reset)
 {
@@ -42,25 +27,13 @@ reject_close (T2pwCarrier *base, gboolean reset)
   g_free (carrier);
 }
 
-static const char *
-reject_describe (T2pwCarrier *carrier)
-{
-  return "reject";
-}
-
-static gboolean
-reject_is_stalled (T2pwCarrier *carrier)
-{
-  return FALSE;
-}
-
 static const T2pwCarrierClass reject_carrier_class = {
-  .send = reject_transfer,
-  .receive = reject_transfer,
-  .shutdown = reject_shutdown,
+  .send = t2pw_unopened_transfer,
+  .receive = t2pw_unopened_transfer,
+  .unread = t2pw_unopened_unread,
+  .shutdown = t2pw_unopened_shutdown,
   .close = reject_close,
-  .describe = reject_describe,
-  .is_stalled = reject_is_stalled,
+  .is_stalled = t2pw_unopened_is_stalled,
 };
 
 static void
@@ -84,7 +57,7 @@ reject_open (T2pwOutbound *base,
   RejectOutbound *outbound = (RejectOutbound *) base;
   RejectCarrier *carrier = g_new0 (RejectCarrier, 1);
 
-  carrier->base = (T2pwCarrier){ &reject_carrier_class, handler, user_data };
+  carrier->base = (T2pwCarrier){ &reject_carrier_class, handler, user_data, "reject" };
   carrier->reactor = outbound->reactor;
   t2p_reactor_defer (outbound->reactor, &carrier->task, reject_tell_cb);
   return &carrier->base;

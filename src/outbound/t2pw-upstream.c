@@ -95,6 +95,7 @@ static void
 dial_done_cb (T2pWatch *watch,
               const T2pIpEndpoint *peer,
               gint64 rtt_us,
+              T2pRefusal refusal,
               const GError *error,
               gpointer data)
 {
@@ -110,7 +111,7 @@ dial_done_cb (T2pWatch *watch,
     }
   else
     upstream->is_stale = !t2p_endpoint_get_address (upstream->endpoint, &literal);
-  dial->done (watch, peer, rtt_us, error, dial->user_data);
+  dial->done (watch, peer, rtt_us, refusal, error, dial->user_data);
 }
 
 static void
@@ -141,7 +142,7 @@ lookup_done_cb (const T2pIpAddress *addresses,
       return;
     }
   not_found = g_error_new_literal (T2P_ERROR, T2P_ERROR_RESOLVE_FAILED, error->message);
-  dial->done (NULL, NULL, 0, not_found, dial->user_data);
+  dial->done (NULL, NULL, 0, T2P_REFUSAL_HOST_UNREACHABLE, not_found, dial->user_data);
   g_free (dial);
 }
 

@@ -143,7 +143,6 @@ t2pw_flow_filter_matches (const T2pwFlowFilter *filter, const T2pwFlow *flow, co
          matches_endpoint (filter->destination, &flow->key.destination) &&
          matches_endpoint (filter->source, &flow->key.source) &&
          (filter->proxy == NULL ||
-          (flow->carrier != NULL &&
-           matches_text (filter->proxy, t2pw_carrier_describe (flow->carrier)))) &&
+          (flow->carrier != NULL && matches_text (filter->proxy, flow->carrier->label))) &&
          matches_text (filter->state, t2pw_flow_state_to_string (flow->state));
 }

@@ -219,6 +219,7 @@ carrier_opened_cb (T2pwCarrier *carrier, gpointer user_data)
 {
   T2pwFlow *flow = user_data;
 
+  flow->carrier = carrier;
   if (flow->state == T2PW_FLOW_CONNECTING && !flow_accept (flow))
     return;
   t2pw_flow_set_state (flow, T2PW_FLOW_OPEN);

@@ -20,7 +20,7 @@ flow_to_row (const T2pwFlow *flow, const char *host, gint64 now_us)
   g_auto (GVariantDict) row = G_VARIANT_DICT_INIT (NULL);
   char source[T2P_ENDPOINT_STRLEN];
   char destination[T2P_ENDPOINT_STRLEN];
-  const char *proxy = flow->carrier != NULL ? t2pw_carrier_describe (flow->carrier) : "";
+  const char *proxy = flow->carrier != NULL ? flow->carrier->label : "";
 
   t2p_ip_endpoint_format (&flow->key.source, source);
   t2p_ip_endpoint_format (&flow->key.destination, destination);

@@ -34,6 +34,7 @@ static void
 done_cb (T2pWatch *watch,
          const T2pIpEndpoint *peer,
          gint64 rtt_us,
+         T2pRefusal refusal,
          const GError *error,
          gpointer data)
 {

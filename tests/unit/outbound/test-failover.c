@@ -60,7 +60,10 @@ static const T2pwFailoverHandler failover_handler = { state_changed_cb, active_c
 static void
 opened_cb (T2pwCarrier *carrier, gpointer data)
 {
-  ((Fixture *) data)->is_opened = TRUE;
+  Fixture *f = data;
+
+  f->carrier = carrier;
+  f->is_opened = TRUE;
 }
 
 static void

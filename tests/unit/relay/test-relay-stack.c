@@ -69,20 +69,18 @@ up_close (T2pwCarrier *carrier, gboolean reset)
   upstream_of (carrier)->is_open = FALSE;
 }
 
-static const char *
-up_describe (T2pwCarrier *carrier)
-{
-  return "upstream";
-}
-
 static gboolean
 up_is_stalled (T2pwCarrier *carrier)
 {
   return FALSE;
 }
 
-static const T2pwCarrierClass carrier_class = { up_send,  up_receive,  up_shutdown,
-                                                up_close, up_describe, up_is_stalled };
+static const T2pwCarrierClass carrier_class = { .send = up_send,
+                                                .receive = up_receive,
+                                                .unread = t2pw_unopened_unread,
+                                                .shutdown = up_shutdown,
+                                                .close = up_close,
+                                                .is_stalled = up_is_stalled };
 
 static T2pwCarrier *
 up_open (T2pwOutbound *base,
@@ -93,7 +91,7 @@ up_open (T2pwOutbound *base,
   Upstream *upstream = (Upstream *) base;
 
   upstream->is_open = TRUE;
-  upstream->carrier = (T2pwCarrier){ &carrier_class, handler, user_data };
+  upstream->carrier = (T2pwCarrier){ &carrier_class, handler, user_data, "upstream" };
   return &upstream->carrier;
 }
 

@@ -103,20 +103,18 @@ fake_close (T2pwCarrier *carrier, gboolean reset)
   upstream_of (carrier)->was_reset = reset;
 }
 
-static const char *
-fake_describe (T2pwCarrier *carrier)
-{
-  return "socks5://proxy";
-}
-
 static gboolean
 fake_is_stalled (T2pwCarrier *carrier)
 {
   return upstream_of (carrier)->room == 0;
 }
 
-static const T2pwCarrierClass carrier_class = { fake_send,  fake_receive,  fake_shutdown,
-                                                fake_close, fake_describe, fake_is_stalled };
+static const T2pwCarrierClass carrier_class = { .send = fake_send,
+                                                .receive = fake_receive,
+                                                .unread = t2pw_unopened_unread,
+                                                .shutdown = fake_shutdown,
+                                                .close = fake_close,
+                                                .is_stalled = fake_is_stalled };
 
 static T2pwCarrier *
 fake_open (T2pwOutbound *base,
@@ -129,7 +127,7 @@ fake_open (T2pwOutbound *base,
   g_assert_false (upstream->is_open); /* one at a time here */
   upstream->is_open = TRUE;
   upstream->n_opened++;
-  upstream->carrier = (T2pwCarrier){ &carrier_class, handler, user_data };
+  upstream->carrier = (T2pwCarrier){ &carrier_class, handler, user_data, "socks5://proxy" };
   g_free (upstream->name);
   upstream->name = g_strdup (destination->name);
   upstream->address = destination->address;

@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Theory of operation
+ *
+ *   CONNECTING ──▶ SHAKING ──▶ the lower carrier is handed over      any may end in `failed`
+ *        ▲             │
+ *        └── restart ──┘
+ *
+ * The lower outbound connects to the proxy; the protocol's own part is pure (a T2pwHandshake
+ * Class). One deadline holds for connection and handshake together. What came behind the
+ * proxy's answer belongs to the application and is given back to the carrier. Everything that a
+ * handshake needs is one allocation, gone when it is over, so that an idle flow costs little.
+ */
+#include "config.h"
+
+#include "t2pw-handshake.h"
+
+#include "t2p-error.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* More than most handshakes. */
+#define READ_BYTES 1024
+/* A proxy may ask for a login by a challenge, and again when a nonce has gone stale. */
+#define MAX_RESTARTS 3
+
+typedef struct
+{
+  T2pwCarrier base;
+  const T2pwHandshakeConfig *config; /* of the outbound */
+  T2pwCarrier *inner;
+  T2pwDestination destination;
+  T2pTimer timer;    /* also runs what must not happen within open() */
+  GError *unsayable; /* then there is no state */
+  gint64 deadline_us;
+  guint n_restarts;
+  guint has_begun : 1;
+  guint is_shaking : 1;
+  guint was_heard : 1; /* the proxy has sent something */
+  gsize out_at;
+  gsize out_length;
+  guint8 *out;   /* behind the state */
+  char *name;    /* of the destination; behind @out */
+  guint64 state; /* the first of the state's words */
+} Handshake;
+
+static gpointer
+state_of (Handshake *handshake)
+{
+  return &handshake->state;
+}
+
+static T2pReactor *
+reactor_of (const Handshake *handshake)
+{
+  return handshake->config->context->reactor;
+}
+
+static void
+handshake_free (Handshake *handshake)
+{
+  const T2pwHandshakeClass *klass = handshake->config->klass;
+
+  t2p_reactor_disarm (reactor_of (handshake), &handshake->timer);
+  if (klass->end != NULL && handshake->has_begun)
+    klass->end (state_of (handshake));
+  g_clear_error (&handshake->unsayable);
+  explicit_bzero (handshake->out, klass->max_output_bytes);
+  g_free (handshake);
+}
+
+static void
+handshake_close (T2pwCarrier *base, gboolean reset)
+{
+  Handshake *handshake = (Handshake *) base;
+
+  if (handshake->inner != NULL)
+    t2pw_carrier_close (handshake->inner, reset);
+  handshake_free (handshake);
+}
+
+static const T2pwCarrierClass handshake_carrier_class = {
+  .send = t2pw_unopened_transfer,
+  .receive = t2pw_unopened_transfer,
+  .unread = t2pw_unopened_unread,
+  .shutdown = t2pw_unopened_shutdown,
+  .close = handshake_close,
+  .is_stalled = t2pw_unopened_is_stalled,
+};
+
+static void
+handshake_fail (Handshake *handshake, T2pRefusal refusal, const GError *error)
+{
+  T2pwCarrier base = handshake->base;
+
+  if (handshake->inner != NULL)
+    t2pw_carrier_close (g_steal_pointer (&handshake->inner), TRUE);
+  base.handler->failed (&handshake->base, refusal, error, base.user_data);
+  handshake_free (handshake);
+}
+
+/* Before the proxy has said a word, these are the connection's: it was made with data in its
+ * SYN. */
+static gboolean
+is_connect_error (int saved_errno)
+{
+  return saved_errno == ECONNREFUSED || saved_errno == ETIMEDOUT ||
+         saved_errno == EHOSTUNREACH || saved_errno == ENETUNREACH;
+}
+
+static void
+handshake_broken (Handshake *handshake, int saved_errno)
+{
+  gboolean never_was = !handshake->was_heard && is_connect_error (saved_errno);
+  g_autoptr (GError) error = NULL;
+
+  if (never_was)
+    g_set_error (&error, T2P_ERROR, T2P_ERROR_PROXY_UNREACHABLE, "no connection to %s: %s",
+                 handshake->config->label, g_strerror (saved_errno));
+  else
+    g_set_error (&error, T2P_ERROR, T2P_ERROR_PROXY_PROTOCOL,
+                 "%s broke the connection in the handshake: %s", handshake->config->label,
+                 g_strerror (saved_errno));
+  handshake_fail (handshake, t2pw_refusal_of_fault (error), error);
+}
+
+static void
+timeout_cb (T2pTimer *timer)
+{
+  Handshake *handshake = T2P_OWNER_OF (timer, Handshake, timer);
+  gboolean was_asked =
+      handshake->is_shaking && handshake->config->klass->was_asked (state_of (handshake));
+  g_autoptr (GError) error = NULL;
+
+  /* Behind the request it may be the destination that does not answer. */
+  g_set_error (&error, T2P_ERROR, was_asked ? T2P_ERROR_TIMED_OUT : T2P_ERROR_PROXY_UNREACHABLE,
+               "%s did not answer the %s in time", handshake->config->label,
+               was_asked ? "request" : "greeting");
+  handshake_fail (handshake,
+                  was_asked ? T2P_REFUSAL_HOST_UNREACHABLE : t2pw_refusal_of_fault (error),
+                  error);
+}
+
+static void
+arm_deadline (Handshake *handshake, gint64 most_ms)
+{
+  gint64 left_ms = (handshake->deadline_us - g_get_monotonic_time ()) / 1000;
+
+  t2p_reactor_arm (reactor_of (handshake), &handshake->timer,
+                   (guint) CLAMP (left_ms, 1, most_ms), timeout_cb);
+}
+
+/* --- sending */
+
+static void
+fill_output (Handshake *handshake)
+{
+  const T2pwHandshakeClass *klass = handshake->config->klass;
+  T2pWriter writer;
+
+  t2p_writer_init (&writer, handshake->out, klass->max_output_bytes);
+  klass->write (state_of (handshake), &writer);
+  handshake->out_at = 0;
+  handshake->out_length = t2p_writer_length (&writer);
+}
+
+/* FALSE when the handshake is gone. */
+static gboolean
+handshake_send (Handshake *handshake)
+{
+  if (handshake->out_at == handshake->out_length)
+    fill_output (handshake);
+  while (handshake->out_at < handshake->out_length)
+    {
+      struct iovec iov = { .iov_base = handshake->out + handshake->out_at,
+                           .iov_len = handshake->out_length - handshake->out_at };
+      gssize sent = t2pw_carrier_send (handshake->inner, &iov, 1);
+
+      if (sent < 0 && errno == EAGAIN)
+        return TRUE;
+      if (sent < 0)
+        {
+          handshake_broken (handshake, errno);
+          return FALSE;
+        }
+      handshake->out_at += (gsize) sent;
+    }
+  return TRUE;
+}
+
+/* --- receiving */
+
+static void
+handshake_succeed (Handshake *handshake, const guint8 *rest, gsize n_rest)
+{
+  T2pwCarrier base = handshake->base;
+  T2pwCarrier *inner = g_steal_pointer (&handshake->inner);
+
+  t2pw_carrier_unread (inner, rest, n_rest);
+  inner->label = handshake->config->label;
+  handshake_free (handshake);
+  t2pw_carrier_hand_over (inner, base.handler, base.user_data);
+  base.handler->opened (inner, base.user_data);
+}
+
+static void handshake_connect (Handshake *handshake);
+
+static void
+handshake_refused (Handshake *handshake)
+{
+  const T2pwHandshakeClass *klass = handshake->config->klass;
+  T2pRefusal refusal = T2P_REFUSAL_RESET;
+  g_autoptr (GError) error = NULL;
+
+  if (klass->restart != NULL && handshake->n_restarts < MAX_RESTARTS &&
+      klass->restart (state_of (handshake)))
+    {
+      handshake->n_restarts++;
+      t2pw_carrier_close (g_steal_pointer (&handshake->inner), TRUE);
+      handshake_connect (handshake);
+      return;
+    }
+  klass->explain (state_of (handshake), handshake->config->label, &refusal, &error);
+  handshake_fail (handshake, refusal, error);
+}
+
+/* All before the request has gone well: from now on it may be the destination that is slow. */
+static void
+limit_answer (Handshake *handshake, gboolean was_asked)
+{
+  if (!was_asked && handshake->destination.answer_timeout_ms > 0 &&
+      handshake->config->klass->was_asked (state_of (handshake)))
+    arm_deadline (handshake, handshake->destination.answer_timeout_ms);
+}
+
+/* FALSE when nothing more is to be read: over, failed, or waiting for an edge. */
+static gboolean
+handshake_receive (Handshake *handshake)
+{
+  const T2pwHandshakeClass *klass = handshake->config->klass;
+  guint8 bytes[READ_BYTES];
+  struct iovec iov = { bytes, sizeof bytes };
+  gboolean was_asked = klass->was_asked (state_of (handshake));
+  gssize got = t2pw_carrier_receive (handshake->inner, &iov, 1);
+  gsize used = 0;
+  T2pDecode result;
+
+  if (got < 0 && errno == EAGAIN)
+    return FALSE;
+  if (got < 0)
+    {
+      handshake_broken (handshake, errno);
+      return FALSE;
+    }
+  handshake->was_heard = TRUE;
+  result = got == 0 ? klass->hang_up (state_of (handshake))
+                    : klass->feed (state_of (handshake), bytes, (gsize) got, &used);
+  if (result == T2P_DECODE_BAD)
+    {
+      handshake_refused (handshake);
+      return FALSE;
+    }
+  if (!handshake_send (handshake))
+    return FALSE;
+  if (result == T2P_DECODE_MORE)
+    {
+      limit_answer (handshake, was_asked);
+      return TRUE;
+    }
+  handshake_succeed (handshake, bytes + used, (gsize) got - used);
+  return FALSE;
+}
+
+/* --- the lower carrier */
+
+static void
+inner_opened_cb (T2pwCarrier *inner, gpointer user_data)
+{
+  Handshake *handshake = user_data;
+
+  handshake->inner = inner;
+  handshake->is_shaking = TRUE;
+  arm_deadline (handshake, G_MAXINT);
+  if (handshake_send (handshake))
+    while (handshake_receive (handshake))
+      ;
+}
+
+static void
+inner_failed_cb (T2pwCarrier *inner,
+                 T2pRefusal refusal,
+                 const GError *error,
+                 gpointer user_data)
+{
+  Handshake *handshake = user_data;
+
+  handshake->inner = NULL;
+  handshake_fail (handshake, refusal, error);
+}
+
+static void
+inner_readable_cb (T2pwCarrier *inner, gpointer user_data)
+{
+  while (handshake_receive (user_data))
+    ;
+}
+
+static void
+inner_writable_cb (T2pwCarrier *inner, gpointer user_data)
+{
+  handshake_send (user_data);
+}
+
+static const T2pwCarrierHandler inner_handler = {
+  .opened = inner_opened_cb,
+  .failed = inner_failed_cb,
+  .readable = inner_readable_cb,
+  .writable = inner_writable_cb,
+};
+
+static void
+handshake_connect (Handshake *handshake)
+{
+  t2p_reactor_disarm (reactor_of (handshake), &handshake->timer); /* the lower has its own */
+  handshake->is_shaking = handshake->was_heard = FALSE;
+  handshake->out_at = handshake->out_length = 0;
+  handshake->inner = t2pw_outbound_open (handshake->config->lower, &handshake->destination,
+                                         &inner_handler, handshake);
+}
+
+/* What the protocol cannot say (a name that is too long) fails as soon as the caller has
+ * returned. */
+static void
+unsayable_cb (T2pTimer *timer)
+{
+  Handshake *handshake = T2P_OWNER_OF (timer, Handshake, timer);
+  g_autoptr (GError) error = g_steal_pointer (&handshake->unsayable);
+
+  handshake_fail (handshake, T2P_REFUSAL_HOST_UNREACHABLE, error);
+}
+
+static Handshake *
+handshake_new (const T2pwHandshakeConfig *config, const T2pwDestination *destination)
+{
+  const T2pwHandshakeClass *klass = config->klass;
+  gsize before_out = G_STRUCT_OFFSET (Handshake, state) + klass->state_bytes;
+  gsize name_bytes = destination->name != NULL ? strlen (destination->name) + 1 : 0;
+  Handshake *handshake = g_malloc0 (before_out + klass->max_output_bytes + name_bytes);
+
+  handshake->config = config;
+  handshake->out = (guint8 *) handshake + before_out;
+  handshake->destination = *destination;
+  if (name_bytes > 0)
+    {
+      handshake->name = (char *) handshake->out + klass->max_output_bytes;
+      handshake->destination.name = handshake->name;
+      memcpy (handshake->name, destination->name, name_bytes);
+    }
+  return handshake;
+}
+
+/**
+ * t2pw_handshake_open:
+ * @config: outlives the carrier
+ * @closure: for the class's begin(); used during the call only
+ *
+ * Returns: a carrier that connects to the proxy and has it connect to @destination. It fails
+ * with what @config's lower fails with, and T2P_ERROR: PROXY_AUTHENTICATION_FAILED,
+ * PROXY_PROTOCOL (nonsense, or closed in the handshake), TIMED_OUT (no answer to the request,
+ * all before it went well), NOT_SUPPORTED and FAILED (the proxy said no to this destination).
+ */
+T2pwCarrier *
+t2pw_handshake_open (const T2pwHandshakeConfig *config,
+                     gpointer closure,
+                     const T2pwDestination *destination,
+                     const T2pwCarrierHandler *handler,
+                     gpointer user_data)
+{
+  Handshake *handshake = handshake_new (config, destination);
+
+  handshake->base =
+      (T2pwCarrier){ &handshake_carrier_class, handler, user_data, config->label };
+  handshake->deadline_us =
+      g_get_monotonic_time () + (gint64) config->context->connect_timeout_ms * 1000;
+  handshake->has_begun = config->klass->begin (state_of (handshake), closure,
+                                               &handshake->destination, &handshake->unsayable);
+  if (handshake->has_begun)
+    handshake_connect (handshake);
+  else
+    t2p_reactor_arm (reactor_of (handshake), &handshake->timer, 0, unsayable_cb);
+  return &handshake->base;
+}

@@ -26,6 +26,7 @@ typedef struct
   T2pwDial *dial;
   gint64 started_us;
   T2pIpEndpoint peer;
+  gboolean is_deferred; /* the SYN waits for data */
 } Attempt;
 
 struct _T2pwDial
@@ -37,6 +38,7 @@ struct _T2pwDial
   T2pTask task;
   T2pwDialDone done;
   gpointer user_data;
+  gboolean is_fast_open;
   GError *last_error;
   T2pRefusal refusal; /* that goes with it */
   guint n_attempts;
@@ -98,7 +100,7 @@ dial_fail (T2pwDial *dial, GError *error)
 static void
 dial_succeed (T2pwDial *dial, Attempt *winner)
 {
-  gint64 rtt_us = g_get_monotonic_time () - winner->started_us;
+  gint64 rtt_us = winner->is_deferred ? 0 : g_get_monotonic_time () - winner->started_us;
 
   dial_stop (dial, winner);
   dial->done (&winner->watch, &winner->peer, rtt_us, T2P_REFUSAL_SILENCE, NULL,
@@ -200,6 +202,7 @@ attempt_connect (Attempt *attempt, int fd, int *out_errno)
   do
     result = connect (fd, (struct sockaddr *) &storage, length);
   while (result < 0 && errno == EINTR);
+  attempt->is_deferred = result == 0 && dial->is_fast_open;
   *out_errno = result < 0 ? errno : EINPROGRESS;
   if (*out_errno == EINPROGRESS)
     {
@@ -223,6 +226,8 @@ dial_begin_next (T2pwDial *dial)
   fd = t2pw_upstream_socket_new (dial->policy, attempt->peer.address.family);
   saved_errno = errno;
   dial->n_running++;
+  if (fd >= 0 && dial->is_fast_open)
+    t2pw_upstream_socket_open_fast (fd);
   if (fd < 0 || !attempt_connect (attempt, fd, &saved_errno))
     attempt_failed (attempt, saved_errno);
 }
@@ -290,6 +295,8 @@ dial_interleave (T2pwDial *dial, const T2pIpEndpoint *peers, guint n_peers)
  * t2pw_dial_start:
  * @peers: addresses in the order to try; copied
  * @n_peers: at least 1
+ * @is_fast_open: where the kernel has a cookie of the peer (RFC 7413), the first data goes with
+ *   the SYN; that the peer cannot be reached is told by the first receive then
  * @timeout_ms: for the whole
  *
  * Returns: the dial, valid until @done is called or it is cancelled. @done gets T2P_ERROR:
@@ -300,6 +307,7 @@ t2pw_dial_start (T2pReactor *reactor,
                  T2pwSocketPolicy *policy,
                  const T2pIpEndpoint *peers,
                  guint n_peers,
+                 gboolean is_fast_open,
                  guint timeout_ms,
                  T2pwDialDone done,
                  gpointer user_data)
@@ -312,6 +320,7 @@ t2pw_dial_start (T2pReactor *reactor,
   dial = g_malloc0 (sizeof *dial + n * sizeof (Attempt));
   dial->reactor = reactor;
   dial->policy = policy;
+  dial->is_fast_open = is_fast_open;
   dial->done = done;
   dial->user_data = user_data;
   dial_interleave (dial, peers, n_peers);

@@ -19,7 +19,7 @@ typedef struct _T2pwDial T2pwDial;
  * @watch: (nullable): of the connected socket, which is the callee's from now on: it must hand
  *   the watch over or close it before it returns; %NULL with @error set
  * @peer: (nullable): which address it was
- * @rtt_us: how long the attempt that won took
+ * @rtt_us: how long the attempt that won took; 0: the SYN waits for the first data (fast open)
  * @refusal: with @error: what an application sees that wanted to go to this very peer
  *
  * The dial is as good as gone when this is called. Never called from within t2pw_dial_start().
@@ -35,6 +35,7 @@ T2pwDial *t2pw_dial_start (T2pReactor *reactor,
                            T2pwSocketPolicy *policy,
                            const T2pIpEndpoint *peers,
                            guint n_peers,
+                           gboolean is_fast_open,
                            guint timeout_ms,
                            T2pwDialDone done,
                            gpointer user_data);

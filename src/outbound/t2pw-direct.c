@@ -105,7 +105,7 @@ connect_to (Connecting *connecting, const T2pIpAddress *addresses, guint n)
 
   for (guint i = 0; i < n_peers; i++)
     peers[i] = (T2pIpEndpoint){ addresses[i], connecting->port };
-  connecting->dial = t2pw_dial_start (context->reactor, context->policy, peers, n_peers,
+  connecting->dial = t2pw_dial_start (context->reactor, context->policy, peers, n_peers, FALSE,
                                       context->connect_timeout_ms, dialed_cb, connecting);
 }
 

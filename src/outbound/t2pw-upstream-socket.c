@@ -58,6 +58,19 @@ t2pw_upstream_socket_new (T2pwSocketPolicy *policy, int family)
   return fd;
 }
 
+/**
+ * t2pw_upstream_socket_open_fast:
+ * @fd: a TCP socket that is not connected yet
+ *
+ * Its first data may go with the SYN (RFC 7413). Without a cookie of the peer, or where the
+ * kernel does not have it, nothing changes.
+ */
+void
+t2pw_upstream_socket_open_fast (int fd)
+{
+  set_option (fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1);
+}
+
 /* EADDRNOTAVAIL is said for "every local port is taken" and for "no local address suits this
  * peer": a UDP socket, which has ports of its own, is told the second only. */
 static gboolean

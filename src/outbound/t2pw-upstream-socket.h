@@ -29,6 +29,7 @@ int t2pw_upstream_socket_new (T2pwSocketPolicy *policy, int family);
 gboolean t2pw_upstream_socket_is_shortage (int saved_errno,
                                            const struct sockaddr *peer,
                                            socklen_t length);
+void t2pw_upstream_socket_open_fast (int fd);
 void t2pw_upstream_socket_guard (int fd);
 
 G_END_DECLS

@@ -12,6 +12,7 @@ struct _T2pwUpstream
   T2pIpEndpoint peers[T2PW_DIAL_MAX_ADDRESSES];
   guint n_peers;
   gboolean is_stale; /* the addresses did not answer: look the name up again */
+  gboolean is_fast_open;
   gboolean has_peer;
   T2pIpEndpoint peer; /* that answered last */
   gint64 rtt_us;
@@ -38,6 +39,7 @@ t2pw_upstream_new (const T2pwOutboundContext *context, T2pEndpoint *endpoint)
 
   upstream->context = context;
   upstream->endpoint = t2p_endpoint_ref (endpoint);
+  upstream->is_fast_open = g_strcmp0 (t2p_endpoint_get_option (endpoint, "tfo"), "yes") == 0;
   if (t2p_endpoint_get_address (endpoint, &literal))
     t2pw_upstream_set_addresses (upstream, &literal, 1);
   return upstream;
@@ -107,7 +109,8 @@ dial_done_cb (T2pWatch *watch,
     {
       upstream->has_peer = TRUE;
       upstream->peer = *peer;
-      upstream->rtt_us = rtt_us;
+      if (rtt_us > 0)
+        upstream->rtt_us = rtt_us;
     }
   else
     upstream->is_stale = !t2p_endpoint_get_address (upstream->endpoint, &literal);
@@ -120,7 +123,7 @@ dial_connect (T2pwUpstreamDial *dial)
   T2pwUpstream *upstream = dial->upstream;
 
   dial->dial = t2pw_dial_start (upstream->context->reactor, upstream->context->policy,
-                                upstream->peers, upstream->n_peers,
+                                upstream->peers, upstream->n_peers, upstream->is_fast_open,
                                 upstream->context->connect_timeout_ms, dial_done_cb, dial);
 }
 

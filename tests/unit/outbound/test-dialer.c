@@ -68,7 +68,7 @@ tear_down (Fixture *f, gconstpointer data)
 static void
 dial (Fixture *f, const T2pIpEndpoint *peers, guint n, guint timeout_ms)
 {
-  t2pw_dial_start (f->reactor, &f->policy, peers, n, timeout_ms, done_cb, f);
+  t2pw_dial_start (f->reactor, &f->policy, peers, n, FALSE, timeout_ms, done_cb, f);
   g_assert_false (f->is_done);
   while (!f->is_done)
     g_main_context_iteration (NULL, TRUE);
@@ -237,7 +237,7 @@ test_reset_at_once_is_connected (Fixture *f, gconstpointer data)
   g_assert_cmpint (listen (listener, 1), ==, 0);
   g_assert_cmpint (getsockname (listener, (struct sockaddr *) &address, &length), ==, 0);
   peer = endpoint ("127.0.0.1", ntohs (address.sin_port));
-  t2pw_dial_start (f->reactor, &f->policy, &peer, 1, 5000, done_cb, f);
+  t2pw_dial_start (f->reactor, &f->policy, &peer, 1, FALSE, 5000, done_cb, f);
   accepted = accept (listener, NULL, NULL);
   g_assert_cmpint (accepted, >=, 0);
   setsockopt (accepted, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "t2pw-unix-lower.h"
+
+#include "t2p-error.h"
+#include "t2pw-tcp-carrier.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+typedef struct
+{
+  T2pwOutbound base;
+  const T2pwOutboundContext *context;
+  char *path;
+} UnixLower;
+
+/* Between open() and the end of the turn: a unix socket connects at once or not at all. */
+typedef struct
+{
+  T2pwCarrier base;
+  UnixLower *lower;
+  T2pTask task;
+} Connecting;
+
+static void
+connecting_free (Connecting *connecting)
+{
+  t2p_reactor_cancel (connecting->lower->context->reactor, &connecting->task);
+  g_free (connecting);
+}
+
+static void
+connecting_close (T2pwCarrier *base, gboolean reset)
+{
+  connecting_free ((Connecting *) base);
+}
+
+static const T2pwCarrierClass connecting_class = {
+  .send = t2pw_unopened_transfer,
+  .receive = t2pw_unopened_transfer,
+  .unread = t2pw_unopened_unread,
+  .shutdown = t2pw_unopened_shutdown,
+  .close = connecting_close,
+  .is_stalled = t2pw_unopened_is_stalled,
+};
+
+/* -1 with errno */
+static int
+connect_to_path (const char *path)
+{
+  struct sockaddr_un address = { .sun_family = AF_UNIX };
+  int fd;
+  int saved_errno;
+
+  if (g_strlcpy (address.sun_path, path, sizeof address.sun_path) >= sizeof address.sun_path)
+    {
+      errno = ENAMETOOLONG;
+      return -1;
+    }
+  fd = socket (AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0 || connect (fd, (struct sockaddr *) &address, sizeof address) == 0)
+    return fd;
+  saved_errno = errno;
+  close (fd);
+  errno = saved_errno;
+  return -1;
+}
+
+static GError *
+connect_error_new (const char *path, int saved_errno)
+{
+  gboolean is_ours = saved_errno == EMFILE || saved_errno == ENFILE || saved_errno == ENOMEM;
+
+  return g_error_new (T2P_ERROR,
+                      is_ours ? T2P_ERROR_LIMIT_EXCEEDED : T2P_ERROR_PROXY_UNREACHABLE,
+                      "no connection to %s: %s", path,
+                      saved_errno == EAGAIN ? "its queue is full" : g_strerror (saved_errno));
+}
+
+static void
+ignore_cb (T2pWatch *watch, guint32 events)
+{
+}
+
+static void
+connect_cb (T2pTask *task)
+{
+  Connecting *connecting = T2P_OWNER_OF (task, Connecting, task);
+  T2pReactor *reactor = connecting->lower->context->reactor;
+  T2pwCarrier base = connecting->base;
+  g_autoptr (GError) error = NULL;
+  T2pWatch watch = { .fd = -1 };
+  T2pwCarrier *open = NULL;
+  int fd = connect_to_path (connecting->lower->path);
+  int saved_errno = errno;
+
+  if (fd >= 0 && t2p_reactor_add (reactor, &watch, fd, 0, ignore_cb, NULL))
+    open = t2pw_tcp_carrier_new (reactor, &watch, base.handler, base.user_data);
+  else if (fd >= 0)
+    {
+      saved_errno = ENOMEM;
+      close (fd);
+    }
+  if (open != NULL)
+    {
+      connecting_free (connecting);
+      base.handler->opened (open, base.user_data);
+      return;
+    }
+  error = connect_error_new (connecting->lower->path, saved_errno);
+  base.handler->failed (&connecting->base, t2pw_refusal_of_fault (error), error,
+                        base.user_data);
+  connecting_free (connecting);
+}
+
+static T2pwCarrier *
+unix_open (T2pwOutbound *base,
+           const T2pwDestination *destination,
+           const T2pwCarrierHandler *handler,
+           gpointer user_data)
+{
+  UnixLower *lower = (UnixLower *) base;
+  Connecting *connecting = g_new0 (Connecting, 1);
+
+  connecting->base = (T2pwCarrier){ &connecting_class, handler, user_data, "" };
+  connecting->lower = lower;
+  t2p_reactor_defer (lower->context->reactor, &connecting->task, connect_cb);
+  return &connecting->base;
+}
+
+static void
+unix_free (T2pwOutbound *base)
+{
+  UnixLower *lower = (UnixLower *) base;
+
+  g_free (lower->path);
+  g_free (lower);
+}
+
+static const T2pwOutboundClass unix_class = {
+  .kind = "unix",
+  .open = unix_open,
+  .free = unix_free,
+};
+
+/**
+ * t2pw_unix_lower_new:
+ * @context: outlives the outbound
+ * @path: absolute
+ *
+ * Connects to a proxy that listens on a unix socket. A carrier fails with T2P_ERROR:
+ * PROXY_UNREACHABLE, LIMIT_EXCEEDED.
+ */
+T2pwOutbound *
+t2pw_unix_lower_new (const T2pwOutboundContext *context, const char *path)
+{
+  UnixLower *lower = g_new0 (UnixLower, 1);
+
+  lower->base.klass = &unix_class;
+  lower->context = context;
+  lower->path = g_strdup (path);
+  return &lower->base;
+}

@@ -72,6 +72,48 @@ class WithProxies(LabCase):
         for port in (plan.SQUID, plan.TINYPROXY):
             self.through(f'http://{plan.PROXY4}:{port}')
 
+    def test_http_passwords(self):
+        """squid and tinyproxy want the right password, by Basic or Digest"""
+        for name in ('squid-basic', 'squid-digest', 'tinyproxy-basic'):
+            place = f'{plan.PROXY4}:{plan.PORTS[name]}'
+            scheme = '--proxy-digest' if name == 'squid-digest' else '--proxy-basic'
+            self.assertEqual(self.fetch(V4_URL, f'http://{LOGIN}@{place}', scheme), plan.PROXY4)
+            with self.assertRaises(LabError):
+                self.fetch(V4_URL, f'http://alice:wrong@{place}', scheme)
+            with self.assertRaises(LabError):
+                self.fetch(V4_URL, f'http://{place}')
+
+    def test_ssh(self):
+        """ssh -D speaks SOCKS4a and SOCKS5, danted SOCKS4"""
+        self.through(f'socks4a://{plan.PROXY4}:{plan.PORTS["ssh"]}')
+        self.through(f'socks5h://[{plan.PROXY6}]:{plan.PORTS["ssh"]}')
+        self.assertEqual(self.fetch(V4_URL, f'socks4://{plan.PROXY4}:{plan.DANTED}'), plan.PROXY4)
+
+    def test_tls(self):
+        """what stands behind TLS shows the lab's certificate, some want one in return"""
+        own = ['--proxy-cacert', plan.CA]
+        client = ['--proxy-cert', plan.CLIENT_CERTIFICATE, '--proxy-key', plan.CLIENT_KEY]
+        for name in ('squid-tls', 'haproxy-squid', 'haproxy-certificate'):
+            proxy = f'https://proxy.example:{plan.PORTS[name]}'
+            self.assertEqual(self.fetch(V4_URL, proxy, *own, *client), plan.PROXY4)
+            with self.assertRaises(LabError):
+                self.fetch(V4_URL, proxy, '--proxy-cacert', plan.OTHER_CA)
+        with self.assertRaises(LabError):
+            self.fetch(V4_URL, proxy, *own)
+        for name in ('stunnel-danted', 'stunnel-danted-password', 'stunnel-certificate'):
+            said = self.lab.run(['openssl', 's_client', '-CAfile', plan.CA, '-verify_return_error',
+                                 '-cert', plan.CLIENT_CERTIFICATE, '-key', plan.CLIENT_KEY,
+                                 '-verify_ip', plan.PROXY6, '-connect',
+                                 f'[{plan.PROXY6}]:{plan.PORTS[name]}'], input=' ').stdout
+            self.assertIn('Verification: OK', said)
+
+    def test_unix(self):
+        """proxies answer on unix sockets, to the workers' user too"""
+        said = self.lab.as_user(plan.WORKER_UID, [
+            'curl', '-sS', '-m', '10', '-i', '--unix-socket', f'{plan.UNIX_SOCKETS}/unix-squid',
+            'http://www.example/']).stdout
+        self.assertIn('squid', said)
+
     def test_content(self):
         """64 MiB arrive as the server's pattern, and an upload arrives as sent"""
         size = 64 << 20

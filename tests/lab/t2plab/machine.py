@@ -79,7 +79,7 @@ def add_accounts():
     known = {line.split(':')[0] for line in passwd.read_text().splitlines()}
     groups = {line.split(':')[0] for line in group.read_text().splitlines()}
     wanted = {'messagebus': 4201, 'polkitd': 4202, 'systemd-resolve': 4203, 'proxy': 4204,
-              plan.PROXY_USER: 4205, plan.USER: plan.USER_UID, plan.ADMIN: plan.ADMIN_UID,
+              plan.PROXY_USER: 4205, 'sshd': 4206, plan.USER: plan.USER_UID, plan.ADMIN: plan.ADMIN_UID,
               plan.WORKER: plan.WORKER_UID}
     with passwd.open('a') as users, group.open('a') as gids:
         for name, uid in wanted.items():

@@ -4,6 +4,7 @@ import pathlib
 import subprocess
 
 import plan
+import proxies
 
 HERE = pathlib.Path(__file__).resolve().parent
 RUN = pathlib.Path('/run/lab')
@@ -141,84 +142,11 @@ interval=300
     subprocess.run([*nmcli, 'con', 'up', 'lan'], **quiet)
 
 
-DANTED_CONF = """
-logoutput: stderr
-internal: {v4} port = {port}
-internal: {v6} port = {port}
-external: eth0
-clientmethod: none
-socksmethod: {method}
-user.privileged: root
-user.unprivileged: nobody
-client pass {{ from: 0/0 to: 0/0 }}
-client pass {{ from: ::/0 to: ::/0 }}
-socks pass {{ from: 0/0 to: 0/0 command: bind connect udpassociate bindreply udpreply }}
-socks pass {{ from: ::/0 to: ::/0 command: bind connect udpassociate bindreply udpreply }}
-"""
-
-
-def start_danted(starter, name='danted', port=plan.DANTED, method='none'):
-    conf = RUN / f'{name}.conf'
-    conf.write_text(DANTED_CONF.format(v4=plan.PROXY4, v6=plan.PROXY6, port=port, method=method))
-    starter.start(name, ['danted', '-f', str(conf)], netns='px')
-    return port
-
-
-def start_danted_password(starter):
-    return start_danted(starter, 'danted-password', plan.DANTED_PASSWORD, 'username')
-
-
-def start_microsocks(starter):
-    starter.start('microsocks', ['microsocks', '-i', '::', '-p', str(plan.MICROSOCKS),
-                                 '-u', plan.PROXY_USER, '-P', plan.PROXY_PASSWORD], netns='px')
-    return plan.MICROSOCKS
-
-
-def start_tinyproxy(starter):
-    conf = RUN / 'tinyproxy.conf'
-    conf.write_text(f'Port {plan.TINYPROXY}\nListen {plan.PROXY4}\nTimeout 60\nUser nobody\n'
-                    'Group nogroup\nLogLevel Info\nMaxClients 1000\n')
-    starter.start('tinyproxy', ['tinyproxy', '-d', '-c', str(conf)], netns='px')
-    return plan.TINYPROXY
-
-
-def start_squid(starter):
-    folder = RUN / 'squid'
-    folder.mkdir()
-    subprocess.run(['chown', 'proxy:', str(folder)], check=True)
-    conf = RUN / 'squid.conf'
-    conf.write_text(f"""http_port {plan.SQUID}
-acl all_ports port 1-65535
-http_access allow CONNECT all_ports
-http_access allow all
-cache deny all
-access_log stdio:{folder}/access.log
-cache_log {folder}/cache.log
-pid_filename none
-coredump_dir {folder}
-pinger_enable off
-dns_nameservers {plan.PX_ROUTER4}
-shutdown_lifetime 1 seconds
-max_filedescriptors 4096
-""")
-    starter.start('squid', ['squid', '-N', '-f', str(conf)], netns='px')
-    return plan.SQUID
-
-
-START_PROXY = {
-    'danted': start_danted,
-    'danted-password': start_danted_password,
-    'microsocks': start_microsocks,
-    'squid': start_squid,
-    'tinyproxy': start_tinyproxy,
-}
-
-
 def start_all(starter, config):
     """Starts everything first and waits afterwards: the parts come up side by side."""
     start_router(starter)
     start_server(starter)
-    ports = [START_PROXY[name](starter) for name in config['proxies']]
+    proxies.start(starter, config['proxies'])
     start_bus(starter)
     if config['polkit']:
         start_polkit(starter)
@@ -227,5 +155,4 @@ def start_all(starter, config):
     if config['nm']:
         start_nm(starter, config)
     wait_server(starter)
-    for port in ports:
-        starter.wait_port('px', port)
+    proxies.wait(starter, config['proxies'])

@@ -20,13 +20,41 @@ PX_ROUTER4, PX_ROUTER6 = '198.51.100.1', '2001:db8:51::1'
 SERVER4, SERVER6 = '203.0.113.10', '2001:db8:113::10'
 SRV_ROUTER4, SRV_ROUTER6 = '203.0.113.1', '2001:db8:113::1'
 
-# Proxies (all listen on PROXY4, those marked * on PROXY6 too).
-DANTED = 1080           # * SOCKS5, no authentication, UDP ASSOCIATE
-MICROSOCKS = 1081       # * SOCKS5, user and password below, CONNECT only
-DANTED_PASSWORD = 1082  # * SOCKS5, user and password below, UDP ASSOCIATE
-SQUID = 3128            # * HTTP CONNECT
-TINYPROXY = 8888        #   HTTP CONNECT
+# Proxies: port by the name under which Lab(proxies=…) takes them, see proxies.py. All listen on
+# PROXY4 and PROXY6. "password" and "basic", "digest" want the user and password below.
+PORTS = {
+    'danted': 1080,                   # SOCKS4 and 5, UDP ASSOCIATE
+    'microsocks': 1081,               # SOCKS5, password, CONNECT only
+    'danted-password': 1082,          # SOCKS5, password, UDP ASSOCIATE
+    'microsocks-open': 1083,          # SOCKS5, CONNECT only
+    'ssh': 1084,                      # ssh -D: SOCKS4, 4a and 5, CONNECT only
+    'squid': 3128,                    # HTTP CONNECT
+    'squid-basic': 3129,
+    'squid-digest': 3130,
+    'tinyproxy': 8888,                # HTTP CONNECT
+    'tinyproxy-basic': 8889,
+    'squid-tls': 4128,                # squid's own https_port, of 'squid' and …
+    'squid-basic-tls': 4129,
+    'squid-digest-tls': 4130,
+    'stunnel-danted': 1443,           # TLS before 'danted' and …
+    'stunnel-danted-password': 1444,
+    'stunnel-certificate': 1445,      # TLS that wants a client's certificate, before 'danted'
+    'haproxy-squid': 2443,            # TLS before 'squid' and …
+    'haproxy-tinyproxy-basic': 2444,
+    'haproxy-certificate': 2445,      # TLS that wants a client's certificate, before 'squid'
+}
+# socat on UNIX_SOCKETS/unix-danted, before 'danted' and so on.
+UNIX_PROXIES = ('unix-danted', 'unix-microsocks', 'unix-squid')
+UNIX_SOCKETS = '/run/lab/unix'
+PROXIES = (*PORTS, *UNIX_PROXIES)
+DANTED, MICROSOCKS = PORTS['danted'], PORTS['microsocks']
+DANTED_PASSWORD, SQUID, TINYPROXY = PORTS['danted-password'], PORTS['squid'], PORTS['tinyproxy']
 PROXY_USER, PROXY_PASSWORD = 'alice', 'secret'
+
+# Made when a proxy with TLS is asked for, see certificates.py.
+TLS = '/run/lab/tls'
+CA, OTHER_CA = f'{TLS}/ca.pem', f'{TLS}/other-ca.pem'
+CLIENT_CERTIFICATE, CLIENT_KEY = f'{TLS}/client.pem', f'{TLS}/client.key'
 
 DANTED_URI = f'socks5://{PROXY4}:{DANTED}'
 DANTED6_URI = f'socks5://[{PROXY6}]:{DANTED}'
@@ -54,6 +82,3 @@ PROXY_ONLY_NAME = 'proxy-only.example'
 USER, USER_UID = 't2puser', 4001
 ADMIN, ADMIN_UID = 't2padmin', 4002  # an administrator, for polkit; has the proxy's password
 WORKER, WORKER_UID = 'tun2proxy', 4100
-
-# Names by which Lab(proxies=…) takes them.
-PROXIES = ('danted', 'microsocks', 'danted-password', 'squid', 'tinyproxy')

@@ -96,7 +96,7 @@ choose_user (const T2pCtl *ctl, const T2pEndpoint *endpoint, GError **error)
                    _ ("a password without a user name: give --user, or --ask for both"));
       return NULL;
     }
-  prompt = g_strdup_printf (_ ("User name for %s: "), t2p_endpoint_get_display (endpoint));
+  prompt = g_strdup_printf (_ ("User name for %s: "), t2p_endpoint_get_hop_display (endpoint));
   return t2p_ctl_prompt (prompt, TRUE, error);
 }
 
@@ -104,7 +104,7 @@ static T2pSecret *
 ask_password (const char *user, const T2pEndpoint *endpoint, GError **error)
 {
   g_autofree char *prompt = g_strdup_printf (_ ("Password of %s for %s: "), user,
-                                             t2p_endpoint_get_display (endpoint));
+                                             t2p_endpoint_get_hop_display (endpoint));
   char *text = t2p_ctl_prompt (prompt, FALSE, error);
   T2pSecret *secret = NULL;
 
@@ -115,6 +115,25 @@ ask_password (const char *user, const T2pEndpoint *endpoint, GError **error)
   return secret;
 }
 
+static gboolean
+lacks_password (const T2pEndpoint *hop)
+{
+  return t2p_endpoint_get_user (hop) != NULL && t2p_endpoint_get_password (hop) == NULL;
+}
+
+/* Whom in a chain the credentials are for: the first who has a user name but no password, or
+ * else the last. */
+static const T2pEndpoint *
+choose_hop (const T2pEndpoint *endpoint, guint *out_index)
+{
+  const T2pEndpoint *hop = endpoint;
+
+  for (*out_index = 0; t2p_endpoint_get_next (hop) != NULL && !lacks_password (hop);
+       hop = t2p_endpoint_get_next (hop))
+    (*out_index)++;
+  return hop;
+}
+
 char *
 t2p_ctl_add_credentials (const T2pCtl *ctl, const char *uri, GError **error)
 {
@@ -122,6 +141,8 @@ t2p_ctl_add_credentials (const T2pCtl *ctl, const char *uri, GError **error)
   g_autoptr (T2pEndpoint) complete = NULL;
   g_autoptr (T2pSecret) password = NULL;
   g_autofree char *user = NULL;
+  const T2pEndpoint *hop;
+  guint index = 0;
 
   if (endpoint == NULL)
     return NULL;
@@ -133,14 +154,15 @@ t2p_ctl_add_credentials (const T2pCtl *ctl, const char *uri, GError **error)
                    _ ("--user needs a password: give --ask or --password-file, too"));
       return NULL;
     }
-  user = choose_user (ctl, endpoint, error);
+  hop = choose_hop (endpoint, &index);
+  user = choose_user (ctl, hop, error);
   if (user == NULL)
     return NULL;
   password = ctl->password_file != NULL ? t2p_ctl_read_password_file (ctl->password_file, error)
-                                        : ask_password (user, endpoint, error);
+                                        : ask_password (user, hop, error);
   if (password == NULL)
     return NULL;
-  complete = t2p_endpoint_with_credentials (endpoint, user, password);
+  complete = t2p_endpoint_with_credentials (endpoint, index, user, password);
   return t2p_endpoint_to_private_uri (complete);
 }
 

@@ -10,6 +10,7 @@
 #define T2P_MAX_TUNNELS 64
 #define T2P_MAX_ROUTES 4096 /* per tunnel; each is a kernel route */
 #define T2P_MAX_PROXIES 16
+#define T2P_MAX_CHAIN_HOPS 4
 #define T2P_MAX_ADDRESSES 16        /* of a tunnel's own link */
 #define T2P_MAX_LIST_ENTRIES 256    /* of every other list of the settings: rules, names */
 #define T2P_MAX_CHECKS_PER_SENDER 2 /* open password dialogs */

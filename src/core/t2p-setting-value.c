@@ -11,8 +11,7 @@
 #include <string.h>
 
 /* Theory of operation. A value is judged in this order: its type, its size, its format, and
- * only then whether this version carries it out; so NotSupported means a good value. A chain of
- * upstreams has no format yet, and is looked for first. */
+ * only then whether this version carries it out; so NotSupported means a good value. */
 
 #define FIRST_RESERVED_TABLE 253 /* default, main, local */
 #define LAST_RESERVED_TABLE 255
@@ -178,6 +177,16 @@ check_upstream (const T2pSettingKey *key,
         key->name, T2P_ERROR_NOT_SUPPORTED, error,
         "entry %u: scheme '%s' is not carried out by this version, expected socks5 or socks5h",
         index + 1, t2p_scheme_to_string (scheme));
+  if (t2p_endpoint_get_next (endpoint) != NULL)
+    return t2p_setting_refuse_code (key->name, T2P_ERROR_NOT_SUPPORTED, error,
+                                    "entry %u: chains with '|' are not carried out by this "
+                                    "version, expected one upstream",
+                                    index + 1);
+  if (t2p_endpoint_get_unix_path (endpoint) != NULL)
+    return t2p_setting_refuse_code (key->name, T2P_ERROR_NOT_SUPPORTED, error,
+                                    "entry %u: sockets of a path are not carried out by this "
+                                    "version, expected a host",
+                                    index + 1);
   if (strchr (t2p_endpoint_get_display (endpoint), '?') != NULL)
     return t2p_setting_refuse_code (
         key->name, T2P_ERROR_NOT_SUPPORTED, error,
@@ -221,25 +230,6 @@ check_supported (const T2pSettingValue *value,
   return t2p_setting_refuse_code (key->name, T2P_ERROR_NOT_SUPPORTED, error,
                                   "%s is not carried out by this version, expected %s", seen,
                                   words);
-}
-
-/* `a | b` is a chain: a password has to encode the bar. */
-static gboolean
-check_no_chain (const T2pSettingKey *key, GVariant *variant, GError **error)
-{
-  GVariantIter iter;
-  const char *text = NULL;
-
-  if (key->format != T2P_SETTING_FORMAT_URI)
-    return TRUE;
-  g_variant_iter_init (&iter, variant);
-  for (guint index = 0; g_variant_iter_next (&iter, "&s", &text); index++)
-    if (strchr (text, '|') != NULL)
-      return t2p_setting_refuse_code (key->name, T2P_ERROR_NOT_SUPPORTED, error,
-                                      "entry %u: chains with '|' are not carried out by this "
-                                      "version, expected one upstream",
-                                      index + 1);
-  return TRUE;
 }
 
 /* --- the whole */
@@ -310,8 +300,7 @@ t2p_setting_value_fill (T2pSettingValue *value,
                         GError **error)
 {
   value_prepare (value, key);
-  if (!check_type (key, variant, error) || !check_no_chain (key, variant, error) ||
-      !check_format (value, key, variant, error) ||
+  if (!check_type (key, variant, error) || !check_format (value, key, variant, error) ||
       !check_supported (value, key, variant, error))
     return FALSE;
   value->variant = value->endpoints != NULL

@@ -283,7 +283,7 @@ t2p_settings_get_with_credentials (const T2pSettings *settings)
 
   g_variant_builder_init (&builder, G_VARIANT_TYPE ("au"));
   for (guint i = 0; i < t2p_settings_get_n_proxies (settings); i++)
-    if (t2p_endpoint_get_user (t2p_settings_get_proxy (settings, i)) != NULL)
+    if (t2p_endpoint_has_credentials (t2p_settings_get_proxy (settings, i)))
       g_variant_builder_add (&builder, "u", i);
   return g_variant_builder_end (&builder);
 }

@@ -69,7 +69,8 @@ gboolean t2p_tunnel_name_check (const char *name, GError **error);
 
 /* What the caller set, without credentials, as a{sv} (transfer floating): GetSettings. */
 GVariant *t2p_settings_to_public (const T2pSettings *settings);
-/* Indexes into `proxies` of the URIs that had userinfo (transfer floating "au"). */
+/* Indexes into `proxies` of the URIs that had userinfo, in one hop at least (transfer floating
+ * "au"). */
 GVariant *t2p_settings_get_with_credentials (const T2pSettings *settings);
 /* Names of keys that were set and are not marked U (for authorisation). NULL-terminated,
  * (transfer container). `interface` is unprivileged when the name begins with "t2p". */

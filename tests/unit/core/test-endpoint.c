@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#define MOST_PATH_BYTES 107 /* unix(7) */
+
 static T2pEndpoint *
 parse (const char *uri)
 {
@@ -36,11 +38,21 @@ test_display (void)
     { "socks5://user:secret@h", "socks5://h:1080" },
     { "socks5://my_proxy-1.example.", "socks5://my_proxy-1.example.:1080" },
     { "socks5://bücher.example", "socks5://xn--bcher-kva.example:1080" },
-    { "socks5://h?udp=associate&tls-ca=/a%26b", "socks5://h:1080?udp=associate&tls-ca=/a%26b" },
-    { "socks5://h/?udp=", "socks5://h:1080?udp=" },
+    { "https://h?udp=udpgw&tls-ca=/a%26b", "https://h:443?udp=udpgw&tls-ca=/a%26b" },
+    { "socks5+tls://h/?tls-ca=fd:ca", "socks5+tls://h:443?tls-ca=fd:ca" },
     { "direct", "direct://" },
     { "reject://", "reject://" },
-    { "direct://?interface=eth0", "direct://?interface=eth0" },
+    { "direct://?udp=reject", "direct://?udp=reject" },
+    { "socks5://unix:/run/p.socket", "socks5://unix:/run/p.socket" },
+    { "http://u:secret@unix:/run/a%20b?tfo=no", "http://unix:/run/a%20b?tfo=no" },
+    { "socks5://unix:1080", "socks5://unix:1080" },
+    { "socks5://unix", "socks5://unix:1080" },
+    { "https://unix:/p?tls-name=H.example", "https://unix:/p?tls-name=H.example" },
+    { "https://unix:/p?tls-verify=no", "https://unix:/p?tls-verify=no" },
+    { "socks5://a|http://b", "socks5://a:1080 | http://b:8080" },
+    { "socks5://u:secret@a  |\tsocks4://me@[::1]:9?udp=reject| https://c",
+      "socks5://a:1080 | socks4://[::1]:9?udp=reject | https://c:443" },
+    { "socks5://unix:/p | socks5://u:secret@b", "socks5://unix:/p | socks5://b:1080" },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
@@ -56,7 +68,7 @@ test_display (void)
 static void
 test_parts (void)
 {
-  g_autoptr (T2pEndpoint) v6 = parse ("socks5h://bob@[2001:db8::1]:9?udp=udpgw&x=%25");
+  g_autoptr (T2pEndpoint) v6 = parse ("socks5h://bob@[2001:db8::1]:9?udp=udpgw&pipeline=%79es");
   g_autoptr (T2pEndpoint) named = parse ("socks5://proxy.example:99");
   g_autoptr (T2pEndpoint) direct = parse ("direct");
   T2pIpAddress address;
@@ -69,7 +81,7 @@ test_parts (void)
   g_assert_cmpstr (t2p_endpoint_get_user (v6), ==, "bob");
   g_assert_null (t2p_endpoint_get_password (v6));
   g_assert_cmpstr (t2p_endpoint_get_option (v6, "udp"), ==, "udpgw");
-  g_assert_cmpstr (t2p_endpoint_get_option (v6, "x"), ==, "%");
+  g_assert_cmpstr (t2p_endpoint_get_option (v6, "pipeline"), ==, "yes");
   g_assert_null (t2p_endpoint_get_option (v6, "tls-ca"));
 
   g_assert_false (t2p_endpoint_get_address (named, &address));
@@ -172,8 +184,45 @@ test_refused (void)
     { "socks5://h?udp", "query" },
     { "socks5://h?=x", "query" },
     { "socks5://h?U=x", "query" },
-    { "socks5://h?a=1&a=2", "'a' is given twice" },
-    { "socks5://h?a=%0", "'a'" },
+    { "socks5://h?udp=auto&udp=auto", "'udp' is given twice" },
+    { "socks5://h?udp=%0", "'udp'" },
+    { "socks5://h?udp=", "'udp' is empty" },
+    { "socks5://h?udp=yes", "'udp' is 'yes', expected auto, associate, udpgw" },
+    { "http://h?udp=associate", "'udp' is 'associate', expected auto, udpgw or reject" },
+    { "socks5://h?interface=x", "option 'interface' is unknown, expected udp" },
+    { "socks5://h?tls-ca=/x", "'tls-ca' does not fit scheme 'socks5', expected https or" },
+    { "http://h?pipeline=yes", "expected socks5, socks5h or socks5+tls" },
+    { "reject://?udp=reject", "'udp' does not fit scheme 'reject'" },
+    { "https://h?tls-ca=ca.pem", "'tls-ca' names no file" },
+    { "https://h?tls-ca=/etc/", "'tls-ca' names no file" },
+    { "https://h?tls-ca=fd:", "'tls-ca' names no file" },
+    { "https://h?tls-ca=fd:a/b", "'tls-ca' names no file" },
+    { "https://h?tls-name=a..b", "'tls-name' is no name" },
+    { "https://h?tls-key=/k", "expected 'tls-cert'" },
+    { "https://unix:/p", "expected option 'tls-name'" },
+    { "socks5://unix:/p?tfo=yes", "'tfo'" },
+    { "socks5://a | socks5://b?tfo=yes", "hop 2: option 'tfo'" },
+    { "http://h?auth=ntlm", "'auth' is 'ntlm'" },
+    { "socks5://unix:/", "names no socket" },
+    { "socks5://unix:/run/", "names no socket" },
+    { "socks5://unix:/a%00b", "percent-encoded" },
+    { "socks5://unix:/a b", "percent-encoded" },
+    { "socks5://unix:/run#x", "fragment" },
+    { "socks5://unix:/secret@h", "%40" },
+    { "socks5://unix:secret", "port is no number" },
+    { "direct://unix:/p", "takes no host" },
+    { "socks4://me:secret@h", "socks4 knows a user name only" },
+    { "socks4a://me:secret@h", "socks4a knows a user name only" },
+    { "|", "hop 1: has no scheme" },
+    { "socks5://a|", "hop 2: has no scheme" },
+    { "socks5://a | | socks5://b", "hop 2: has no scheme" },
+    { "socks5://a | direct", "hop 2: direct is no proxy" },
+    { "reject | socks5://a", "hop 1: reject is no proxy" },
+    { "socks5://a | socks5://unix:/p", "hop 2: is a socket of this machine" },
+    { "socks5://a|socks5://b|socks5://c|socks5://d|socks5://e", "more than 4 hops" },
+    { "socks5://u:sec|ret@h", "hop 1: port is no number" },
+    { "socks5://u:80|secret@h", "hop 2: has no scheme" },
+    { "socks5://u:80|secret://h", "hop 2: has no valid scheme" },
     { "direct://h", "takes no host" },
     { "reject://u:secret@h", "takes no host" },
   };
@@ -227,8 +276,8 @@ test_with_credentials (void)
 {
   g_autoptr (T2pEndpoint) plain = parse ("socks5://h:1?udp=reject");
   g_autoptr (T2pSecret) password = t2p_secret_new ("p@", 2);
-  g_autoptr (T2pEndpoint) full = t2p_endpoint_with_credentials (plain, "me", password);
-  g_autoptr (T2pEndpoint) bare = t2p_endpoint_with_credentials (full, NULL, NULL);
+  g_autoptr (T2pEndpoint) full = t2p_endpoint_with_credentials (plain, 0, "me", password);
+  g_autoptr (T2pEndpoint) bare = t2p_endpoint_with_credentials (full, 0, NULL, NULL);
   g_autofree char *full_uri = t2p_endpoint_to_private_uri (full);
   g_autofree char *bare_uri = t2p_endpoint_to_private_uri (bare);
 
@@ -236,6 +285,64 @@ test_with_credentials (void)
   g_assert_cmpstr (bare_uri, ==, "socks5://h:1?udp=reject");
   g_assert_null (t2p_endpoint_get_user (plain));
   g_assert_cmpstr (t2p_endpoint_get_display (full), ==, t2p_endpoint_get_display (plain));
+}
+
+static void
+test_chain (void)
+{
+  g_autoptr (T2pEndpoint) chain =
+      parse ("socks5://a:secret@h1 | http://h2:3128 | https://b@h3?tls-ca=/x&tls-cert=fd:c");
+  g_autoptr (T2pSecret) password = t2p_secret_new ("p|", 2);
+  g_autoptr (T2pEndpoint) full = t2p_endpoint_with_credentials (chain, 1, "me", password);
+  g_autofree char *uri = t2p_endpoint_to_private_uri (full);
+  g_autoptr (T2pEndpoint) again = parse (uri);
+  g_autoptr (GPtrArray) files = g_ptr_array_new ();
+  const T2pEndpoint *second = t2p_endpoint_get_next (chain);
+
+  g_assert_cmpuint (t2p_endpoint_get_n_hops (chain), ==, 3);
+  g_assert_cmpstr (t2p_endpoint_get_hop_display (chain), ==, "socks5://h1:1080");
+  g_assert_cmpstr (t2p_endpoint_get_display (second), ==,
+                   "http://h2:3128 | https://h3:443?tls-ca=/x&tls-cert=fd:c");
+  g_assert_null (t2p_endpoint_get_next (t2p_endpoint_get_next (second)));
+  g_assert_cmpstr (uri, ==,
+                   "socks5://a:secret@h1:1080 | http://me:p%7C@h2:3128 | "
+                   "https://b@h3:443?tls-ca=/x&tls-cert=fd:c");
+  g_assert_cmpstr (t2p_endpoint_get_display (again), ==, t2p_endpoint_get_display (chain));
+  g_assert_null (t2p_endpoint_get_user (second));
+
+  t2p_endpoint_list_files (chain, files);
+  g_assert_cmpuint (files->len, ==, 2);
+  g_assert_cmpstr (g_ptr_array_index (files, 0), ==, "/x");
+  g_assert_cmpstr (g_ptr_array_index (files, 1), ==, "fd:c");
+}
+
+static void
+test_credentials_of_any_hop (void)
+{
+  g_autoptr (T2pEndpoint) none = parse ("socks5://a | socks5://b");
+  g_autoptr (T2pEndpoint) last = parse ("socks5://a | socks5://u:p@b");
+
+  g_assert_false (t2p_endpoint_has_credentials (none));
+  g_assert_true (t2p_endpoint_has_credentials (last));
+}
+
+static void
+test_unix_path (void)
+{
+  g_autofree char *most = g_strnfill (MOST_PATH_BYTES - 1, 'x');
+  g_autofree char *fits = g_strdup_printf ("socks5://unix:/%s", most);
+  g_autofree char *too_long = g_strdup_printf ("socks5://unix:/x%s", most);
+  g_autoptr (T2pEndpoint) endpoint = parse ("socks5://u:p@unix:/run/a%3Fb%0A");
+  g_autoptr (T2pEndpoint) longest = parse (fits);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_cmpstr (t2p_endpoint_get_unix_path (endpoint), ==, "/run/a?b\n");
+  g_assert_null (t2p_endpoint_get_host (endpoint));
+  g_assert_cmpuint (t2p_endpoint_get_port (endpoint), ==, 0);
+  g_assert_cmpstr (t2p_endpoint_get_display (endpoint), ==, "socks5://unix:/run/a%3Fb%0A");
+  g_assert_cmpuint (strlen (t2p_endpoint_get_unix_path (longest)), ==, MOST_PATH_BYTES);
+  g_assert_null (t2p_endpoint_parse (too_long, &error));
+  g_assert_nonnull (strstr (error->message, "at most 107 bytes"));
 }
 
 int
@@ -249,5 +356,9 @@ main (int argc, char *argv[])
   g_test_add_func ("/endpoint/refusals-never-show-userinfo", test_refused);
   g_test_add_func ("/endpoint/lengths-are-bounded", test_lengths);
   g_test_add_func ("/endpoint/credentials-can-be-replaced", test_with_credentials);
+  g_test_add_func ("/endpoint/chain-leads-from-hop-to-hop", test_chain);
+  g_test_add_func ("/endpoint/chain-has-the-credentials-of-any-hop",
+                   test_credentials_of_any_hop);
+  g_test_add_func ("/endpoint/unix-path-fits-an-address", test_unix_path);
   return g_test_run ();
 }

@@ -36,7 +36,8 @@ typedef struct
   guint n_restarts;
   guint has_begun : 1;
   guint is_shaking : 1;
-  guint was_heard : 1; /* the proxy has sent something */
+  guint was_heard : 1;    /* the proxy has sent something */
+  guint was_answered : 1; /* and something behind the request */
   gsize out_at;
   gsize out_length;
   guint8 *out;   /* behind the state */
@@ -224,6 +225,23 @@ handshake_refused (Handshake *handshake)
   handshake_fail (handshake, refusal, error);
 }
 
+/* A proxy that has spoken to us and then hangs up on the request without a word means the
+ * destination: that is how ssh -D says no. */
+static void
+handshake_hung_up (Handshake *handshake, gboolean was_asked)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (!was_asked || !handshake->was_heard || handshake->was_answered)
+    {
+      handshake_refused (handshake);
+      return;
+    }
+  g_set_error (&error, T2P_ERROR, T2P_ERROR_FAILED, "%s hung up on the request",
+               handshake->config->label);
+  handshake_fail (handshake, T2P_REFUSAL_RESET, error);
+}
+
 /* All before the request has gone well: from now on it may be the destination that is slow. */
 static void
 limit_answer (Handshake *handshake, gboolean was_asked)
@@ -252,12 +270,19 @@ handshake_receive (Handshake *handshake)
       handshake_broken (handshake, errno);
       return FALSE;
     }
-  handshake->was_heard = TRUE;
+  if (got > 0)
+    {
+      handshake->was_heard = TRUE;
+      handshake->was_answered |= was_asked;
+    }
   result = got == 0 ? klass->hang_up (state_of (handshake))
                     : klass->feed (state_of (handshake), bytes, (gsize) got, &used);
   if (result == T2P_DECODE_BAD)
     {
-      handshake_refused (handshake);
+      if (got == 0)
+        handshake_hung_up (handshake, was_asked);
+      else
+        handshake_refused (handshake);
       return FALSE;
     }
   if (!handshake_send (handshake))
@@ -322,7 +347,7 @@ static void
 handshake_connect (Handshake *handshake)
 {
   t2p_reactor_disarm (reactor_of (handshake), &handshake->timer); /* the lower has its own */
-  handshake->is_shaking = handshake->was_heard = FALSE;
+  handshake->is_shaking = handshake->was_heard = handshake->was_answered = FALSE;
   handshake->out_at = handshake->out_length = 0;
   handshake->inner = t2pw_outbound_open (handshake->config->lower, &handshake->destination,
                                          &inner_handler, handshake);
@@ -367,7 +392,8 @@ handshake_new (const T2pwHandshakeConfig *config, const T2pwDestination *destina
  * Returns: a carrier that connects to the proxy and has it connect to @destination. It fails
  * with what @config's lower fails with, and T2P_ERROR: PROXY_AUTHENTICATION_FAILED,
  * PROXY_PROTOCOL (nonsense, or closed in the handshake), TIMED_OUT (no answer to the request,
- * all before it went well), NOT_SUPPORTED and FAILED (the proxy said no to this destination).
+ * all before it went well), NOT_SUPPORTED and FAILED (the proxy said no to this destination, or
+ * greeted us and hung up on the request).
  */
 T2pwCarrier *
 t2pw_handshake_open (const T2pwHandshakeConfig *config,

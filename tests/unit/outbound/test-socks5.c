@@ -222,6 +222,13 @@ static const Failure failures[] = {
     { STEP (SERVER_READ, GREETING), { SERVER_END } },
     T2P_ERROR_PROXY_PROTOCOL,
     T2P_REFUSAL_RESET },
+  { "hangs-up-on-the-request", /* as ssh -D does for a destination that it cannot reach */
+    { STEP (SERVER_READ, GREETING),
+      STEP (SERVER_SEND, "\x05\x00"),
+      STEP (SERVER_READ, REQUEST_NAME),
+      { SERVER_END } },
+    T2P_ERROR_FAILED,
+    T2P_REFUSAL_RESET },
   { "closes-in-the-reply",
     { STEP (SERVER_READ, GREETING),
       STEP (SERVER_SEND, "\x05\x00"),

@@ -3,7 +3,8 @@
 """What an application does, for the tests: run inside the lab, prints one JSON value.
 
 client.py connect HOST PORT [SECONDS]   how a connection went: [outcome, seconds, first bytes]
-client.py ask SECONDS                   the same for each line "HOST PORT" of the input, at once
+client.py ask SECONDS                   the same for each line "HOST PORT" of the input, at once;
+                                        "HOST PORT udp": a datagram there, and what came back
 client.py half-close HOST PORT BYTES    sends, shuts its side down, reads to the end
 client.py hold HOST PORT COUNT          opens connections, says how many, keeps them until killed
 """
@@ -41,12 +42,31 @@ def connect(host, port, seconds=10.0):
     return outcome, round(time.monotonic() - began, 3), data.decode('latin-1')
 
 
+def send(host, port, seconds=10.0):
+    """'answered' means that the datagram came back; a connected socket learns of ICMP errors."""
+    began, data = time.monotonic(), b''
+    try:
+        kind, _, _, _, place = socket.getaddrinfo(host, int(port), type=socket.SOCK_DGRAM)[0]
+        with socket.socket(kind, socket.SOCK_DGRAM) as sock:
+            sock.settimeout(float(seconds))
+            sock.connect(place)
+            sock.send(f'{host} {port}'.encode())
+            data = sock.recv(65536)
+            outcome = 'answered'
+    except TimeoutError:
+        outcome = 'timed out'
+    except OSError as error:
+        outcome = OUTCOMES.get(error.errno, str(error))
+    return outcome, round(time.monotonic() - began, 3), data.decode('latin-1')
+
+
 def ask(seconds):
     places = [line.split() for line in sys.stdin]
     answers = [None] * len(places)
 
     def one(number):
-        answers[number] = connect(*places[number], seconds)
+        host, port, *kind = places[number]
+        answers[number] = (send if kind == ['udp'] else connect)(host, port, seconds)
     threads = [threading.Thread(target=one, args=(number,)) for number in range(len(places))]
     for thread in threads:
         thread.start()

@@ -16,6 +16,9 @@ import time
 import parts
 import plan
 
+PROXIES_ETC = '/run/lab/px-etc'
+BIND_ETC = ('sh', '-c', f'mount --bind {PROXIES_ETC} /etc && exec "$@"', 'sh')
+
 
 def sh(*argv, **kwargs):
     return subprocess.run(argv, check=True, stdin=subprocess.DEVNULL, **kwargs)
@@ -124,6 +127,19 @@ def write_etc():
             hosts.write(f'{address} {plan.PROXY_ONLY_NAME}\n')
 
 
+def make_proxies_etc():
+    """The proxies' /etc is apart: a tunnel replaces /etc/resolv.conf, and what ip netns exec has
+    bound over it would vanish with the old file."""
+    own = pathlib.Path(PROXIES_ETC)
+    layer = pathlib.Path('/run/.overlay/px')
+    for path in (own, layer / 'upper', layer / 'work'):
+        path.mkdir(parents=True)
+    for path in pathlib.Path('/etc/netns/px').iterdir():
+        (layer / 'upper' / path.name).write_text(path.read_text())
+    mount('-t', 'overlay', 'overlay', '-o',
+          f'lowerdir=/etc,upperdir={layer}/upper,workdir={layer}/work', str(own))
+
+
 def make_helpers_setuid():
     """Their packages would have done this when installed: to the program by which the bus starts
     services, and to the one that checks passwords for polkit's agents."""
@@ -164,6 +180,8 @@ class Starter:
         self.state, self.children = state, {}
 
     def start(self, name, argv, netns=None, env=None):
+        if netns == 'px':
+            argv = [*BIND_ETC, *argv]
         argv = ['ip', 'netns', 'exec', netns, *argv] if netns else list(argv)
         self._spawn({'name': name, 'argv': argv, 'env': env or {}, 'starts': 0})
 
@@ -210,6 +228,7 @@ def main():
     make_file_systems(config)
     add_accounts()
     write_etc()
+    make_proxies_etc()
     make_helpers_setuid()
     make_network(config)
     parts.start_all(Starter(state), config)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Runs unittest cases and reports them by the Test Anything Protocol, for meson.
 
-A test's name is the first line of its docstring: a claim. On a machine that cannot run a lab the
+A test's name is the first line of its docstring: a claim; a subtest adds its message. On a machine that cannot run a lab the
 whole program is skipped, with the reason.
 """
 import sys
@@ -34,13 +34,18 @@ class TapResult(unittest.TestResult):
         self._number += 1
         self._say(f'{verdict} {self._number} - {_name(test)}{note}')
 
+    @staticmethod
+    def _part(test, subtest):
+        """What a subtest's message adds to the name of its test."""
+        return subtest.id().removeprefix(test.id())
+
     def addSuccess(self, test):
         super().addSuccess(test)
         self._report('ok', test)
         self._say(f'# {time.monotonic() - self._begun:.2f} s')
 
-    def _failed(self, test, err):
-        self._report('not ok', test)
+    def _failed(self, test, err, note=''):
+        self._report('not ok', test, note)
         text = ''.join(traceback.format_exception(*err))
         lab = getattr(test, 'lab', None)
         if lab is not None and lab.state:
@@ -59,7 +64,9 @@ class TapResult(unittest.TestResult):
     def addSubTest(self, test, subtest, err):
         super().addSubTest(test, subtest, err)
         if err is not None:
-            self._failed(subtest, err)
+            self._failed(test, err, self._part(test, subtest))
+        else:
+            self._report('ok', test, self._part(test, subtest))
 
     def addSkip(self, test, reason):
         super().addSkip(test, reason)

@@ -1,0 +1,165 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Each outbound with each real proxy: what applications see, what the tunnel and TestProxy tell.
+
+A row of OUTBOUNDS is a test. Its subtests: the proxy reached by IPv4, IPv6 and name with the right
+credentials, then with a wrong password and with none. In each, an application fetches from the
+server's IPv4 and IPv6 address and by a name that only proxies know, sends datagrams, and connects
+to a closed port.
+"""
+import dataclasses
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from t2plab import BusError, LabCase, Service, plan, tap  # noqa: E402
+
+CLOSED = 9
+AT_ONCE = ('refused', 'reset', 'unreachable')
+AT_ONCE_SECONDS = 1.5  # on a busy machine
+RIGHT, WRONG = f'{plan.PROXY_USER}:{plan.PROXY_PASSWORD}@', f'{plan.PROXY_USER}:wrong@'
+HOSTS = {'IPv4': plan.PROXY4, 'IPv6': f'[{plan.PROXY6}]', 'name': 'proxy.example'}
+FETCHES = (plan.SERVER4, f'[{plan.SERVER6}]', plan.PROXY_ONLY_NAME)
+SEEN_AS = ((plan.PROXY4,), (plan.PROXY6,), (plan.PROXY4, plan.PROXY6))
+
+
+@dataclasses.dataclass
+class Outbound:
+    """What a scheme can do with a server."""
+    scheme: str
+    server: str
+    auth: str = 'none'      # as TestProxy tells it
+    ipv6: bool = True
+    names: bool = True
+    udp: str = 'none'
+    refuses: bool = True    # tells a closed port from an open one before it says yes
+    query: str = ''
+
+    def uri(self, login='', host=plan.PROXY4):
+        return f'{self.scheme}://{login}{host}:{plan.PORTS[self.server]}{self.query}'
+
+    @property
+    def login(self):
+        return '' if self.auth == 'none' else RIGHT
+
+
+OUTBOUNDS = (
+    Outbound('socks5', 'danted', udp='associate'),
+    Outbound('socks5', 'danted-password', auth='password', udp='associate'),
+    Outbound('socks5', 'microsocks', auth='password'),
+    Outbound('socks5', 'microsocks-open'),
+    # ssh says yes before its far end has connected
+    Outbound('socks5', 'ssh', refuses=False),
+    Outbound('socks5h', 'danted', udp='associate'),
+)
+
+
+class Matrix(LabCase):
+    options = {'proxies': list(dict.fromkeys(row.server for row in OUTBOUNDS))}
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.service = Service(cls.lab).start()
+
+    @classmethod
+    def tearDownClass(cls):
+        try:
+            cls.service.__exit__(None)
+        finally:
+            super().tearDownClass()
+
+    def tearDown(self):
+        for tunnel in self.service.list():
+            tunnel.delete()
+
+    def fetched(self):
+        """By which address the server saw each fetch, or curl's error; seconds."""
+        form = ['-w', r'\t%{exitcode}\t%{time_total}\n', '-m', '10']
+        urls = [f'http://{host}/ip' for host in FETCHES]
+        said = self.lab.run(['curl', '-sS', *form, *urls], check=False).stdout
+        rows = [line.split('\t') for line in said.replace('\n\t', '\t').splitlines()]
+        self.assertEqual(len(rows), len(FETCHES), said)
+        return [(address if status == '0' else f'curl {status}', float(seconds))
+                for address, status, seconds in rows]
+
+    def check_fetches(self, row):
+        carried = (True, row.ipv6, row.names)
+        for host, yes, seen_as, (outcome, seconds) in zip(FETCHES, carried, SEEN_AS,
+                                                          self.fetched()):
+            if yes:
+                self.assertIn(outcome, seen_as, host)
+            else:
+                self.assertIn(outcome, ('curl 6', 'curl 7'), host)
+                self.assertLess(seconds, AT_ONCE_SECONDS, host)
+
+    def check_sockets(self, row, carries_udp):
+        places = [f'{plan.SERVER4} {CLOSED}', f'{plan.SERVER6} {CLOSED}',
+                  f'{plan.SERVER4} {plan.ECHO} udp', f'{plan.SERVER6} {plan.ECHO} udp',
+                  f'{plan.PROXY_ONLY_NAME} {plan.ECHO} udp']
+        answers = self.lab.client('ask', 10.0, input=''.join(f'{place}\n' for place in places))
+        for place, (outcome, seconds, data) in zip(places, answers):
+            if place.endswith('udp') and carries_udp:
+                self.assertEqual((outcome, data), ('answered', place.removesuffix(' udp')))
+            elif place.endswith('udp') or row.refuses:
+                self.assertIn(outcome, AT_ONCE, place)
+                self.assertLess(seconds, AT_ONCE_SECONDS, place)
+            else:
+                self.assertIn(outcome, (*AT_ONCE, 'closed'), place)
+
+    def check_told(self, row, uri):
+        told = self.service.call('TestProxy', 'sa{sv}', uri, {})
+        self.assertLess(told.pop('rtt-us'), 1000000)
+        self.assertEqual(told, {'reachable': True, 'auth': row.auth, 'connect': True,
+                                'names': row.names, 'ipv6': row.ipv6, 'udp': row.udp, 'error': '',
+                                'message': ''})
+
+    def check_carries(self, row, uri):
+        tunnel = self.service.create('work', uri, capture='default', connect_timeout=4)
+        details = tunnel.details()
+        self.assertEqual(details['ipv6-mode'], 'on' if row.ipv6 else 'reject')
+        self.assertIn(details['udp-mode'], ('reject', row.udp))
+        self.check_fetches(row)
+        self.check_sockets(row, details['udp-mode'] != 'reject')
+        self.assertEqual(tunnel.state, 'active')
+        tunnel.delete()
+
+    def check_refused(self, row, uri):
+        """Of no use without the right password: said at once and by its name."""
+        told = self.service.call('TestProxy', 'sa{sv}', uri, {})
+        self.assertEqual((told['reachable'], told['connect'], told['error']),
+                         (True, False, 'ProxyAuthenticationFailed'))
+        self.assertEqual(told['auth'], row.auth)
+        with self.assertRaises(BusError) as refused:
+            self.service.create('work', uri, capture='default', connect_timeout=4)
+        self.assertEqual(refused.exception.name,
+                         'org.tun2proxy.Error.ProxyAuthenticationFailed')
+        tunnel = self.service.create('work', uri, capture='default', options={'wait': False})
+        self.service.wait_state(tunnel, 'failed')
+        self.assertEqual(tunnel.prop('StateReason'), 'proxy-auth')
+
+    def check(self, row):
+        for kind, host in HOSTS.items():
+            with self.subTest(f'by {kind}'):
+                uri = row.uri(row.login, host)
+                self.check_told(row, uri)
+                self.check_carries(row, uri)
+            self.tearDown()
+        for kind, login in ((('wrong password', WRONG), ('no password', '')) if row.login else ()):
+            with self.subTest(kind):
+                self.check_refused(row, row.uri(login))
+            self.tearDown()
+
+
+def add_tests():
+    for row in OUTBOUNDS:
+        def test(self, row=row):
+            self.check(row)
+        test.__doc__ = f'{row.scheme} with {row.server}'
+        setattr(Matrix, f'test_{row.scheme}_{row.server}', test)
+
+
+add_tests()
+if __name__ == '__main__':
+    tap.main()

@@ -59,15 +59,8 @@ forwarded_cb (const guint8 *answer, gsize length, gpointer user_data)
   g_hash_table_remove (datagram->relay->datagrams, datagram);
 }
 
-/**
- * t2pw_dns_relay_take_datagram:
- * @key: from the application to port 53 of whatever it takes for its server
- */
-void
-t2pw_dns_relay_take_datagram (T2pwDnsRelay *relay,
-                              const T2pwFlowKey *key,
-                              const guint8 *data,
-                              gsize length)
+static void
+take_datagram (T2pwDnsRelay *relay, const T2pwFlowKey *key, const guint8 *data, gsize length)
 {
   guint8 answer[T2P_DNS_MAX_UDP_BYTES];
   T2pWriter writer;
@@ -91,6 +84,29 @@ t2pw_dns_relay_take_datagram (T2pwDnsRelay *relay,
     case T2PW_DNS_DROP:
       return;
     }
+}
+
+/**
+ * t2pw_dns_relay_take_datagrams:
+ * @key: from the application to port 53 of whatever it takes for its server
+ * @datagram_bytes: of each query but the last; 0: @data is one
+ */
+void
+t2pw_dns_relay_take_datagrams (T2pwDnsRelay *relay,
+                               const T2pwFlowKey *key,
+                               const guint8 *data,
+                               gsize length,
+                               gsize datagram_bytes)
+{
+  gsize most = datagram_bytes > 0 ? datagram_bytes : length;
+  gsize done = 0;
+
+  do
+    {
+      take_datagram (relay, key, data + done, MIN (most, length - done));
+      done += most;
+    }
+  while (done < length);
 }
 
 /* --- TCP */

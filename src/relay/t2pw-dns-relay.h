@@ -16,9 +16,11 @@ T2pwDnsRelay *t2pw_dns_relay_new (T2pReactor *reactor, T2pwDnsResponder *respond
 void t2pw_dns_relay_free (T2pwDnsRelay *relay);
 void t2pw_dns_relay_set_stack (T2pwDnsRelay *relay, T2pwStack *stack);
 void t2pw_dns_relay_take_syn (T2pwDnsRelay *relay, T2pwHeldSyn *syn);
-void t2pw_dns_relay_take_datagram (T2pwDnsRelay *relay,
-                                   const T2pwFlowKey *key,
-                                   const guint8 *data,
-                                   gsize length);
+/* As of the stack's handler: a super-packet when @datagram_bytes is not 0. */
+void t2pw_dns_relay_take_datagrams (T2pwDnsRelay *relay,
+                                    const T2pwFlowKey *key,
+                                    const guint8 *data,
+                                    gsize length,
+                                    gsize datagram_bytes);
 
 G_END_DECLS

@@ -369,13 +369,17 @@ abandoned_cb (T2pwHeldSyn *syn, gpointer user_data)
 }
 
 static gboolean
-datagram_cb (const T2pwFlowKey *key, const guint8 *data, gsize length, gpointer user_data)
+datagram_cb (const T2pwFlowKey *key,
+             const guint8 *data,
+             gsize length,
+             gsize datagram_bytes,
+             gpointer user_data)
 {
   T2pwRelay *relay = user_data;
 
   if (relay->dns == NULL || key->destination.port != DNS_PORT)
     return FALSE;
-  t2pw_dns_relay_take_datagram (relay->dns, key, data, length);
+  t2pw_dns_relay_take_datagrams (relay->dns, key, data, length, datagram_bytes);
   return TRUE;
 }
 

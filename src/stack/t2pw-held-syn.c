@@ -13,6 +13,7 @@
 
 #include "t2p-checksum.h"
 #include "t2p-limits.h"
+#include "t2pw-icmp.h"
 #include "t2pw-pcb.h"
 #include "t2pw-reply.h"
 #include "t2pw-stack-private.h"
@@ -29,16 +30,12 @@ counter_of (T2pwStack *stack, const T2pwFlowId *id)
 static void
 refuse_packet (T2pwStack *stack, const T2pwPacket *packet, T2pRefusal refusal)
 {
-  guint8 reply[T2PW_REPLY_MAX_BYTES];
-  gsize length = 0;
+  guint8 reply[T2PW_RESET_MAX_BYTES];
 
-  if (refusal == T2P_REFUSAL_SILENCE)
+  if (refusal == T2P_REFUSAL_SILENCE ||
+      (refusal != T2P_REFUSAL_RESET && t2pw_icmp_refuse (stack, packet, refusal)))
     return;
-  if (refusal != T2P_REFUSAL_RESET && !stack->config.drop_icmp)
-    length = t2pw_reply_icmp (packet, refusal, reply);
-  if (length == 0)
-    length = t2pw_reply_reset (packet, reply);
-  t2pw_stack_send_reply (stack, reply, length);
+  t2pw_stack_send_reply (stack, reply, t2pw_reply_reset (packet, reply));
 }
 
 static gboolean

@@ -11,6 +11,7 @@
 #include "config.h"
 
 #include "t2pw-accelerator.h"
+#include "t2pw-icmp.h"
 #include "t2pw-lwip.h"
 #include "t2pw-pcb.h"
 #include "t2pw-reply.h"
@@ -47,32 +48,13 @@ t2pw_stack_sends_super_packets (const T2pwStack *stack, guint8 family)
   return stack->config.has_vnet_header && (stack->config.offloads & needed) != 0;
 }
 
-static void
-answer_icmp (T2pwStack *stack, const T2pwPacket *packet, T2pRefusal refusal)
-{
-  guint8 reply[T2PW_REPLY_MAX_BYTES];
-
-  if (!stack->config.drop_icmp)
-    t2pw_stack_send_reply (stack, reply, t2pw_reply_icmp (packet, refusal, reply));
-}
-
-static void
-answer_bad_protocol (T2pwStack *stack, const T2pwPacket *packet)
-{
-  guint8 reply[T2PW_REPLY_MAX_BYTES];
-
-  stack->counters.dropped_protocol++;
-  if (!stack->config.drop_icmp)
-    t2pw_stack_send_reply (stack, reply, t2pw_reply_bad_protocol (packet, reply));
-}
-
 /* --- packets */
 
 static void
 take_unknown_tcp (T2pwStack *stack, const T2pwPacket *packet, const T2pwFlowId *id)
 {
   guint8 opening = packet->tcp.flags & (T2P_TCP_SYN | T2P_TCP_ACK | T2P_TCP_RST | T2P_TCP_FIN);
-  guint8 reply[T2PW_REPLY_MAX_BYTES];
+  guint8 reply[T2PW_RESET_MAX_BYTES];
 
   if (opening == T2P_TCP_SYN)
     {
@@ -112,24 +94,13 @@ take_udp (T2pwStack *stack, const T2pwPacket *packet)
   T2pwFlowKey key = { { packet->ip.source, packet->udp.source_port },
                       { packet->ip.destination, packet->udp.destination_port } };
   const guint8 *data = t2pw_packet_transport (packet) + T2P_UDP_HEADER_BYTES;
-  gsize left = packet->udp.payload_bytes;
-  gsize most = packet->segment_bytes > 0 ? packet->segment_bytes : left;
+  gsize length = packet->udp.payload_bytes;
+  gsize datagram_bytes = packet->segment_bytes < length ? packet->segment_bytes : 0;
   gboolean is_refused = stack->config.refuse_udp && key.destination.port != DNS_PORT;
 
-  /* A USO super-packet is many datagrams of one length; an empty datagram is one, too. */
-  do
-    {
-      gsize length = MIN (left, most);
-
-      if (is_refused || !stack->handler->datagram (&key, data, length, stack->user_data))
-        {
-          answer_icmp (stack, packet, T2P_REFUSAL_PORT_UNREACHABLE);
-          return;
-        }
-      data += length;
-      left -= length;
-    }
-  while (left > 0);
+  if (is_refused ||
+      !stack->handler->datagram (&key, data, length, datagram_bytes, stack->user_data))
+    t2pw_icmp_refuse (stack, packet, T2P_REFUSAL_PORT_UNREACHABLE);
 }
 
 static gboolean
@@ -150,7 +121,7 @@ packet_cb (const struct virtio_net_hdr *vnet,
       take_udp (stack, &packet);
       break;
     case T2PW_VERDICT_ICMP_ECHO:
-      answer_icmp (stack, &packet, T2P_REFUSAL_ADMIN_PROHIBITED);
+      t2pw_icmp_refuse (stack, &packet, T2P_REFUSAL_ADMIN_PROHIBITED);
       counters->dropped_protocol++;
       break;
     case T2PW_VERDICT_MALFORMED:
@@ -166,7 +137,8 @@ packet_cb (const struct virtio_net_hdr *vnet,
       counters->dropped_multicast++;
       break;
     case T2PW_VERDICT_PROTOCOL:
-      answer_bad_protocol (stack, &packet);
+      t2pw_icmp_refuse_protocol (stack, &packet);
+      counters->dropped_protocol++;
       break;
     case T2PW_VERDICT_IGNORED:
       break;

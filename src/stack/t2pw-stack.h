@@ -45,11 +45,13 @@ typedef struct
   /* The application gave up (RST, new sequence number) before an answer: @syn is gone after
    * this call. */
   void (*abandoned) (T2pwHeldSyn *syn, gpointer user_data);
-  /* A UDP datagram; @data is valid during the call only. Return FALSE to have it answered with
-   * ICMP port unreachable. */
+  /* A UDP datagram; @data is valid during the call only. @datagram_bytes is not 0 for a
+   * super-packet: then @data is several datagrams of that length, of which the last may be
+   * shorter. Return FALSE to have it answered with one ICMP port unreachable. */
   gboolean (*datagram) (const T2pwFlowKey *key,
                         const guint8 *data,
                         gsize length,
+                        gsize datagram_bytes,
                         gpointer user_data);
   /* The queue is gone (device deleted) or unusable; the stack stops reading it. */
   void (*device_lost) (const GError *error, gpointer user_data);
@@ -90,6 +92,18 @@ gboolean t2pw_stack_send_datagram (T2pwStack *stack,
                                    const T2pwFlowKey *key,
                                    const guint8 *data,
                                    gsize length);
+
+/* ICMP errors about a datagram that came some time ago, as the handler was given it. */
+void t2pw_stack_refuse_datagram (T2pwStack *stack,
+                                 const T2pwFlowKey *key,
+                                 const guint8 *data,
+                                 gsize length,
+                                 T2pRefusal refusal);
+void t2pw_stack_tell_too_big (T2pwStack *stack,
+                              const T2pwFlowKey *key,
+                              const guint8 *data,
+                              gsize length,
+                              gsize most_payload_bytes);
 
 /* --- held SYNs */
 

@@ -8,6 +8,7 @@
 #define PIECE_BYTES 1000 /* of what is peeked at: never all in one */
 
 static GByteArray *datagrams;
+static FakeIcmpError icmp_error;
 
 FakeSyn *
 fake_syn_new (gsize room)
@@ -61,6 +62,12 @@ fake_stack_get_datagrams (void)
   if (datagrams == NULL)
     datagrams = g_byte_array_new ();
   return datagrams;
+}
+
+FakeIcmpError *
+fake_stack_get_icmp_error (void)
+{
+  return &icmp_error;
 }
 
 T2pwStream *
@@ -170,4 +177,30 @@ t2pw_stack_send_datagram (T2pwStack *stack,
 {
   g_byte_array_append (fake_stack_get_datagrams (), data, (guint) length);
   return TRUE;
+}
+
+void
+t2pw_stack_refuse_datagram (T2pwStack *stack,
+                            const T2pwFlowKey *key,
+                            const guint8 *data,
+                            gsize length,
+                            T2pRefusal refusal)
+{
+  icmp_error.n_refusals++;
+  icmp_error.key = *key;
+  icmp_error.length = length;
+  icmp_error.refusal = refusal;
+}
+
+void
+t2pw_stack_tell_too_big (T2pwStack *stack,
+                         const T2pwFlowKey *key,
+                         const guint8 *data,
+                         gsize length,
+                         gsize most_payload_bytes)
+{
+  icmp_error.n_too_big++;
+  icmp_error.key = *key;
+  icmp_error.length = length;
+  icmp_error.most_payload_bytes = most_payload_bytes;
 }

@@ -36,3 +36,14 @@ void fake_stream_end (FakeStream *stream);
 void fake_stream_close (FakeStream *stream, gboolean reset);
 void fake_stream_make_room (FakeStream *stream, gsize room);
 GByteArray *fake_stack_get_datagrams (void);
+
+/** FakeIcmpError: the last that the stack was asked to send. */
+typedef struct
+{
+  guint n_refusals, n_too_big; /* so far */
+  T2pwFlowKey key;
+  T2pRefusal refusal;
+  gsize length, most_payload_bytes;
+} FakeIcmpError;
+
+FakeIcmpError *fake_stack_get_icmp_error (void);

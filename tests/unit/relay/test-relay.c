@@ -601,14 +601,20 @@ test_dns_over_udp (Fixture *f, gconstpointer data)
   T2pwFlowKey key = { 0 };
   guint8 query[512];
   gsize length = make_query (query, sizeof query, "example.org");
+  const T2pwStackHandler *handler = t2pw_relay_get_stack_handler ();
   GByteArray *datagrams = fake_stack_get_datagrams ();
 
   g_assert_true (t2p_ip_endpoint_parse ("10.0.0.2:40000", &key.source));
   g_assert_true (t2p_ip_endpoint_parse ("8.8.8.8:53", &key.destination));
-  g_assert_true (t2pw_relay_get_stack_handler ()->datagram (&key, query, length, f->relay));
+  g_assert_true (handler->datagram (&key, query, length, 0, f->relay));
   g_assert_cmpuint (datagrams->len, ==, length + 16);
+  /* queries of one length that an application sent as one super-packet */
+  memcpy (query + length, query, length);
+  memcpy (query + 2 * length, query, length);
+  g_assert_true (handler->datagram (&key, query, 3 * length, length, f->relay));
+  g_assert_cmpuint (datagrams->len, ==, 4 * (length + 16));
   key.destination.port = 54;
-  g_assert_false (t2pw_relay_get_stack_handler ()->datagram (&key, query, length, f->relay));
+  g_assert_false (handler->datagram (&key, query, length, 0, f->relay));
 }
 
 /* All in one segment with the FIN: no edge comes after it. */

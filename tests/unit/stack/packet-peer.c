@@ -159,13 +159,19 @@ abandoned_cb (T2pwHeldSyn *syn, gpointer user_data)
 }
 
 static gboolean
-datagram_cb (const T2pwFlowKey *key, const guint8 *data, gsize length, gpointer user_data)
+datagram_cb (const T2pwFlowKey *key,
+             const guint8 *data,
+             gsize length,
+             gsize datagram_bytes,
+             gpointer user_data)
 {
   Peer *peer = user_data;
 
   if (peer->refuses_datagrams)
     return FALSE;
   peer->n_datagrams++;
+  peer->told_datagram_bytes = datagram_bytes;
+  peer->datagram_key = *key;
   g_byte_array_append (peer->datagram, data, (guint) length);
   return TRUE;
 }

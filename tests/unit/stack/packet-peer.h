@@ -64,6 +64,8 @@ typedef struct
   Owner owner;
   GByteArray *datagram;
   guint n_datagrams;
+  gsize told_datagram_bytes; /* with the last one */
+  T2pwFlowKey datagram_key;
   gboolean refuses_datagrams;
   /* the application's side of TCP */
   T2pIpEndpoint local, remote;

@@ -16,8 +16,8 @@ struct _T2pwDataPlane
   T2pwPlaneHandler handler;
   gpointer user_data;
   T2pwNames *names;
-  GPtrArray *endpoints; /* T2pEndpoint, as in the failover */
-  T2pwOutbound *failover;
+  GPtrArray *endpoints; /* T2pEndpoint, as in the group */
+  T2pwOutbound *group;
   T2pwVirtualNames *virtual_names;
   T2pwNameSet *exclude;
   T2pwDnsResponder *responder;
@@ -47,7 +47,7 @@ active_changed_cb (const char *old_label,
   plane->handler.upstreams.active_changed (old_label, new_label, reason, plane->user_data);
 }
 
-static const T2pwFailoverHandler failover_handler = {
+static const T2pwGroupHandler group_handler = {
   .state_changed = state_changed_cb,
   .active_changed = active_changed_cb,
 };
@@ -65,7 +65,7 @@ plane_make_names (T2pwDataPlane *plane, const T2pwPlaneConfig *config, GError **
 static gboolean
 plane_make_outbounds (T2pwDataPlane *plane, const T2pwPlaneConfig *config, GError **error)
 {
-  plane->failover = t2pw_failover_new (plane->context.reactor, &failover_handler, plane);
+  plane->group = t2pw_group_new (plane->context.reactor, &group_handler, plane);
   for (guint i = 0; i < config->proxies->len; i++)
     {
       const T2pwPlaneProxy *proxy = g_ptr_array_index (config->proxies, i);
@@ -77,8 +77,8 @@ plane_make_outbounds (T2pwDataPlane *plane, const T2pwPlaneConfig *config, GErro
         return FALSE;
       g_ptr_array_add (plane->endpoints, t2p_endpoint_ref (proxy->endpoint));
       t2pw_harmless_destination (proxy->endpoint, &harmless);
-      t2pw_failover_add (plane->failover, outbound, t2p_endpoint_get_display (proxy->endpoint),
-                         &harmless);
+      t2pw_group_add (plane->group, outbound, t2p_endpoint_get_display (proxy->endpoint),
+                      &harmless);
     }
   return TRUE;
 }
@@ -113,7 +113,7 @@ static void
 plane_make_relay (T2pwDataPlane *plane, const T2pwPlaneConfig *config)
 {
   T2pwRelayConfig relay = { .reactor = plane->context.reactor,
-                            .outbound = plane->failover,
+                            .outbound = plane->group,
                             .virtual_names = plane->virtual_names,
                             .responder = plane->responder,
                             .worker_index = config->worker_index,
@@ -199,7 +199,7 @@ t2pw_data_plane_free (T2pwDataPlane *plane)
   g_clear_pointer (&plane->responder, t2pw_dns_responder_free);
   g_clear_pointer (&plane->exclude, t2pw_name_set_free);
   g_clear_pointer (&plane->virtual_names, t2pw_virtual_names_free);
-  g_clear_pointer (&plane->failover, t2pw_outbound_free);
+  g_clear_pointer (&plane->group, t2pw_outbound_free);
   g_clear_pointer (&plane->names, t2pw_names_free);
   g_ptr_array_unref (plane->endpoints);
   g_free (plane);
@@ -228,7 +228,7 @@ t2pw_data_plane_take_probe (T2pwDataPlane *plane,
   guint index;
 
   if (g_ptr_array_find_with_equal_func (plane->endpoints, endpoint, is_same_upstream, &index))
-    t2pw_failover_take_probe (plane->failover, index, result->rtt_us, result->error);
+    t2pw_group_take_probe (plane->group, index, result->rtt_us, result->error);
 }
 
 static void
@@ -273,7 +273,7 @@ t2pw_data_plane_set_uplink (T2pwDataPlane *plane,
   if (plane->responder != NULL)
     plane_set_exclude (plane, dns_exclude);
   t2pw_relay_close_stalled (plane->relay);
-  t2pw_failover_uplink_changed (plane->failover);
+  t2pw_group_uplink_changed (plane->group);
   return TRUE;
 }
 
@@ -284,9 +284,9 @@ t2pw_data_plane_get_relay (T2pwDataPlane *plane)
 }
 
 T2pwOutbound *
-t2pw_data_plane_get_failover (T2pwDataPlane *plane)
+t2pw_data_plane_get_group (T2pwDataPlane *plane)
 {
-  return plane->failover;
+  return plane->group;
 }
 
 /* (transfer full): which accelerators are on */

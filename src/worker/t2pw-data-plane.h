@@ -4,7 +4,7 @@
 #include "t2p-endpoint.h"
 #include "t2p-enums.h"
 #include "t2pw-dialer.h"
-#include "t2pw-failover.h"
+#include "t2pw-group.h"
 #include "t2pw-probe.h"
 #include "t2pw-relay.h"
 
@@ -61,7 +61,7 @@ void t2pw_plane_config_add_proxy (T2pwPlaneConfig *config,
 /** T2pwPlaneHandler: what the owner is told. */
 typedef struct
 {
-  T2pwFailoverHandler upstreams;
+  T2pwGroupHandler upstreams;
   void (*device_lost) (const GError *error, gpointer user_data);
 } T2pwPlaneHandler;
 
@@ -86,7 +86,7 @@ gboolean t2pw_data_plane_set_uplink (T2pwDataPlane *plane,
                                      const char *const *dns_exclude,
                                      GError **error);
 T2pwRelay *t2pw_data_plane_get_relay (T2pwDataPlane *plane);
-T2pwOutbound *t2pw_data_plane_get_failover (T2pwDataPlane *plane);
+T2pwOutbound *t2pw_data_plane_get_group (T2pwDataPlane *plane);
 char *t2pw_data_plane_describe (T2pwDataPlane *plane);
 GVariant *t2pw_data_plane_get_statistics (T2pwDataPlane *plane);
 

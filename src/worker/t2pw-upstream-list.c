@@ -37,15 +37,15 @@ status_to_row (const T2pwMemberStatus *status)
 }
 
 GVariant *
-t2pw_upstream_list_new (T2pwOutbound *failover)
+t2pw_upstream_list_new (T2pwOutbound *group)
 {
   GVariantBuilder builder = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE ("aa{sv}"));
 
-  for (guint i = 0; i < t2pw_failover_get_n_members (failover); i++)
+  for (guint i = 0; i < t2pw_group_get_n_members (group); i++)
     {
       T2pwMemberStatus status;
 
-      t2pw_failover_get_status (failover, i, &status);
+      t2pw_group_get_status (group, i, &status);
       g_variant_builder_add_value (&builder, status_to_row (&status));
     }
   return g_variant_builder_end (&builder);

@@ -300,7 +300,7 @@ handle_get_upstreams_cb (T2pBusWorker *skeleton,
   if (check_started (worker, invocation))
     t2p_bus_worker_complete_get_upstreams (
         skeleton, invocation,
-        t2pw_upstream_list_new (t2pw_data_plane_get_failover (worker->plane)));
+        t2pw_upstream_list_new (t2pw_data_plane_get_group (worker->plane)));
   return TRUE;
 }
 

@@ -2,7 +2,7 @@
 /* Theory of operation
  *
  * An outbound over a list of upstreams (members). What a flow does with them is in
- * t2pw-failover-carrier.c, this file knows how they are. Which one worked last is the active
+ * t2pw-group-carrier.c, this file knows how they are. Which one worked last is the active
  * one.
  *
  * A member is unknown, up or down. What the proxy says about a destination proves that it is
@@ -17,7 +17,7 @@
  * The whole is down when every member is. The owner is told by a task, never from inside. */
 #include "config.h"
 
-#include "t2pw-failover-private.h"
+#include "t2pw-group-private.h"
 
 #include "t2p-error.h"
 #include "t2p-limits.h"
@@ -78,73 +78,72 @@ evidence_of (const GError *error)
 }
 
 T2pwMember *
-t2pw_failover_member_at (T2pwFailover *failover, guint index)
+t2pw_group_member_at (T2pwGroup *group, guint index)
 {
-  return g_ptr_array_index (failover->members, index);
+  return g_ptr_array_index (group->members, index);
 }
 
 /* --- telling the owner */
 
 static gboolean
-failover_is_up (T2pwFailover *failover)
+group_is_up (T2pwGroup *group)
 {
-  for (guint i = 0; i < failover->members->len; i++)
-    if (t2pw_failover_member_at (failover, i)->state != T2PW_MEMBER_DOWN)
+  for (guint i = 0; i < group->members->len; i++)
+    if (t2pw_group_member_at (group, i)->state != T2PW_MEMBER_DOWN)
       return TRUE;
   return FALSE;
 }
 
 static void
-tell_active (T2pwFailover *failover)
+tell_active (T2pwGroup *group)
 {
-  guint old = failover->told_active;
+  guint old = group->told_active;
 
-  failover->told_active = failover->active;
-  failover->handler->active_changed (
-      t2pw_failover_member_at (failover, old)->label,
-      t2pw_failover_member_at (failover, failover->active)->label, failover->switch_reason,
-      failover->user_data);
+  group->told_active = group->active;
+  group->handler->active_changed (t2pw_group_member_at (group, old)->label,
+                                  t2pw_group_member_at (group, group->active)->label,
+                                  group->switch_reason, group->user_data);
 }
 
 static T2pStateReason
-failover_get_reason (T2pwFailover *failover, gboolean is_up)
+group_get_reason (T2pwGroup *group, gboolean is_up)
 {
-  T2pwMember *member = t2pw_failover_member_at (failover, failover->active);
+  T2pwMember *member = t2pw_group_member_at (group, group->active);
 
   return is_up ? T2P_STATE_REASON_NONE : t2pw_state_reason_from_error (member->error);
 }
 
 static void
-tell_state (T2pwFailover *failover, gboolean is_up, T2pStateReason reason)
+tell_state (T2pwGroup *group, gboolean is_up, T2pStateReason reason)
 {
-  T2pwMember *member = t2pw_failover_member_at (failover, failover->active);
+  T2pwMember *member = t2pw_group_member_at (group, group->active);
   g_autofree char *message =
       is_up ? g_strdup_printf ("%s answers", member->label)
             : g_strdup (member->error != NULL ? member->error->message : "no upstream answers");
 
-  failover->told_up = is_up;
-  failover->told_reason = reason;
-  failover->handler->state_changed (is_up, reason, message, failover->user_data);
+  group->told_up = is_up;
+  group->told_reason = reason;
+  group->handler->state_changed (is_up, reason, message, group->user_data);
 }
 
 static void
 tell_cb (T2pTask *task)
 {
-  T2pwFailover *failover = T2P_OWNER_OF (task, T2pwFailover, task);
-  gboolean is_up = failover_is_up (failover);
-  T2pStateReason reason = failover_get_reason (failover, is_up);
+  T2pwGroup *group = T2P_OWNER_OF (task, T2pwGroup, task);
+  gboolean is_up = group_is_up (group);
+  T2pStateReason reason = group_get_reason (group, is_up);
 
-  if (failover->told_active != failover->active)
-    tell_active (failover);
+  if (group->told_active != group->active)
+    tell_active (group);
   /* What is wrong may change: a proxy that was gone comes back and wants a password. */
-  if (is_up != failover->told_up || reason != failover->told_reason)
-    tell_state (failover, is_up, reason);
+  if (is_up != group->told_up || reason != group->told_reason)
+    tell_state (group, is_up, reason);
 }
 
 static void
-failover_changed (T2pwFailover *failover)
+group_changed (T2pwGroup *group)
 {
-  t2p_reactor_defer (failover->reactor, &failover->task, tell_cb);
+  t2p_reactor_defer (group->reactor, &group->task, tell_cb);
 }
 
 /* --- what is known of a member */
@@ -154,7 +153,7 @@ static void member_check_cb (T2pTimer *timer);
 static void
 member_was_up (T2pwMember *member, gint64 when_us)
 {
-  T2pwFailover *failover = member->failover;
+  T2pwGroup *group = member->group;
 
   member->last_success_us = MAX (member->last_success_us, when_us);
   member->backoff_ms = MIN_BACKOFF_MS;
@@ -162,30 +161,30 @@ member_was_up (T2pwMember *member, gint64 when_us)
     return;
   member->state = T2PW_MEMBER_UP;
   g_clear_error (&member->error);
-  t2p_reactor_disarm (failover->reactor, &member->timer);
-  if (t2pw_failover_member_at (failover, failover->active)->state == T2PW_MEMBER_DOWN)
-    for (guint i = 0; i < failover->members->len; i++)
-      if (t2pw_failover_member_at (failover, i) == member)
-        failover->active = i;
-  failover_changed (failover);
+  t2p_reactor_disarm (group->reactor, &member->timer);
+  if (t2pw_group_member_at (group, group->active)->state == T2PW_MEMBER_DOWN)
+    for (guint i = 0; i < group->members->len; i++)
+      if (t2pw_group_member_at (group, i) == member)
+        group->active = i;
+  group_changed (group);
 }
 
 void
 t2pw_member_is_up (T2pwMember *member)
 {
-  member_was_up (member, t2p_reactor_get_now_us (member->failover->reactor));
+  member_was_up (member, t2p_reactor_get_now_us (member->group->reactor));
 }
 
 static void
-failover_choose_active (T2pwFailover *failover)
+group_choose_active (T2pwGroup *group)
 {
-  for (guint i = 1; i < failover->members->len; i++)
+  for (guint i = 1; i < group->members->len; i++)
     {
-      guint index = (failover->active + i) % failover->members->len;
+      guint index = (group->active + i) % group->members->len;
 
-      if (t2pw_failover_member_at (failover, index)->state != T2PW_MEMBER_DOWN)
+      if (t2pw_group_member_at (group, index)->state != T2PW_MEMBER_DOWN)
         {
-          failover->active = index;
+          group->active = index;
           return;
         }
     }
@@ -194,18 +193,18 @@ failover_choose_active (T2pwFailover *failover)
 static void
 member_is_down (T2pwMember *member, const GError *error)
 {
-  T2pwFailover *failover = member->failover;
+  T2pwGroup *group = member->group;
 
   member->state = T2PW_MEMBER_DOWN;
   g_clear_error (&member->error);
   member->error = g_error_copy (error);
-  if (t2pw_failover_member_at (failover, failover->active) == member)
+  if (t2pw_group_member_at (group, group->active) == member)
     {
-      failover->switch_reason = t2pw_state_reason_from_error (error);
-      failover_choose_active (failover);
+      group->switch_reason = t2pw_state_reason_from_error (error);
+      group_choose_active (group);
     }
-  t2p_reactor_arm (failover->reactor, &member->timer, member->backoff_ms, member_check_cb);
-  failover_changed (failover);
+  t2p_reactor_arm (group->reactor, &member->timer, member->backoff_ms, member_check_cb);
+  group_changed (group);
 }
 
 void
@@ -230,7 +229,7 @@ t2pw_member_take_failure (T2pwMember *member, gint64 began_us, const GError *err
       return;
     case EVIDENCE_DOUBTFUL:
       if (is_news && member->check == NULL)
-        t2p_reactor_arm (member->failover->reactor, &member->timer, 0, member_check_cb);
+        t2p_reactor_arm (member->group->reactor, &member->timer, 0, member_check_cb);
       return;
     }
 }
@@ -259,7 +258,7 @@ check_failed_cb (T2pwCarrier *carrier,
   switch (evidence_of (error))
     {
     case EVIDENCE_NONE:
-      t2p_reactor_arm (member->failover->reactor, &member->timer, member->backoff_ms,
+      t2p_reactor_arm (member->group->reactor, &member->timer, member->backoff_ms,
                        member_check_cb);
       return;
     case EVIDENCE_UP:
@@ -303,7 +302,7 @@ member_free (gpointer data)
 
   if (member->check != NULL)
     t2pw_carrier_close (member->check, TRUE);
-  t2p_reactor_disarm (member->failover->reactor, &member->timer);
+  t2p_reactor_disarm (member->group->reactor, &member->timer);
   t2pw_outbound_free (member->outbound);
   g_clear_error (&member->error);
   g_free (member->harmless_name);
@@ -312,43 +311,43 @@ member_free (gpointer data)
 }
 
 static void
-failover_free (T2pwOutbound *base)
+group_free (T2pwOutbound *base)
 {
-  T2pwFailover *failover = (T2pwFailover *) base;
+  T2pwGroup *group = (T2pwGroup *) base;
 
-  g_ptr_array_unref (failover->members);
-  t2p_reactor_cancel (failover->reactor, &failover->task);
-  g_free (failover);
+  g_ptr_array_unref (group->members);
+  t2p_reactor_cancel (group->reactor, &group->task);
+  g_free (group);
 }
 
-static const T2pwOutboundClass failover_class = {
-  .kind = "failover",
-  .open = t2pw_failover_open,
-  .free = failover_free,
+static const T2pwOutboundClass group_class = {
+  .kind = "group",
+  .open = t2pw_group_open,
+  .free = group_free,
 };
 
 /**
- * t2pw_failover_new:
+ * t2pw_group_new:
  *
  * Returns: (transfer full): an outbound over no upstream yet. Carriers are closed before it
  * goes.
  */
 T2pwOutbound *
-t2pw_failover_new (T2pReactor *reactor, const T2pwFailoverHandler *handler, gpointer user_data)
+t2pw_group_new (T2pReactor *reactor, const T2pwGroupHandler *handler, gpointer user_data)
 {
-  T2pwFailover *failover = g_new0 (T2pwFailover, 1);
+  T2pwGroup *group = g_new0 (T2pwGroup, 1);
 
-  failover->base.klass = &failover_class;
-  failover->reactor = reactor;
-  failover->handler = handler;
-  failover->user_data = user_data;
-  failover->told_up = TRUE;
-  failover->members = g_ptr_array_new_with_free_func (member_free);
-  return &failover->base;
+  group->base.klass = &group_class;
+  group->reactor = reactor;
+  group->handler = handler;
+  group->user_data = user_data;
+  group->told_up = TRUE;
+  group->members = g_ptr_array_new_with_free_func (member_free);
+  return &group->base;
 }
 
 /**
- * t2pw_failover_add:
+ * t2pw_group_add:
  * @outbound: (transfer full): how to reach the upstream
  * @label: for people; without userinfo
  * @harmless: where a check asks to be connected to
@@ -356,85 +355,85 @@ t2pw_failover_new (T2pReactor *reactor, const T2pwFailoverHandler *handler, gpoi
  * Adds an upstream behind those that are there; at most T2P_MAX_PROXIES.
  */
 void
-t2pw_failover_add (T2pwOutbound *base,
-                   T2pwOutbound *outbound,
-                   const char *label,
-                   const T2pwDestination *harmless)
+t2pw_group_add (T2pwOutbound *base,
+                T2pwOutbound *outbound,
+                const char *label,
+                const T2pwDestination *harmless)
 {
-  T2pwFailover *failover = (T2pwFailover *) base;
+  T2pwGroup *group = (T2pwGroup *) base;
   T2pwMember *member;
 
-  g_return_if_fail (failover->members->len < T2P_MAX_PROXIES);
+  g_return_if_fail (group->members->len < T2P_MAX_PROXIES);
 
   member = g_new0 (T2pwMember, 1);
-  member->failover = failover;
+  member->group = group;
   member->outbound = outbound;
   member->label = g_strdup (label);
   member->harmless_name = g_strdup (harmless->name);
   member->harmless = *harmless;
   member->harmless.name = member->harmless_name;
   member->backoff_ms = MIN_BACKOFF_MS;
-  g_ptr_array_add (failover->members, member);
+  g_ptr_array_add (group->members, member);
 }
 
 /**
- * t2pw_failover_take_probe:
+ * t2pw_group_take_probe:
  * @rtt_us: of its handshake, 0 for none
  * @error: (nullable): why the upstream cannot be used
  *
  * Learns what a probe has shown of upstream @index just now.
  */
 void
-t2pw_failover_take_probe (T2pwOutbound *base, guint index, gint64 rtt_us, const GError *error)
+t2pw_group_take_probe (T2pwOutbound *base, guint index, gint64 rtt_us, const GError *error)
 {
-  T2pwFailover *failover = (T2pwFailover *) base;
-  T2pwMember *member = t2pw_failover_member_at (failover, index);
+  T2pwGroup *group = (T2pwGroup *) base;
+  T2pwMember *member = t2pw_group_member_at (group, index);
 
   member->probe_rtt_us = rtt_us;
   if (error == NULL)
     t2pw_member_is_up (member);
   else
-    t2pw_member_take_failure (member, t2p_reactor_get_now_us (failover->reactor), error);
+    t2pw_member_take_failure (member, t2p_reactor_get_now_us (group->reactor), error);
 }
 
 /**
- * t2pw_failover_uplink_changed:
+ * t2pw_group_uplink_changed:
  *
  * What was known of the upstreams may be wrong: each is checked now, without a back-off.
  */
 void
-t2pw_failover_uplink_changed (T2pwOutbound *base)
+t2pw_group_uplink_changed (T2pwOutbound *base)
 {
-  T2pwFailover *failover = (T2pwFailover *) base;
+  T2pwGroup *group = (T2pwGroup *) base;
 
-  for (guint i = 0; i < failover->members->len; i++)
+  for (guint i = 0; i < group->members->len; i++)
     {
-      T2pwMember *member = t2pw_failover_member_at (failover, i);
+      T2pwMember *member = t2pw_group_member_at (group, i);
 
       member->backoff_ms = MIN_BACKOFF_MS;
       if (member->check != NULL)
         t2pw_carrier_close (g_steal_pointer (&member->check), TRUE);
-      t2p_reactor_arm (failover->reactor, &member->timer, 0, member_check_cb);
+      t2p_reactor_arm (group->reactor, &member->timer, 0, member_check_cb);
     }
 }
 
 guint
-t2pw_failover_get_n_members (T2pwOutbound *base)
+t2pw_group_get_n_members (T2pwOutbound *base)
 {
-  return ((T2pwFailover *) base)->members->len;
+  return ((T2pwGroup *) base)->members->len;
 }
 
 void
-t2pw_failover_get_status (T2pwOutbound *base, guint index, T2pwMemberStatus *out_status)
+t2pw_group_get_status (T2pwOutbound *base, guint index, T2pwMemberStatus *out_status)
 {
-  T2pwFailover *failover = (T2pwFailover *) base;
-  T2pwMember *member = t2pw_failover_member_at (failover, index);
+  T2pwGroup *group = (T2pwGroup *) base;
+  T2pwMember *member = t2pw_group_member_at (group, index);
   gint64 rtt_us = t2pw_outbound_get_rtt_us (member->outbound);
 
   *out_status = (T2pwMemberStatus){
     .label = member->label,
     .state = member->state,
-    .is_active = index == failover->active,
+    .is_active = index == group->active,
     .rtt_us = rtt_us > 0 ? rtt_us : member->probe_rtt_us,
     .error = member->error,
     .outbound = member->outbound,

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "t2pw-failover.h"
+#include "t2pw-group.h"
 
 G_BEGIN_DECLS
 
-/* What the files of the failover share. Nothing else includes this. */
+/* What the files of the group share. Nothing else includes this. */
 
-typedef struct _T2pwFailover T2pwFailover;
+typedef struct _T2pwGroup T2pwGroup;
 
 typedef struct
 {
-  T2pwFailover *failover;
+  T2pwGroup *group;
   T2pwOutbound *outbound;
   char *label;
   char *harmless_name;
@@ -25,11 +25,11 @@ typedef struct
   T2pwCarrier *check; /* that runs */
 } T2pwMember;
 
-struct _T2pwFailover
+struct _T2pwGroup
 {
   T2pwOutbound base;
   T2pReactor *reactor;
-  const T2pwFailoverHandler *handler;
+  const T2pwGroupHandler *handler;
   gpointer user_data;
   GPtrArray *members;
   guint active;
@@ -40,17 +40,17 @@ struct _T2pwFailover
   T2pStateReason switch_reason;
 };
 
-T2pwMember *t2pw_failover_member_at (T2pwFailover *failover, guint index);
+T2pwMember *t2pw_group_member_at (T2pwGroup *group, guint index);
 /* The upstream cannot be used, whatever the destination. */
 gboolean t2pw_error_is_upstream_fault (const GError *error);
 /* What an attempt that began at @began_us has shown. */
 void t2pw_member_is_up (T2pwMember *member);
 void t2pw_member_take_failure (T2pwMember *member, gint64 began_us, const GError *error);
 
-/* t2pw-failover-carrier.c */
-T2pwCarrier *t2pw_failover_open (T2pwOutbound *base,
-                                 const T2pwDestination *destination,
-                                 const T2pwCarrierHandler *handler,
-                                 gpointer user_data);
+/* t2pw-group-carrier.c */
+T2pwCarrier *t2pw_group_open (T2pwOutbound *base,
+                              const T2pwDestination *destination,
+                              const T2pwCarrierHandler *handler,
+                              gpointer user_data);
 
 G_END_DECLS

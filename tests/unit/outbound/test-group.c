@@ -3,7 +3,7 @@
 
 #include "scripted-server.h"
 #include "t2p-error.h"
-#include "t2pw-failover.h"
+#include "t2pw-group.h"
 #include "t2pw-outbound-factory.h"
 #include "t2pw-probe.h"
 
@@ -30,7 +30,7 @@ typedef struct
   T2pReactor *reactor;
   T2pwSocketPolicy policy;
   T2pwOutboundContext context;
-  T2pwOutbound *failover;
+  T2pwOutbound *group;
   T2pwCarrier *carrier;
   gboolean is_opened;
   GError *error;
@@ -55,7 +55,7 @@ active_changed_cb (const char *old, const char *new, T2pStateReason reason, gpoi
   g_assert_cmpstr (old, !=, new);
 }
 
-static const T2pwFailoverHandler failover_handler = { state_changed_cb, active_changed_cb };
+static const T2pwGroupHandler group_handler = { state_changed_cb, active_changed_cb };
 
 static void
 opened_cb (T2pwCarrier *carrier, gpointer data)
@@ -89,7 +89,7 @@ set_up (Fixture *f, gconstpointer data)
   f->context = (T2pwOutboundContext){ .reactor = f->reactor,
                                       .policy = &f->policy,
                                       .connect_timeout_ms = 2000 };
-  f->failover = t2pw_failover_new (f->reactor, &failover_handler, f);
+  f->group = t2pw_group_new (f->reactor, &group_handler, f);
 }
 
 static void
@@ -105,7 +105,7 @@ static void
 tear_down (Fixture *f, gconstpointer data)
 {
   close_carrier (f);
-  t2pw_outbound_free (f->failover);
+  t2pw_outbound_free (f->group);
   t2p_reactor_free (f->reactor);
 }
 
@@ -117,9 +117,9 @@ add_upstream (Fixture *f, guint16 port)
   T2pwDestination harmless;
 
   t2pw_harmless_destination (endpoint, &harmless);
-  t2pw_failover_add (f->failover,
-                     t2pw_outbound_new_for_endpoint (&f->context, endpoint, NULL, 0, NULL), uri,
-                     &harmless);
+  t2pw_group_add (f->group,
+                  t2pw_outbound_new_for_endpoint (&f->context, endpoint, NULL, 0, NULL), uri,
+                  &harmless);
 }
 
 static void
@@ -127,7 +127,7 @@ open_flow (Fixture *f)
 {
   T2pwDestination destination = { .address = t2p_ip_address_from_v4 (0xc0000201), .port = 80 };
 
-  f->carrier = t2pw_outbound_open (f->failover, &destination, &handler, f);
+  f->carrier = t2pw_outbound_open (f->group, &destination, &handler, f);
   while (!f->is_opened && f->error == NULL)
     g_main_context_iteration (NULL, TRUE);
 }
@@ -162,10 +162,10 @@ test_next_one (Fixture *f, gconstpointer data)
   while (f->n_told_active == 0)
     g_main_context_iteration (NULL, TRUE);
   g_assert_cmpuint (f->n_told_down, ==, 0);
-  t2pw_failover_get_status (f->failover, 1, &status);
+  t2pw_group_get_status (f->group, 1, &status);
   g_assert_true (status.is_active);
   g_assert_cmpint (status.state, ==, T2PW_MEMBER_UP);
-  t2pw_failover_get_status (f->failover, 0, &status);
+  t2pw_group_get_status (f->group, 0, &status);
   g_assert_cmpint (status.state, ==, T2PW_MEMBER_DOWN);
   g_assert_nonnull (status.error);
   close (dead);
@@ -256,7 +256,7 @@ test_silent_destination (Fixture *f, gconstpointer data)
       open_flow (f);
       g_assert_error (f->error, T2P_ERROR, T2P_ERROR_TIMED_OUT);
       close_carrier (f);
-      t2pw_failover_get_status (f->failover, 0, &status);
+      t2pw_group_get_status (f->group, 0, &status);
       g_assert_cmpint (status.state, ==, T2PW_MEMBER_UP);
     }
   g_assert_cmpuint (f->n_told_down, ==, 0);
@@ -274,7 +274,7 @@ test_silent_check (Fixture *f, gconstpointer data)
 
   f->context.connect_timeout_ms = 30000;
   add_upstream (f, scripted_server_get_port (server));
-  t2pw_failover_take_probe (f->failover, 0, 0, error);
+  t2pw_group_take_probe (f->group, 0, 0, error);
   while (f->n_told_up == 0)
     g_main_context_iteration (NULL, TRUE);
   g_assert_cmpuint (f->n_told_down, ==, 1);
@@ -299,7 +299,7 @@ test_own_shortage (Fixture *f, gconstpointer data)
   g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &old), ==, 0);
   g_assert_error (f->error, T2P_ERROR, T2P_ERROR_LIMIT_EXCEEDED);
   close_carrier (f);
-  t2pw_failover_get_status (f->failover, 0, &status);
+  t2pw_group_get_status (f->group, 0, &status);
   g_assert_cmpint (status.state, ==, T2PW_MEMBER_UP);
   open_flow (f);
   g_assert_true (f->is_opened);
@@ -401,15 +401,15 @@ test_learns_from_probes (Fixture *f, gconstpointer data)
 
   add_upstream (f, 1);
   add_upstream (f, 2);
-  t2pw_failover_take_probe (f->failover, 0, 0, error);
-  t2pw_failover_take_probe (f->failover, 1, 1234, NULL);
+  t2pw_group_take_probe (f->group, 0, 0, error);
+  t2pw_group_take_probe (f->group, 1, 1234, NULL);
   while (f->n_told_active == 0)
     g_main_context_iteration (NULL, TRUE);
   g_assert_cmpuint (f->n_told_down, ==, 0);
-  t2pw_failover_get_status (f->failover, 0, &status);
+  t2pw_group_get_status (f->group, 0, &status);
   g_assert_cmpint (status.state, ==, T2PW_MEMBER_DOWN);
   g_assert_cmpint (status.rtt_us, ==, 0);
-  t2pw_failover_get_status (f->failover, 1, &status);
+  t2pw_group_get_status (f->group, 1, &status);
   g_assert_cmpint (status.state, ==, T2PW_MEMBER_UP);
   g_assert_true (status.is_active);
   g_assert_cmpint (status.rtt_us, ==, 1234);
@@ -420,13 +420,13 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
 #define ADD(path, function) g_test_add (path, Fixture, NULL, set_up, function, tear_down)
-  ADD ("/failover/next-one-when-the-first-is-dead", test_next_one);
-  ADD ("/failover/down-is-told-once-and-up-again", test_down_and_up_again);
-  ADD ("/failover/hang-ups-are-checked", test_hang_ups_are_checked);
-  ADD ("/failover/silent-destination-is-no-fault", test_silent_destination);
-  ADD ("/failover/check-that-times-out-behind-the-request-is-up", test_silent_check);
-  ADD ("/failover/own-shortage-is-no-fault", test_own_shortage);
-  ADD ("/failover/learns-from-probes", test_learns_from_probes);
+  ADD ("/group/next-one-when-the-first-is-dead", test_next_one);
+  ADD ("/group/down-is-told-once-and-up-again", test_down_and_up_again);
+  ADD ("/group/hang-ups-are-checked", test_hang_ups_are_checked);
+  ADD ("/group/silent-destination-is-no-fault", test_silent_destination);
+  ADD ("/group/check-that-times-out-behind-the-request-is-up", test_silent_check);
+  ADD ("/group/own-shortage-is-no-fault", test_own_shortage);
+  ADD ("/group/learns-from-probes", test_learns_from_probes);
   ADD ("/probe/tells-what-the-proxy-can", test_probe_tells);
   ADD ("/probe/stranger-is-an-error", test_probe_of_a_stranger);
   ADD ("/probe/silence-behind-the-request-is-no-error", test_probe_of_a_silent_one);

@@ -6,7 +6,7 @@
  * member. Once a member has connected, its carrier takes the place of this one. */
 #include "config.h"
 
-#include "t2pw-failover-private.h"
+#include "t2pw-group-private.h"
 
 #include "t2p-error.h"
 
@@ -17,7 +17,7 @@
 typedef struct
 {
   T2pwCarrier base;
-  T2pwFailover *failover;
+  T2pwGroup *group;
   T2pwCarrier *inner;
   guint member; /* of @inner */
   guint tried;  /* bits of members */
@@ -31,7 +31,7 @@ typedef struct
 static void
 attempts_free (Attempts *attempts)
 {
-  t2p_reactor_cancel (attempts->failover->reactor, &attempts->task);
+  t2p_reactor_cancel (attempts->group->reactor, &attempts->task);
   g_free (attempts);
 }
 
@@ -49,7 +49,7 @@ inner_opened_cb (T2pwCarrier *inner, gpointer user_data)
 {
   Attempts *attempts = user_data;
   T2pwCarrier base = attempts->base;
-  T2pwMember *member = t2pw_failover_member_at (attempts->failover, attempts->member);
+  T2pwMember *member = t2pw_group_member_at (attempts->group, attempts->member);
 
   inner->label = member->label;
   t2pw_member_is_up (member);
@@ -67,7 +67,7 @@ inner_failed_cb (T2pwCarrier *inner,
                  gpointer user_data)
 {
   Attempts *attempts = user_data;
-  T2pwMember *member = t2pw_failover_member_at (attempts->failover, attempts->member);
+  T2pwMember *member = t2pw_group_member_at (attempts->group, attempts->member);
   gboolean may_go_on = t2pw_error_is_upstream_fault (error) ||
                        g_error_matches (error, T2P_ERROR, T2P_ERROR_PROXY_PROTOCOL);
 
@@ -93,12 +93,12 @@ static const T2pwCarrierHandler inner_handler = {
 static gboolean
 attempts_try_next (Attempts *attempts)
 {
-  T2pwFailover *failover = attempts->failover;
+  T2pwGroup *group = attempts->group;
 
-  for (guint i = 0; i < failover->members->len && attempts->n_attempts < MAX_ATTEMPTS; i++)
+  for (guint i = 0; i < group->members->len && attempts->n_attempts < MAX_ATTEMPTS; i++)
     {
-      guint index = (failover->active + i) % failover->members->len;
-      T2pwMember *member = t2pw_failover_member_at (failover, index);
+      guint index = (group->active + i) % group->members->len;
+      T2pwMember *member = t2pw_group_member_at (group, index);
 
       if ((attempts->tried & (1u << index)) != 0 || member->state == T2PW_MEMBER_DOWN)
         continue;
@@ -106,7 +106,7 @@ attempts_try_next (Attempts *attempts)
       attempts->n_attempts++;
       attempts->member = index;
       attempts->base.label = member->label;
-      attempts->began_us = t2p_reactor_get_now_us (failover->reactor);
+      attempts->began_us = t2p_reactor_get_now_us (group->reactor);
       attempts->inner = t2pw_outbound_open (member->outbound, &attempts->destination,
                                             &inner_handler, attempts);
       return TRUE;
@@ -118,12 +118,11 @@ static void
 none_cb (T2pTask *task)
 {
   Attempts *attempts = T2P_OWNER_OF (task, Attempts, task);
-  T2pwFailover *failover = attempts->failover;
+  T2pwGroup *group = attempts->group;
   g_autoptr (GError) error = NULL;
 
-  if (failover->members->len > 0 &&
-      t2pw_failover_member_at (failover, failover->active)->error != NULL)
-    error = g_error_copy (t2pw_failover_member_at (failover, failover->active)->error);
+  if (group->members->len > 0 && t2pw_group_member_at (group, group->active)->error != NULL)
+    error = g_error_copy (t2pw_group_member_at (group, group->active)->error);
   else
     error = g_error_new_literal (T2P_ERROR, T2P_ERROR_PROXY_UNREACHABLE, "no upstream answers");
   attempts_fail (attempts, T2P_REFUSAL_NET_UNREACHABLE, error);
@@ -161,17 +160,17 @@ attempts_new (const T2pwDestination *destination)
 }
 
 T2pwCarrier *
-t2pw_failover_open (T2pwOutbound *base,
-                    const T2pwDestination *destination,
-                    const T2pwCarrierHandler *handler,
-                    gpointer user_data)
+t2pw_group_open (T2pwOutbound *base,
+                 const T2pwDestination *destination,
+                 const T2pwCarrierHandler *handler,
+                 gpointer user_data)
 {
-  T2pwFailover *failover = (T2pwFailover *) base;
+  T2pwGroup *group = (T2pwGroup *) base;
   Attempts *attempts = attempts_new (destination);
 
   attempts->base = (T2pwCarrier){ &attempts_class, handler, user_data, "" };
-  attempts->failover = failover;
+  attempts->group = group;
   if (!attempts_try_next (attempts))
-    t2p_reactor_defer (failover->reactor, &attempts->task, none_cb);
+    t2p_reactor_defer (group->reactor, &attempts->task, none_cb);
   return &attempts->base;
 }

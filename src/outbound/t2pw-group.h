@@ -6,8 +6,8 @@
 
 G_BEGIN_DECLS
 
-/** T2pwFailoverHandler: changes of the whole, not of single flows. Never called from within a
- * function of the failover that its owner called. */
+/** T2pwGroupHandler: changes of the whole, not of single flows. Never called from within a
+ * function of the group that its owner called. */
 typedef struct
 {
   /* @is_up: some upstream answers (again); or none does, or for another reason than was told.
@@ -21,7 +21,7 @@ typedef struct
                           const char *new_label,
                           T2pStateReason reason,
                           gpointer user_data);
-} T2pwFailoverHandler;
+} T2pwGroupHandler;
 
 /** T2pwMemberState: what is known of one upstream. */
 typedef enum
@@ -31,7 +31,7 @@ typedef enum
   T2PW_MEMBER_DOWN,
 } T2pwMemberState;
 
-/** T2pwMemberStatus: strings are valid until the failover is touched again. */
+/** T2pwMemberStatus: strings are valid until the group is touched again. */
 typedef struct
 {
   const char *label;
@@ -43,19 +43,16 @@ typedef struct
 } T2pwMemberStatus;
 
 T2pwOutbound *
-t2pw_failover_new (T2pReactor *reactor, const T2pwFailoverHandler *handler, gpointer user_data);
-void t2pw_failover_add (T2pwOutbound *failover,
-                        T2pwOutbound *outbound,
-                        const char *label,
-                        const T2pwDestination *harmless);
-void t2pw_failover_take_probe (T2pwOutbound *failover,
-                               guint index,
-                               gint64 rtt_us,
-                               const GError *error);
-void t2pw_failover_uplink_changed (T2pwOutbound *failover);
-guint t2pw_failover_get_n_members (T2pwOutbound *failover);
+t2pw_group_new (T2pReactor *reactor, const T2pwGroupHandler *handler, gpointer user_data);
+void t2pw_group_add (T2pwOutbound *group,
+                     T2pwOutbound *outbound,
+                     const char *label,
+                     const T2pwDestination *harmless);
 void
-t2pw_failover_get_status (T2pwOutbound *failover, guint index, T2pwMemberStatus *out_status);
+t2pw_group_take_probe (T2pwOutbound *group, guint index, gint64 rtt_us, const GError *error);
+void t2pw_group_uplink_changed (T2pwOutbound *group);
+guint t2pw_group_get_n_members (T2pwOutbound *group);
+void t2pw_group_get_status (T2pwOutbound *group, guint index, T2pwMemberStatus *out_status);
 
 T2pStateReason t2pw_state_reason_from_error (const GError *error);
 

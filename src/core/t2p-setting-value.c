@@ -165,33 +165,27 @@ check_format (T2pSettingValue *value,
 /* --- what this version carries out */
 
 static gboolean
+check_hop (const T2pSettingKey *key, guint index, const T2pEndpoint *hop, GError **error)
+{
+  const T2pScheme scheme = t2p_endpoint_get_scheme (hop);
+
+  if (scheme == T2P_SCHEME_SOCKS5 || scheme == T2P_SCHEME_SOCKS5H)
+    return TRUE;
+  return t2p_setting_refuse_code (
+      key->name, T2P_ERROR_NOT_SUPPORTED, error,
+      "entry %u: scheme '%s' is not carried out by this version, expected socks5 or socks5h",
+      index + 1, t2p_scheme_to_string (scheme));
+}
+
+static gboolean
 check_upstream (const T2pSettingKey *key,
                 guint index,
                 const T2pEndpoint *endpoint,
                 GError **error)
 {
-  const T2pScheme scheme = t2p_endpoint_get_scheme (endpoint);
-
-  if (scheme != T2P_SCHEME_SOCKS5 && scheme != T2P_SCHEME_SOCKS5H)
-    return t2p_setting_refuse_code (
-        key->name, T2P_ERROR_NOT_SUPPORTED, error,
-        "entry %u: scheme '%s' is not carried out by this version, expected socks5 or socks5h",
-        index + 1, t2p_scheme_to_string (scheme));
-  if (t2p_endpoint_get_next (endpoint) != NULL)
-    return t2p_setting_refuse_code (key->name, T2P_ERROR_NOT_SUPPORTED, error,
-                                    "entry %u: chains with '|' are not carried out by this "
-                                    "version, expected one upstream",
-                                    index + 1);
-  if (t2p_endpoint_get_unix_path (endpoint) != NULL)
-    return t2p_setting_refuse_code (key->name, T2P_ERROR_NOT_SUPPORTED, error,
-                                    "entry %u: sockets of a path are not carried out by this "
-                                    "version, expected a host",
-                                    index + 1);
-  if (strchr (t2p_endpoint_get_display (endpoint), '?') != NULL)
-    return t2p_setting_refuse_code (
-        key->name, T2P_ERROR_NOT_SUPPORTED, error,
-        "entry %u: options after '?' are not carried out by this version, expected none",
-        index + 1);
+  for (; endpoint != NULL; endpoint = t2p_endpoint_get_next (endpoint))
+    if (!check_hop (key, index, endpoint, error))
+      return FALSE;
   return TRUE;
 }
 

@@ -4,30 +4,92 @@
 #include "t2pw-outbound-factory.h"
 
 #include "t2p-error.h"
+#include "t2pw-chain-lower.h"
 #include "t2pw-direct.h"
 #include "t2pw-reject.h"
 #include "t2pw-socks5.h"
 #include "t2pw-tcp-lower.h"
+#include "t2pw-unix-lower.h"
 
 #include <netinet/in.h>
 
+#define TCPMUX_PORT 1
+
 /* Connects to the proxy that @endpoint names. */
 static T2pwOutbound *
-lower_for (const T2pwOutboundContext *context,
-           T2pEndpoint *endpoint,
-           const T2pIpAddress *addresses,
-           guint n_addresses)
+first_lower (const T2pwOutboundContext *context,
+             T2pEndpoint *endpoint,
+             const T2pIpAddress *addresses,
+             guint n_addresses)
 {
-  T2pwUpstream *upstream = t2pw_upstream_new (context, endpoint);
+  const char *path = t2p_endpoint_get_unix_path (endpoint);
+  T2pwUpstream *upstream;
 
+  if (path != NULL)
+    return t2pw_unix_lower_new (context, path);
+  upstream = t2pw_upstream_new (context, endpoint);
   t2pw_upstream_set_addresses (upstream, addresses, n_addresses);
   return t2pw_tcp_lower_new (context, upstream);
+}
+
+static T2pwOutbound *
+refuse_scheme (T2pScheme scheme, GError **error)
+{
+  g_set_error (error, T2P_ERROR, T2P_ERROR_NOT_SUPPORTED,
+               "upstreams of scheme '%s' are not carried out yet, expected socks5",
+               t2p_scheme_to_string (scheme));
+  return NULL;
+}
+
+/* The protocol of one proxy over what connects to it. @lower: (transfer full), also on failure
+ */
+static T2pwOutbound *
+hop_new (const T2pwOutboundContext *context,
+         T2pEndpoint *endpoint,
+         T2pwOutbound *lower,
+         GError **error)
+{
+  g_autoptr (T2pwOutbound) owned = lower;
+  T2pScheme scheme = t2p_endpoint_get_scheme (endpoint);
+
+  switch (scheme)
+    {
+    case T2P_SCHEME_SOCKS5:
+    case T2P_SCHEME_SOCKS5H:
+      return t2pw_socks5_new (context, endpoint, g_steal_pointer (&owned));
+    case T2P_SCHEME_SOCKS4:
+    case T2P_SCHEME_SOCKS4A:
+    case T2P_SCHEME_HTTP:
+    case T2P_SCHEME_HTTPS:
+    case T2P_SCHEME_SOCKS5_TLS:
+    case T2P_SCHEME_DIRECT: /* never a hop */
+    case T2P_SCHEME_REJECT:
+      break;
+    }
+  return refuse_scheme (scheme, error);
+}
+
+/* Each proxy is reached by the one before. */
+static T2pwOutbound *
+chain_new (const T2pwOutboundContext *context,
+           T2pEndpoint *endpoint,
+           const T2pIpAddress *addresses,
+           guint n_addresses,
+           GError **error)
+{
+  T2pwOutbound *lower = first_lower (context, endpoint, addresses, n_addresses);
+  T2pwOutbound *outbound = hop_new (context, endpoint, lower, error);
+
+  while (outbound != NULL && (endpoint = t2p_endpoint_get_next (endpoint)) != NULL)
+    outbound = hop_new (context, endpoint, t2pw_chain_lower_new (outbound, endpoint), error);
+  return outbound;
 }
 
 /**
  * t2pw_outbound_new_for_endpoint:
  * @context: outlives the outbound
- * @addresses: (array length=n_addresses): what the host stands for, when that is known already
+ * @addresses: (array length=n_addresses): what the (first) host stands for, when that is known
+ * already
  *
  * Returns: (transfer full): the kind of outbound that @endpoint names. Errors:
  * T2P_ERROR_NOT_SUPPORTED.
@@ -39,42 +101,30 @@ t2pw_outbound_new_for_endpoint (const T2pwOutboundContext *context,
                                 guint n_addresses,
                                 GError **error)
 {
-  switch (t2p_endpoint_get_scheme (endpoint))
-    {
-    case T2P_SCHEME_SOCKS5:
-    case T2P_SCHEME_SOCKS5H:
-      return t2pw_socks5_new (context, endpoint,
-                              lower_for (context, endpoint, addresses, n_addresses));
-    case T2P_SCHEME_DIRECT:
-      return t2pw_direct_new (context);
-    case T2P_SCHEME_REJECT:
-      return t2pw_reject_new (context->reactor);
-    case T2P_SCHEME_SOCKS4:
-    case T2P_SCHEME_SOCKS4A:
-    case T2P_SCHEME_HTTP:
-    case T2P_SCHEME_HTTPS:
-    case T2P_SCHEME_SOCKS5_TLS:
-      break;
-    }
-  g_set_error (error, T2P_ERROR, T2P_ERROR_NOT_SUPPORTED,
-               "upstreams of scheme '%s' are not carried out yet, expected socks5",
-               t2p_scheme_to_string (t2p_endpoint_get_scheme (endpoint)));
-  return NULL;
+  if (t2p_endpoint_get_scheme (endpoint) == T2P_SCHEME_DIRECT)
+    return t2pw_direct_new (context);
+  if (t2p_endpoint_get_scheme (endpoint) == T2P_SCHEME_REJECT)
+    return t2pw_reject_new (context->reactor);
+  return chain_new (context, endpoint, addresses, n_addresses, error);
 }
 
 /**
  * t2pw_harmless_destination:
  * @out_destination: (out): borrows from @endpoint
  *
- * Where a check or a probe asks to be connected to: the proxy itself, so that nobody else is
- * bothered.
+ * Where a check or a probe asks to be connected to: the proxy itself, the last one of a chain,
+ * so that nobody else is bothered.
  */
 void
 t2pw_harmless_destination (T2pEndpoint *endpoint, T2pwDestination *out_destination)
 {
-  T2pwDestination destination = { .port = t2p_endpoint_get_port (endpoint),
-                                  .answer_timeout_ms = T2PW_CHECK_ANSWER_MS };
+  T2pwDestination destination = { .answer_timeout_ms = T2PW_CHECK_ANSWER_MS };
 
+  while (t2p_endpoint_get_next (endpoint) != NULL)
+    endpoint = t2p_endpoint_get_next (endpoint);
+  destination.port = t2p_endpoint_get_port (endpoint);
+  if (destination.port == 0) /* of a unix socket: nobody listens there */
+    destination.port = TCPMUX_PORT;
   if (t2p_endpoint_get_host (endpoint) == NULL)
     destination.address = t2p_ip_address_from_v4 (INADDR_LOOPBACK);
   else if (!t2p_endpoint_get_address (endpoint, &destination.address))

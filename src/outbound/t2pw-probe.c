@@ -80,6 +80,17 @@ auth_of (const T2pwProbe *probe)
   return auth;
 }
 
+/* A connection whose SYN waited for data has no time of its own. */
+static gboolean
+was_reached (const T2pwProbe *probe)
+{
+  gboolean was_answered = FALSE;
+
+  for (guint i = 0; i < N_STEPS; i++)
+    was_answered = was_answered || probe->answered[i];
+  return was_answered || t2pw_upstream_get_rtt_us (probe->upstream) > 0;
+}
+
 static void
 probe_finish (T2pwProbe *probe)
 {
@@ -87,7 +98,7 @@ probe_finish (T2pwProbe *probe)
   gpointer user_data = probe->user_data;
   g_autoptr (GError) error = NULL;
   T2pwProbeResult result = {
-    .is_reachable = t2pw_upstream_get_rtt_us (probe->upstream) > 0,
+    .is_reachable = was_reached (probe),
     .rtt_us = t2pw_upstream_get_rtt_us (probe->upstream),
     .auth = auth_of (probe),
     .can_connect = probe->answered[STEP_CONNECT] || probe->answered[STEP_NAME] ||

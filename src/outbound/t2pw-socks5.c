@@ -255,7 +255,7 @@ t2pw_socks5_new (const T2pwOutboundContext *context, T2pEndpoint *endpoint, T2pw
   outbound->config = (T2pwHandshakeConfig){ .klass = &socks5_handshake,
                                             .context = context,
                                             .lower = lower,
-                                            .label = t2p_endpoint_get_display (endpoint) };
+                                            .label = t2p_endpoint_get_hop_display (endpoint) };
   return &outbound->base;
 }
 

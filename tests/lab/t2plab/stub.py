@@ -14,6 +14,7 @@ close-early     closes when the greeting has come
 close-midway    closes after half of the reply
 garbage         answers as a web server would
 vanish BYTES    really connects, and resets after so many bytes
+pipelined       as record, but answers only when the request has come with the greeting
 """
 import ipaddress
 import json
@@ -65,6 +66,9 @@ class Client(socketserver.BaseRequestHandler):
 
     def greet(self, method=b'\x00'):
         read(self.request, read(self.request, 2)[1])
+        if self.server.behaviour == 'pipelined':
+            self.request.settimeout(2)
+            self.request.recv(1, socket.MSG_PEEK)
         self.request.sendall(b'\x05' + method)
 
     def ask(self):
@@ -136,6 +140,10 @@ class Stub(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
     request_queue_size = 1024
+
+    def server_activate(self):
+        super().server_activate()
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_FASTOPEN, 64)
 
     def shutdown_request(self, request):
         try:

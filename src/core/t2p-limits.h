@@ -21,6 +21,12 @@
 #define T2P_MAX_NAME_BYTES 64
 #define T2P_MAX_STRING_BYTES 4096 /* one string of a setting */
 
+/* --- files that settings name */
+#define T2P_MAX_FILES 64 /* descriptors in one message: the kernel passes 253 */
+#define T2P_MAX_TLS_FILE_BYTES (1024 * 1024)       /* a bundle of every public CA has a fifth */
+#define T2P_MAX_RULE_FILE_BYTES (16 * 1024 * 1024) /* 100,000 names of the longest kind */
+#define T2P_MAX_FILES_BYTES (64 * 1024 * 1024)     /* all of a tunnel */
+
 /* --- the daemon's own files */
 #define T2P_MAX_JOURNAL_BYTES                                                                  \
   (16 * 1024 * 1024)            /* rules for 512 addresses and 64 users fit                    \

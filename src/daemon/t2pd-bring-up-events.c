@@ -87,7 +87,7 @@ tell_worker (T2pdBringUp *self)
 
   if (worker != NULL)
     t2pd_worker_call_async (worker, "Uplink", g_variant_new ("(^as^as)", servers, exclude),
-                            NULL, -1, 5000, NULL, NULL, NULL);
+                            NULL, NULL, 5000, NULL, NULL, NULL);
 }
 
 static void

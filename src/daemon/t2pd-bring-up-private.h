@@ -32,6 +32,7 @@ struct _T2pdBringUp
   T2pnJournal *journal;
   T2pdUpstreams *upstreams;
   T2pdCarrier *carrier;
+  T2pdFiles *files; /* that the settings name; NULL until the first row */
   T2pnTunDevice *device;
   T2pnAddressPool pool;
   T2pnRouteIds ids;

@@ -182,7 +182,7 @@ t2pd_bus_details_get_details (T2pdCall *call)
   if (worker == NULL)
     return_details (call, make_upstreams (call));
   else
-    t2pd_worker_call_async (worker, "GetUpstreams", NULL, G_VARIANT_TYPE ("(aa{sv})"), -1,
+    t2pd_worker_call_async (worker, "GetUpstreams", NULL, G_VARIANT_TYPE ("(aa{sv})"), NULL,
                             ASK_TIMEOUT_MS, NULL, upstreams_cb, t2pd_call_ref (call));
 }
 
@@ -223,7 +223,7 @@ t2pd_bus_details_get_statistics (T2pdCall *call)
   if (worker == NULL)
     return_statistics (call, NULL);
   else
-    t2pd_worker_call_async (worker, "GetStatistics", NULL, G_VARIANT_TYPE ("(a{st})"), -1,
+    t2pd_worker_call_async (worker, "GetStatistics", NULL, G_VARIANT_TYPE ("(a{st})"), NULL,
                             ASK_TIMEOUT_MS, NULL, statistics_cb, t2pd_call_ref (call));
 }
 
@@ -345,7 +345,7 @@ t2pd_bus_details_list_connections (T2pdCall *call)
   g_variant_get_child (call->parameters, 1, "t", &after_id);
   t2pd_worker_call_async (worker, "ListConnections",
                           g_variant_new ("(@a{sv}tu)", filter, after_id, page_rows (call)),
-                          G_VARIANT_TYPE ("(aa{sv}t)"), -1, ASK_TIMEOUT_MS, NULL,
+                          G_VARIANT_TYPE ("(aa{sv}t)"), NULL, ASK_TIMEOUT_MS, NULL,
                           connections_cb, t2pd_call_ref (call));
 }
 
@@ -372,6 +372,6 @@ t2pd_bus_details_close_connections (T2pdCall *call)
     t2pd_call_return (call, g_variant_new ("(u)", 0u));
   else
     t2pd_worker_call_async (worker, "CloseConnections", g_variant_new ("(@a{sv})", filter),
-                            G_VARIANT_TYPE ("(u)"), -1, ASK_TIMEOUT_MS, NULL, closed_cb,
+                            G_VARIANT_TYPE ("(u)"), NULL, ASK_TIMEOUT_MS, NULL, closed_cb,
                             t2pd_call_ref (call));
 }

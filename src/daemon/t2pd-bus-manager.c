@@ -10,6 +10,7 @@
 #include "t2pd-bring-up.h"
 #include "t2pd-bus-tunnel.h"
 #include "t2pd-call.h"
+#include "t2pd-files.h"
 #include "t2pd-proxy-test.h"
 #include "t2pd-reason.h"
 
@@ -79,11 +80,15 @@ static gboolean
 check_create (T2pdCall *call, GError **error)
 {
   g_autoptr (GVariant) settings = g_variant_get_child_value (call->parameters, 1);
+  g_autoptr (GArray) files = NULL;
 
   if (!t2p_tunnel_name_check (create_name (call), error) || !check_create_options (call, error))
     return FALSE;
   call->settings = t2p_settings_new (settings, call->uid == 0, error);
-  return call->settings != NULL;
+  if (call->settings == NULL)
+    return FALSE;
+  files = t2p_settings_list_files (call->settings);
+  return t2pd_files_check (files, call->uid, error);
 }
 
 static gboolean
@@ -271,6 +276,7 @@ test_timeout_s (T2pdCall *call)
 static gboolean
 check_test (T2pdCall *call, GError **error)
 {
+  g_autoptr (GArray) files = NULL;
   const char *uri;
   guint timeout = test_timeout_s (call);
 
@@ -283,7 +289,10 @@ check_test (T2pdCall *call, GError **error)
     }
   g_variant_get_child (call->parameters, 0, "&s", &uri);
   call->endpoint = t2p_endpoint_parse (uri, error);
-  return call->endpoint != NULL;
+  if (call->endpoint == NULL)
+    return FALSE;
+  files = t2p_setting_files_of_endpoint (call->endpoint);
+  return t2pd_files_check (files, call->uid, error);
 }
 
 static gboolean
@@ -309,8 +318,15 @@ tested_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 static void
 act_test (T2pdCall *call)
 {
-  t2pd_proxy_test_async (call->service, call->uid, call->endpoint, call->is_advanced,
-                         test_timeout_s (call) * 1000, tested_cb, t2pd_call_ref (call));
+  g_autoptr (GArray) wanted = t2p_setting_files_of_endpoint (call->endpoint);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (T2pdFiles) files = t2pd_files_open (wanted, call->uid, &error);
+
+  if (files == NULL)
+    t2pd_call_fail (call, error);
+  else
+    t2pd_proxy_test_async (call->service, call->uid, call->endpoint, files, call->is_advanced,
+                           test_timeout_s (call) * 1000, tested_cb, t2pd_call_ref (call));
 }
 
 static const struct

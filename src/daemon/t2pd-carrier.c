@@ -25,6 +25,7 @@ struct _T2pdCarrier
   char **warnings;    /* of the last Start */
   GVariant *settings; /* NULL: nothing is to be carried, so nobody is replaced */
   int queue_fd;
+  T2pdFiles *files; /* NULL: none */
   guint delay_ms;
   gint64 working_since_us;
   GSource *restart;
@@ -64,6 +65,14 @@ drop_worker (T2pdCarrier *self)
   g_clear_object (&self->worker);
 }
 
+/* Nothing is to be carried any more. */
+static void
+forget_start (T2pdCarrier *self)
+{
+  g_clear_pointer (&self->settings, g_variant_unref);
+  g_clear_pointer (&self->files, t2pd_files_unref);
+}
+
 static void
 t2pd_carrier_dispose (GObject *object)
 {
@@ -72,7 +81,7 @@ t2pd_carrier_dispose (GObject *object)
   drop_source (&self->restart);
   drop_source (&self->unattended);
   drop_worker (self);
-  g_clear_pointer (&self->settings, g_variant_unref);
+  forget_start (self);
   G_OBJECT_CLASS (t2pd_carrier_parent_class)->dispose (object);
 }
 
@@ -252,6 +261,41 @@ start_answered_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   g_task_return_boolean (task, TRUE);
 }
 
+/* The queue is the first descriptor. NULL with an error. */
+static GVariant *
+make_start (T2pdCarrier *self, GUnixFDList *fds, GError **error)
+{
+  g_auto (GVariantDict) dict = G_VARIANT_DICT_INIT (self->settings);
+  const int queue = g_unix_fd_list_append (fds, self->queue_fd, error);
+  GVariant *handles = NULL;
+
+  if (queue < 0)
+    return NULL;
+  if (self->files != NULL)
+    {
+      handles = t2pd_files_pass (self->files, NULL, fds, error);
+      if (handles == NULL)
+        return NULL;
+      g_variant_dict_insert_value (&dict, "files", handles);
+    }
+  return g_variant_new ("(@a{sv}h)", g_variant_dict_end (&dict), queue);
+}
+
+static void
+call_start (T2pdCarrier *self, GTask *task)
+{
+  g_autoptr (GUnixFDList) fds = g_unix_fd_list_new ();
+  GError *error = NULL;
+  GVariant *parameters = make_start (self, fds, &error);
+
+  if (parameters == NULL)
+    g_task_return_error (task, error);
+  else
+    t2pd_worker_call_async (self->worker, "Start", parameters, G_VARIANT_TYPE ("(as)"), fds,
+                            START_TIMEOUT_MS, g_task_get_cancellable (task), start_answered_cb,
+                            g_object_ref (task));
+}
+
 static void
 ensured_for_start_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
@@ -264,10 +308,7 @@ ensured_for_start_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   else if (self->settings == NULL)
     g_task_return_new_error (task, T2P_ERROR, T2P_ERROR_CANCELLED, "the worker was stopped");
   else
-    t2pd_worker_call_async (
-        self->worker, "Start", g_variant_new ("(@a{sv}h)", self->settings, 0),
-        G_VARIANT_TYPE ("(as)"), self->queue_fd, START_TIMEOUT_MS,
-        g_task_get_cancellable (task), start_answered_cb, g_object_ref (task));
+    call_start (self, task);
 }
 
 static void
@@ -280,12 +321,14 @@ void
 t2pd_carrier_start_async (T2pdCarrier *self,
                           GVariant *settings,
                           int queue_fd,
+                          T2pdFiles *files,
                           GCancellable *cancellable,
                           GAsyncReadyCallback callback,
                           gpointer user_data)
 {
-  g_clear_pointer (&self->settings, g_variant_unref);
+  forget_start (self);
   self->settings = g_variant_ref_sink (settings);
+  self->files = files != NULL ? t2pd_files_ref (files) : NULL;
   self->queue_fd = queue_fd;
   start (self, g_task_new (self, cancellable, callback, user_data));
 }
@@ -393,7 +436,7 @@ t2pd_carrier_stop_async (T2pdCarrier *self,
 
   drop_source (&self->restart);
   drop_source (&self->unattended);
-  g_clear_pointer (&self->settings, g_variant_unref);
+  forget_start (self);
   self->working_since_us = 0;
   self->delay_ms = FIRST_DELAY_MS;
   t2pd_worker_stop_async (self->worker, drain_ms, stopped_cb, task);

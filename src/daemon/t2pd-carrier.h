@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "t2pd-files.h"
 #include "t2pd-worker.h"
 
 G_BEGIN_DECLS
@@ -28,11 +29,13 @@ void t2pd_carrier_ensure_async (T2pdCarrier *self,
                                 GCancellable *cancellable,
                                 GAsyncReadyCallback callback,
                                 gpointer user_data);
-/* Has it carry packets. @settings: of the private Start, kept for restarts; @queue_fd stays the
- * caller's and must live until t2pd_carrier_stop_async() ended. */
+/* Has it carry packets. @settings: of the private Start, kept for restarts, as @files
+ * (nullable) are; @queue_fd stays the caller's and must live until t2pd_carrier_stop_async()
+ * ended. */
 void t2pd_carrier_start_async (T2pdCarrier *self,
                                GVariant *settings,
                                int queue_fd,
+                               T2pdFiles *files,
                                GCancellable *cancellable,
                                GAsyncReadyCallback callback,
                                gpointer user_data);

@@ -16,6 +16,7 @@ typedef struct
   guint32 uid;
   T2pEndpoint *endpoint;
   gboolean may_be_foreign;
+  T2pdFiles *files;
   T2pdWorker *worker;
   GCancellable *cancellable;
   GSource *deadline;
@@ -78,6 +79,7 @@ proxy_test_free (ProxyTest *test)
   g_object_unref (test->cancellable);
   g_object_unref (test->worker);
   t2p_endpoint_unref (test->endpoint);
+  t2pd_files_unref (test->files);
   g_free (test);
   answer_if_none ();
 }
@@ -196,12 +198,15 @@ probed_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 }
 
 static GVariant *
-make_options (ProxyTest *test, const char *const *addresses)
+make_options (ProxyTest *test, const char *const *addresses, GUnixFDList *fds)
 {
   g_auto (GStrv) servers = t2pd_uplink_get_server_texts (test->service->uplink);
+  GVariant *handles = fds != NULL ? t2pd_files_pass (test->files, NULL, fds, NULL) : NULL;
   GVariantBuilder builder;
 
   g_variant_builder_init (&builder, G_VARIANT_TYPE_VARDICT);
+  if (handles != NULL) /* or else the worker says what it misses */
+    g_variant_builder_add (&builder, "{sv}", "files", handles);
   g_variant_builder_add (&builder, "{sv}", "mark", g_variant_new_uint32 (test->service->mark));
   g_variant_builder_add (&builder, "{sv}", "uplink-dns",
                          g_variant_new_strv ((const char *const *) servers, -1));
@@ -216,11 +221,12 @@ static void
 probe (GTask *task, const char *const *addresses)
 {
   ProxyTest *test = g_task_get_task_data (task);
+  g_autoptr (GUnixFDList) fds = g_unix_fd_list_new ();
   g_autofree char *uri = t2p_endpoint_to_private_uri (test->endpoint);
 
   t2pd_worker_call_async (test->worker, "Probe",
-                          g_variant_new ("(s@a{sv})", uri, make_options (test, addresses)),
-                          G_VARIANT_TYPE ("(a{sv})"), -1, test->timeout_ms + 1000,
+                          g_variant_new ("(s@a{sv})", uri, make_options (test, addresses, fds)),
+                          G_VARIANT_TYPE ("(a{sv})"), fds, test->timeout_ms + 1000,
                           test->cancellable, probed_cb, task);
 }
 
@@ -284,8 +290,8 @@ spawned_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   else
     t2pd_worker_call_async (test->worker, "Resolve",
                             g_variant_new ("(s@a{sv})", t2p_endpoint_get_host (test->endpoint),
-                                           make_options (test, NULL)),
-                            G_VARIANT_TYPE ("(as)"), -1, test->timeout_ms + 1000,
+                                           make_options (test, NULL, NULL)),
+                            G_VARIANT_TYPE ("(as)"), NULL, test->timeout_ms + 1000,
                             test->cancellable, resolved_cb, task);
 }
 
@@ -300,6 +306,7 @@ void
 t2pd_proxy_test_async (T2pdService *service,
                        guint32 uid,
                        T2pEndpoint *endpoint,
+                       T2pdFiles *files,
                        gboolean may_be_foreign,
                        guint timeout_ms,
                        GAsyncReadyCallback callback,
@@ -314,6 +321,7 @@ t2pd_proxy_test_async (T2pdService *service,
   test->service = service;
   test->uid = uid;
   test->endpoint = t2p_endpoint_ref (endpoint);
+  test->files = t2pd_files_ref (files);
   test->may_be_foreign = may_be_foreign;
   test->timeout_ms = timeout_ms;
   test->worker = t2pd_worker_new (service->options, label);

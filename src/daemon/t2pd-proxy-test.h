@@ -2,6 +2,7 @@
 #pragma once
 
 #include "t2p-endpoint.h"
+#include "t2pd-files.h"
 #include "t2pd-service.h"
 
 G_BEGIN_DECLS
@@ -10,11 +11,12 @@ G_BEGIN_DECLS
 
 /* Whether @uid may begin another: T2P_ERROR_BUSY. */
 gboolean t2pd_proxy_test_check_limit (guint32 uid, GError **error);
-/* @may_be_foreign: whether addresses that `advanced` guards may be tried. @timeout_ms: of the
- * whole test. */
+/* @files: those that the options name. @may_be_foreign: whether addresses that `advanced`
+ * guards may be tried. @timeout_ms: of the whole test. */
 void t2pd_proxy_test_async (T2pdService *service,
                             guint32 uid,
                             T2pEndpoint *endpoint,
+                            T2pdFiles *files,
                             gboolean may_be_foreign,
                             guint timeout_ms,
                             GAsyncReadyCallback callback,

@@ -76,9 +76,21 @@ choose_numbers (T2pdBringUp *self, GError **error)
                                    error);
 }
 
-static void
-forget_numbers (T2pdBringUp *self)
+static gboolean
+open_files (T2pdBringUp *self, GError **error)
 {
+  g_autoptr (GArray) wanted = t2p_settings_list_files (self->settings);
+
+  g_clear_pointer (&self->files, t2pd_files_unref);
+  self->files = t2pd_files_open (wanted, t2pd_tunnel_get_owner (self->tunnel), error);
+  return self->files != NULL;
+}
+
+/* What the first row found is what the next bring-up looks for again. */
+static void
+forget_found (T2pdBringUp *self)
+{
+  g_clear_pointer (&self->files, t2pd_files_unref);
   self->ids = (T2pnRouteIds){ 0 };
   self->pool = (T2pnAddressPool){ 0 };
 }
@@ -96,7 +108,7 @@ resolve_failed_stopped_cb (GObject *source, GAsyncResult *result, gpointer user_
 static void
 resolve_fail (T2pdBringUp *self, GTask *task, GError *error)
 {
-  forget_numbers (self);
+  forget_found (self);
   g_task_set_task_data (task, error, (GDestroyNotify) g_error_free);
   t2pd_carrier_stop_async (self->carrier, 0, resolve_failed_stopped_cb, task);
 }
@@ -157,14 +169,19 @@ t2pd_step_run_resolve (gpointer context, GTask *task)
 
   t2pd_step_set_bring_up (task, self);
   g_clear_object (&self->upstreams);
-  self->upstreams = t2pd_upstreams_new (self->settings, self->is_advanced);
+  if (!open_files (self, &error))
+    {
+      t2pd_step_end (task, error);
+      return;
+    }
+  self->upstreams = t2pd_upstreams_new (self->settings, self->is_advanced, self->files);
   g_clear_pointer (&self->users, g_array_unref);
   self->users = t2pd_users_look_up (self->settings, &error);
   if (self->users == NULL || !choose_numbers (self, &error) ||
       !t2pn_journal_add_socket (self->journal, t2pd_carrier_get_socket_path (self->carrier),
                                 &error))
     {
-      forget_numbers (self);
+      forget_found (self);
       t2pd_step_end (task, error);
       return;
     }
@@ -195,7 +212,7 @@ t2pd_step_undo_worker (gpointer context, GTask *task)
 void
 t2pd_step_undo_resolve (gpointer context, GTask *task)
 {
-  forget_numbers (context);
+  forget_found (context);
   t2pd_step_undo_worker (context, task);
 }
 
@@ -225,7 +242,7 @@ t2pd_step_run_worker (gpointer context, GTask *task)
       (const char *const *) servers, (const char *const *) exclude);
 
   t2pd_carrier_start_async (self->carrier, settings, t2pn_tun_device_peek_fd (self->device, 0),
-                            g_task_get_cancellable (task), started_cb, task);
+                            self->files, g_task_get_cancellable (task), started_cb, task);
 }
 
 /* --- create-device */

@@ -23,7 +23,8 @@ typedef struct
 struct _T2pdUpstreams
 {
   GObject parent;
-  GPtrArray *list; /* Upstream */
+  GPtrArray *list;  /* Upstream */
+  T2pdFiles *files; /* NULL: none */
   gboolean may_be_foreign;
   guint probe_timeout_ms;
   gboolean has_ipv6;
@@ -59,7 +60,10 @@ walk_free (Walk *walk)
 static void
 t2pd_upstreams_finalize (GObject *object)
 {
-  g_ptr_array_unref (T2PD_UPSTREAMS (object)->list);
+  T2pdUpstreams *self = T2PD_UPSTREAMS (object);
+
+  g_ptr_array_unref (self->list);
+  g_clear_pointer (&self->files, t2pd_files_unref);
   G_OBJECT_CLASS (t2pd_upstreams_parent_class)->finalize (object);
 }
 
@@ -82,11 +86,12 @@ t2pd_upstreams_init (T2pdUpstreams *self)
  * Since: 0.1
  */
 T2pdUpstreams *
-t2pd_upstreams_new (T2pSettings *settings, gboolean may_be_foreign)
+t2pd_upstreams_new (T2pSettings *settings, gboolean may_be_foreign, T2pdFiles *files)
 {
   T2pdUpstreams *self = g_object_new (T2PD_TYPE_UPSTREAMS, NULL);
 
   self->may_be_foreign = may_be_foreign;
+  self->files = files != NULL ? t2pd_files_ref (files) : NULL;
   self->probe_timeout_ms = t2p_settings_get_u32 (settings, "connect-timeout") * 1000;
   for (guint i = 0; i < t2p_settings_get_n_proxies (settings); i++)
     {
@@ -251,7 +256,7 @@ ask_name (GTask *task, Upstream *upstream)
   t2pd_worker_call_async (
       worker, "Resolve",
       g_variant_new ("(sa{sv})", t2p_endpoint_get_host (upstream->endpoint), options),
-      G_VARIANT_TYPE ("(as)"), -1, RESOLVE_TIMEOUT_MS + 1000, g_task_get_cancellable (task),
+      G_VARIANT_TYPE ("(as)"), NULL, RESOLVE_TIMEOUT_MS + 1000, g_task_get_cancellable (task),
       resolved_cb, task);
 }
 
@@ -389,6 +394,20 @@ addresses_of (const Upstream *upstream)
   return g_variant_builder_end (&builder);
 }
 
+static GUnixFDList *
+pass_files (const T2pdUpstreams *self, const Upstream *upstream, GVariantBuilder *options)
+{
+  GUnixFDList *fds = g_unix_fd_list_new ();
+  g_autoptr (GPtrArray) names = g_ptr_array_new ();
+  GVariant *handles;
+
+  t2p_endpoint_list_files (upstream->endpoint, names);
+  handles = self->files != NULL ? t2pd_files_pass (self->files, names, fds, NULL) : NULL;
+  if (handles != NULL) /* or else the worker says what it misses */
+    g_variant_builder_add (options, "{sv}", "files", handles);
+  return fds;
+}
+
 static void
 probe_one (GTask *task, Upstream *upstream)
 {
@@ -396,6 +415,7 @@ probe_one (GTask *task, Upstream *upstream)
   Walk *walk = g_task_get_task_data (task);
   T2pdWorker *worker = t2pd_carrier_get_worker (walk->carrier);
   g_autoptr (GVariantBuilder) options = extend_ask (walk, self->probe_timeout_ms);
+  g_autoptr (GUnixFDList) fds = NULL;
   g_autofree char *uri = t2p_endpoint_to_private_uri (upstream->endpoint);
 
   if (worker == NULL)
@@ -405,8 +425,9 @@ probe_one (GTask *task, Upstream *upstream)
       return;
     }
   g_variant_builder_add (options, "{sv}", "addresses", addresses_of (upstream));
+  fds = pass_files (self, upstream, options);
   t2pd_worker_call_async (worker, "Probe", g_variant_new ("(sa{sv})", uri, options),
-                          G_VARIANT_TYPE ("(a{sv})"), -1, self->probe_timeout_ms + 2000,
+                          G_VARIANT_TYPE ("(a{sv})"), fds, self->probe_timeout_ms + 2000,
                           g_task_get_cancellable (task), probed_cb, task);
 }
 

@@ -13,7 +13,9 @@ G_BEGIN_DECLS
  * the first that answered showed. */
 G_DECLARE_FINAL_TYPE (T2pdUpstreams, t2pd_upstreams, T2PD, UPSTREAMS, GObject)
 
-T2pdUpstreams *t2pd_upstreams_new (T2pSettings *settings, gboolean may_be_foreign);
+/* @files: (nullable): those of the settings */
+T2pdUpstreams *
+t2pd_upstreams_new (T2pSettings *settings, gboolean may_be_foreign, T2pdFiles *files);
 
 /* Whether a name is among them, so that a worker is needed to look it up. */
 gboolean t2pd_upstreams_have_names (T2pdUpstreams *self);

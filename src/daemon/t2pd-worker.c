@@ -22,7 +22,6 @@
 #include "t2pd-worker-row.h"
 #include "t2pd-worker-socket.h"
 
-#include <gio/gunixfdlist.h>
 #include <gio/gunixsocketaddress.h>
 #include <glib/gstdio.h>
 #include <unistd.h>
@@ -446,21 +445,11 @@ answered_cb (GObject *source, GAsyncResult *result, gpointer user_data)
     g_task_return_pointer (task, reply, (GDestroyNotify) g_variant_unref);
 }
 
-static GUnixFDList *
-make_fd_list (int fd, GError **error)
-{
-  g_autoptr (GUnixFDList) list = g_unix_fd_list_new ();
-
-  if (fd >= 0 && g_unix_fd_list_append (list, fd, error) < 0)
-    return NULL;
-  return g_steal_pointer (&list);
-}
-
 /**
  * t2pd_worker_call_async:
  * @parameters: (nullable): a floating reference is taken
  * @reply_type: what the answer must be; anything else is an error
- * @queue_fd: a descriptor that travels as handle 0, or -1; stays the caller's
+ * @fds: (nullable): descriptors that travel with it
  *
  * Calls a method of the private interface.
  *
@@ -471,7 +460,7 @@ t2pd_worker_call_async (T2pdWorker *self,
                         const char *method,
                         GVariant *parameters,
                         const GVariantType *reply_type,
-                        int queue_fd,
+                        GUnixFDList *fds,
                         guint timeout_ms,
                         GCancellable *cancellable,
                         GAsyncReadyCallback callback,
@@ -479,24 +468,16 @@ t2pd_worker_call_async (T2pdWorker *self,
 {
   g_autoptr (GTask) task = g_task_new (self, cancellable, callback, user_data);
   g_autoptr (GVariant) owned = parameters != NULL ? g_variant_ref_sink (parameters) : NULL;
-  g_autoptr (GUnixFDList) fds = NULL;
-  GError *error = NULL;
 
   if (self->connection == NULL)
     {
       g_task_return_new_error (task, T2P_ERROR, T2P_ERROR_FAILED, "there is no worker");
       return;
     }
-  fds = make_fd_list (queue_fd, &error);
-  if (fds == NULL)
-    {
-      g_task_return_error (task, error);
-      return;
-    }
-  g_dbus_connection_call_with_unix_fd_list (
-      self->connection, NULL, T2P_WORKER_PATH, T2P_WORKER_INTERFACE, method, owned, reply_type,
-      G_DBUS_CALL_FLAGS_NONE, (int) timeout_ms, queue_fd >= 0 ? fds : NULL, cancellable,
-      answered_cb, g_steal_pointer (&task));
+  g_dbus_connection_call_with_unix_fd_list (self->connection, NULL, T2P_WORKER_PATH,
+                                            T2P_WORKER_INTERFACE, method, owned, reply_type,
+                                            G_DBUS_CALL_FLAGS_NONE, (int) timeout_ms, fds,
+                                            cancellable, answered_cb, g_steal_pointer (&task));
 }
 
 /**

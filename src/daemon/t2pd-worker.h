@@ -3,7 +3,7 @@
 
 #include "t2pd-options.h"
 
-#include <gio/gio.h>
+#include <gio/gunixfdlist.h>
 
 G_BEGIN_DECLS
 
@@ -31,7 +31,7 @@ void t2pd_worker_call_async (T2pdWorker *self,
                              const char *method,
                              GVariant *parameters,
                              const GVariantType *reply_type,
-                             int queue_fd,
+                             GUnixFDList *fds,
                              guint timeout_ms,
                              GCancellable *cancellable,
                              GAsyncReadyCallback callback,

@@ -11,6 +11,8 @@ G_BEGIN_DECLS
 /**
  * T2pwOutboundContext:
  * @names: (nullable): without it, upstreams are literals or have known addresses
+ * @files: (nullable) (element-type utf8 GBytes): what is in the files that options name, as
+ *   they stand there; only while outbounds are made
  * @connect_timeout_ms: for the connection and the handshake together
  *
  * What all outbounds of a worker share. Outlives them.
@@ -20,6 +22,7 @@ typedef struct
   T2pReactor *reactor;
   T2pwSocketPolicy *policy;
   T2pwNames *names;
+  GHashTable *files;
   guint connect_timeout_ms;
 } T2pwOutboundContext;
 

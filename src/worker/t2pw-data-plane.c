@@ -170,6 +170,7 @@ t2pw_data_plane_new (T2pReactor *reactor,
   plane->policy.mark = config->mark;
   plane->context = (T2pwOutboundContext){ .reactor = reactor,
                                           .policy = &plane->policy,
+                                          .files = config->files,
                                           .connect_timeout_ms = config->connect_timeout_ms };
   plane->endpoints = g_ptr_array_new_with_free_func ((GDestroyNotify) t2p_endpoint_unref);
   plane->handler = *handler;
@@ -179,6 +180,7 @@ t2pw_data_plane_new (T2pReactor *reactor,
       close (tun_fd);
       return NULL;
     }
+  plane->context.files = NULL; /* the config's, and read by now */
   plane_make_resolver (plane, config);
   plane_make_relay (plane, config);
   if (!plane_make_stack (plane, tun_fd, config, error))

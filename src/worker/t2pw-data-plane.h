@@ -20,6 +20,7 @@ typedef struct
 
 /**
  * T2pwPlaneConfig:
+ * @files: (nullable): name → GBytes, what the settings name
  * @proxies: T2pwPlaneProxy, in the order to try
  * @uplink_dns: (nullable): servers for our own queries; %NULL: those of /etc/resolv.conf
  * @dns_exclude: (nullable): names that keep their real addresses
@@ -28,6 +29,7 @@ typedef struct
 typedef struct
 {
   GPtrArray *proxies;
+  GHashTable *files;
   char **uplink_dns;
   char **dns_exclude;
   T2pIpPrefix pool4;

@@ -6,6 +6,7 @@
 #include "t2p-error.h"
 #include "t2pw-address-list.h"
 #include "t2pw-error-name.h"
+#include "t2pw-file-set.h"
 
 #define DEFAULT_TIMEOUT_MS 10000
 #define MAX_TIMEOUT_MS 30000
@@ -26,6 +27,7 @@ typedef struct
   T2pwOutboundContext context;
   T2pwNames *names;
   T2pEndpoint *endpoint; /* that is probed */
+  GHashTable *files;     /* that its options name */
   T2pwProbe *probe;
   T2pwLookup *lookup;
 } Errand;
@@ -39,6 +41,7 @@ errand_free (gpointer data)
   g_clear_pointer (&errand->lookup, t2pw_lookup_cancel);
   g_clear_pointer (&errand->names, t2pw_names_free);
   g_clear_pointer (&errand->endpoint, t2p_endpoint_unref);
+  g_clear_pointer (&errand->files, g_hash_table_unref);
   if (errand->invocation != NULL)
     g_dbus_method_invocation_return_error_literal (g_steal_pointer (&errand->invocation),
                                                    T2P_ERROR, T2P_ERROR_CANCELLED,
@@ -145,13 +148,26 @@ probed_cb (const T2pwProbeResult *result, gpointer data)
   g_ptr_array_remove_fast (errand->errands->running, errand);
 }
 
+static gboolean
+take_files (Errand *errand, GVariant *options, GUnixFDList *fds, GError **error)
+{
+  g_autoptr (GVariant) handles =
+      g_variant_lookup_value (options, "files", G_VARIANT_TYPE ("a{sh}"));
+
+  errand->files = t2pw_file_set_new ();
+  errand->context.files = errand->files;
+  return handles == NULL || t2pw_file_set_add_handles (errand->files, handles, fds, error);
+}
+
 /**
  * t2pw_errands_probe:
  * @invocation: (transfer full): of the method Probe
+ * @fds: (nullable): came with it
  */
 void
 t2pw_errands_probe (T2pwErrands *errands,
                     GDBusMethodInvocation *invocation,
+                    GUnixFDList *fds,
                     const char *uri,
                     GVariant *options)
 {
@@ -164,7 +180,7 @@ t2pw_errands_probe (T2pwErrands *errands,
     return;
   n = t2pw_address_list_lookup (options, "addresses", addresses, G_N_ELEMENTS (addresses));
   errand->endpoint = t2p_endpoint_parse (uri, &error);
-  if (errand->endpoint != NULL)
+  if (errand->endpoint != NULL && take_files (errand, options, fds, &error))
     errand->probe = t2pw_probe_start (&errand->context, errand->endpoint, addresses, n,
                                       probed_cb, errand, &error);
   if (errand->probe == NULL)

@@ -3,7 +3,7 @@
 
 #include "t2pw-probe.h"
 
-#include <gio/gio.h>
+#include <gio/gunixfdlist.h>
 
 G_BEGIN_DECLS
 
@@ -23,6 +23,7 @@ t2pw_errands_new (T2pReactor *reactor, T2pwErrandsProbed probed, gpointer user_d
 void t2pw_errands_free (T2pwErrands *errands);
 void t2pw_errands_probe (T2pwErrands *errands,
                          GDBusMethodInvocation *invocation,
+                         GUnixFDList *fds,
                          const char *uri,
                          GVariant *options);
 void t2pw_errands_resolve (T2pwErrands *errands,

@@ -58,6 +58,7 @@ void
 t2pw_plane_config_free (T2pwPlaneConfig *config)
 {
   g_ptr_array_unref (config->proxies);
+  g_clear_pointer (&config->files, g_hash_table_unref);
   g_strfreev (config->uplink_dns);
   g_strfreev (config->dns_exclude);
   g_free (config);

@@ -7,6 +7,7 @@
 #include "t2p-limits.h"
 #include "t2p-settings.h"
 #include "t2pw-address-list.h"
+#include "t2pw-file-set.h"
 
 static void
 take_numbers (GVariant *settings, T2pwPlaneConfig *config)
@@ -148,8 +149,18 @@ take_proxies (GVariant *settings, T2pwPlaneConfig *config, GError **error)
   return FALSE;
 }
 
+static gboolean
+take_files (GVariant *settings, GUnixFDList *fds, T2pwPlaneConfig *config, GError **error)
+{
+  g_autoptr (GVariant) handles =
+      g_variant_lookup_value (settings, "files", G_VARIANT_TYPE ("a{sh}"));
+
+  config->files = t2pw_file_set_new ();
+  return handles == NULL || t2pw_file_set_add_handles (config->files, handles, fds, error);
+}
+
 T2pwPlaneConfig *
-t2pw_start_settings_parse (GVariant *settings, GError **error)
+t2pw_start_settings_parse (GVariant *settings, GUnixFDList *fds, GError **error)
 {
   g_autoptr (T2pwPlaneConfig) config = t2pw_plane_config_new ();
 
@@ -158,7 +169,8 @@ t2pw_start_settings_parse (GVariant *settings, GError **error)
   take_lists (settings, config);
   if (!check_numbers (config, error))
     return NULL;
-  if (!take_pools (settings, config, error) || !take_proxies (settings, config, error))
+  if (!take_pools (settings, config, error) || !take_proxies (settings, config, error) ||
+      !take_files (settings, fds, config, error))
     return NULL;
   return g_steal_pointer (&config);
 }

@@ -45,11 +45,12 @@ worker_exit (Worker *worker, T2pWorkerExit status)
 static gboolean
 handle_probe_cb (T2pBusWorker *skeleton,
                  GDBusMethodInvocation *invocation,
+                 GUnixFDList *fd_list,
                  const char *uri,
                  GVariant *options,
                  gpointer data)
 {
-  t2pw_errands_probe (((Worker *) data)->errands, invocation, uri, options);
+  t2pw_errands_probe (((Worker *) data)->errands, invocation, fd_list, uri, options);
   return TRUE;
 }
 
@@ -199,7 +200,7 @@ worker_start (Worker *worker,
               GStrvBuilder *warnings,
               GError **error)
 {
-  g_autoptr (T2pwPlaneConfig) config = t2pw_start_settings_parse (settings, error);
+  g_autoptr (T2pwPlaneConfig) config = t2pw_start_settings_parse (settings, fd_list, error);
   int fd = config != NULL ? take_queue (fd_list, g_variant_get_handle (handle), error) : -1;
 
   if (fd < 0)

@@ -129,7 +129,21 @@ test_raw_specials (void)
 
 /* No message may show what could be a part of the password. */
 static void
-test_refused (void)
+check_refused (const char *uri, const char *reason)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_test_message ("%s", uri);
+  g_assert_null (t2p_endpoint_parse (uri, &error));
+  g_assert_error (error, T2P_ERROR, T2P_ERROR_INVALID_ARGUMENT);
+  g_test_message ("%s", error->message);
+  g_assert_nonnull (strstr (error->message, reason));
+  g_assert_null (strstr (error->message, "secret"));
+  g_assert_null (strstr (error->message, "ret@"));
+}
+
+static void
+test_refused_places (void)
 {
   static const char *const cases[][2] = {
     { "", "scheme" },
@@ -178,6 +192,16 @@ test_refused (void)
     { "socks5://:secret@h", "user name is empty" },
     { "socks5://@h", "user name is empty" },
     { "socks5://u:@h", "password is empty" },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    check_refused (cases[i][0], cases[i][1]);
+}
+
+static void
+test_refused_options (void)
+{
+  static const char *const cases[][2] = {
     { "socks5://h/path", "path" },
     { "socks5://h#x", "fragment" },
     { "socks5://h?", "query" },
@@ -228,17 +252,7 @@ test_refused (void)
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
-    {
-      g_autoptr (GError) error = NULL;
-
-      g_test_message ("%s", cases[i][0]);
-      g_assert_null (t2p_endpoint_parse (cases[i][0], &error));
-      g_assert_error (error, T2P_ERROR, T2P_ERROR_INVALID_ARGUMENT);
-      g_test_message ("%s", error->message);
-      g_assert_nonnull (strstr (error->message, cases[i][1]));
-      g_assert_null (strstr (error->message, "secret"));
-      g_assert_null (strstr (error->message, "ret@"));
-    }
+    check_refused (cases[i][0], cases[i][1]);
 }
 
 static void
@@ -353,7 +367,9 @@ main (int argc, char *argv[])
   g_test_add_func ("/endpoint/parts", test_parts);
   g_test_add_func ("/endpoint/password-may-have-every-byte", test_every_byte);
   g_test_add_func ("/endpoint/unreserved-specials-need-no-encoding", test_raw_specials);
-  g_test_add_func ("/endpoint/refusals-never-show-userinfo", test_refused);
+  g_test_add_func ("/endpoint/refusals-of-places-never-show-userinfo", test_refused_places);
+  g_test_add_func ("/endpoint/refusals-of-options-and-chains-never-show-userinfo",
+                   test_refused_options);
   g_test_add_func ("/endpoint/lengths-are-bounded", test_lengths);
   g_test_add_func ("/endpoint/credentials-can-be-replaced", test_with_credentials);
   g_test_add_func ("/endpoint/chain-leads-from-hop-to-hop", test_chain);

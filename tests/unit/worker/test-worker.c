@@ -151,7 +151,8 @@ test_probe (Fixture *f, gconstpointer data)
   const char *name = NULL;
   gboolean is_reachable = FALSE;
 
-  t2p_bus_worker_call_probe_sync (proxy, uri, options_new (3000), &result, NULL, &error);
+  t2p_bus_worker_call_probe_sync (proxy, uri, options_new (3000), NULL, &result, NULL, NULL,
+                                  &error);
   g_assert_no_error (error);
   g_assert_true (g_variant_lookup (result, "reachable", "b", &is_reachable));
   g_assert_true (is_reachable);
@@ -160,7 +161,8 @@ test_probe (Fixture *f, gconstpointer data)
   printed = g_variant_print (result, FALSE);
   g_assert_null (strstr (printed, "s3cret"));
 
-  t2p_bus_worker_call_probe_sync (proxy, "gopher://x", options_new (3000), NULL, NULL, &error);
+  t2p_bus_worker_call_probe_sync (proxy, "gopher://x", options_new (3000), NULL, NULL, NULL,
+                                  NULL, &error);
   g_assert_error (error, T2P_ERROR, T2P_ERROR_INVALID_ARGUMENT);
   disconnect_peer (proxy);
 }
@@ -297,6 +299,12 @@ test_start (Fixture *f, gconstpointer data)
 
   start (proxy, g_variant_new_parsed ("{'proxies': <@as []>}"), pair[1], &error);
   g_assert_error (error, T2P_ERROR, T2P_ERROR_INVALID_SETTINGS);
+  g_clear_error (&error);
+  start (proxy,
+         g_variant_new_parsed ("{'proxies': <['socks5://192.0.2.1']>,"
+                               " 'files': <{'/ca.pem': handle 1}>}"),
+         pair[1], &error);
+  g_assert_error (error, T2P_ERROR, T2P_ERROR_INVALID_FD);
   g_clear_error (&error);
   start (proxy, start_settings (1), pair[1], &error);
   g_assert_no_error (error);

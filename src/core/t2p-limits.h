@@ -50,6 +50,10 @@
 /* The same when the pool is full and no flow ever used the address. */
 #define T2P_VIRTUAL_NAME_UNUSED_S 60
 
+/* Of all files that rules name, together. */
+#define T2P_MAX_RULE_FILE_BYTES (16 * 1024 * 1024)
+#define T2P_MAX_RULE_FILE_ENTRIES 500000 /* twenty comparisons for a look-up */
+
 /* --- codecs */
 #define T2P_SOCKS5_MAX_REPLY_BYTES 262 /* 4 + 1 + 255 + 2: RFC 1928 section 6 */
 #define T2P_DNS_MAX_MESSAGE_BYTES 65535

@@ -10,9 +10,6 @@
 #include <net/if.h>
 #include <string.h>
 
-#define MAX_USER_NAME_BYTES 255
-#define LAST_UID (G_MAXUINT32 - 1) /* the last number is "none" to the kernel */
-
 static gboolean G_GNUC_PRINTF (2, 3) refuse_text (GError **error, const char *format, ...)
 {
   va_list args;
@@ -120,44 +117,24 @@ check_link (const char *text, GError **error)
 }
 
 static gboolean
-user_name_is_valid (const char *text)
-{
-  if (text[0] == '-' || text[0] == '\0' || strlen (text) > MAX_USER_NAME_BYTES)
-    return FALSE;
-  for (const char *at = text; *at != '\0'; at++)
-    if (!g_ascii_isalnum (*at) && strchr ("._-+@$\\", *at) == NULL)
-      return FALSE;
-  return TRUE;
-}
-
-static gboolean
-parse_uids (const char *text, T2pUserRange *out_range)
-{
-  g_auto (GStrv) ends = g_strsplit (text, "-", 3);
-  const guint n = g_strv_length (ends);
-  guint64 first = 0;
-  guint64 last = 0;
-
-  if (n > 2 || !g_ascii_string_to_unsigned (ends[0], 10, 0, LAST_UID, &first, NULL) ||
-      !g_ascii_string_to_unsigned (ends[n - 1], 10, first, LAST_UID, &last, NULL))
-    return FALSE;
-  out_range->first = (guint32) first;
-  out_range->last = (guint32) last;
-  return TRUE;
-}
-
-static gboolean
 take_user (T2pSettingValue *value, const char *text, GError **error)
 {
-  T2pUserRange range = { NULL, 0, 0 };
-  g_autofree char *seen = t2p_quote (text);
+  T2pUserRange range;
 
-  if (g_ascii_isdigit (text[0]) ? !parse_uids (text, &range) : !user_name_is_valid (text))
-    return refuse_text (
-        error, "%s is no user, expected a name, a uid, or a range such as 1000-1999", seen);
-  if (!g_ascii_isdigit (text[0]))
-    range.name = g_strdup (text);
+  if (!t2p_user_range_parse (text, &range, error))
+    return FALSE;
   g_array_append_val (value->users, range);
+  return TRUE;
+}
+
+static gboolean
+take_rule (T2pSettingValue *value, const char *text, GError **error)
+{
+  T2pRule *rule = t2p_rule_parse (text, error);
+
+  if (rule == NULL)
+    return FALSE;
+  g_ptr_array_add (value->rules, rule);
   return TRUE;
 }
 
@@ -186,6 +163,8 @@ t2p_setting_entry_take (T2pSettingValue *value,
       return check_link (text, error);
     case T2P_SETTING_FORMAT_USER:
       return take_user (value, text, error);
+    case T2P_SETTING_FORMAT_RULE:
+      return take_rule (value, text, error);
     case T2P_SETTING_FORMAT_TEXT:
     case T2P_SETTING_FORMAT_CHOICE:
     case T2P_SETTING_FORMAT_FLAG:

@@ -229,12 +229,6 @@ check_supported (const T2pSettingValue *value,
 /* --- the whole */
 
 static void
-user_range_clear (gpointer range)
-{
-  g_free (((T2pUserRange *) range)->name);
-}
-
-static void
 value_prepare (T2pSettingValue *value, const T2pSettingKey *key)
 {
   t2p_setting_value_clear (value);
@@ -250,7 +244,10 @@ value_prepare (T2pSettingValue *value, const T2pSettingKey *key)
       break;
     case T2P_SETTING_FORMAT_USER:
       value->users = g_array_new (FALSE, FALSE, sizeof (T2pUserRange));
-      g_array_set_clear_func (value->users, user_range_clear);
+      g_array_set_clear_func (value->users, (GDestroyNotify) t2p_user_range_clear);
+      break;
+    case T2P_SETTING_FORMAT_RULE:
+      value->rules = g_ptr_array_new_with_free_func ((GDestroyNotify) t2p_rule_free);
       break;
     case T2P_SETTING_FORMAT_TEXT:
     case T2P_SETTING_FORMAT_CHOICE:
@@ -313,5 +310,6 @@ t2p_setting_value_clear (T2pSettingValue *value)
   g_clear_pointer (&value->prefixes, g_array_unref);
   g_clear_pointer (&value->users, g_array_unref);
   g_clear_pointer (&value->endpoints, g_ptr_array_unref);
+  g_clear_pointer (&value->rules, g_ptr_array_unref);
   value->is_set = FALSE;
 }

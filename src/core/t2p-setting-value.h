@@ -14,6 +14,7 @@ typedef struct
   GArray *prefixes;     /* T2pIpPrefix: CIDR, INTERFACE, ADDRESS */
   GArray *users;        /* T2pUserRange: USER */
   GPtrArray *endpoints; /* T2pEndpoint: URI */
+  GPtrArray *rules;     /* T2pRule: RULE */
   gboolean is_set;      /* by the caller */
 } T2pSettingValue;
 

@@ -146,6 +146,23 @@ fill_defaults (T2pSettings *self, gboolean caller_is_root, GError **error)
 /* --- between keys */
 
 static gboolean
+check_rules (const T2pSettings *self, GError **error)
+{
+  guint n_rules = 0;
+  const T2pRule *const *rules = t2p_settings_get_rules (self, &n_rules);
+  const guint n_proxies = t2p_settings_get_n_proxies (self);
+
+  for (guint i = 0; i < n_rules; i++)
+    if (rules[i]->proxy > n_proxies)
+      return t2p_setting_refuse (
+          "rules", error,
+          "entry %u: proxy:%u is none of the %u entries of proxies, expected "
+          "proxy:1 to proxy:%u",
+          i + 1, rules[i]->proxy, n_proxies, n_proxies);
+  return TRUE;
+}
+
+static gboolean
 check_together (const T2pSettings *self, GError **error)
 {
   guint n_routes = 0;
@@ -166,7 +183,7 @@ check_together (const T2pSettings *self, GError **error)
                                "has %u entries, expected none with scope=user (or else "
                                "scope=system)",
                                n_users);
-  return TRUE;
+  return check_rules (self, error);
 }
 
 static void
@@ -378,6 +395,15 @@ t2p_settings_get_users (const T2pSettings *settings, guint *out_n)
 
   *out_n = users->len;
   return (const T2pUserRange *) (const void *) users->data;
+}
+
+const T2pRule *const *
+t2p_settings_get_rules (const T2pSettings *settings, guint *out_n)
+{
+  const GPtrArray *rules = value_of (settings, "rules")->rules;
+
+  *out_n = rules->len;
+  return (const T2pRule *const *) rules->pdata;
 }
 
 guint32

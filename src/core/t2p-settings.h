@@ -5,6 +5,7 @@
 #include "t2p-enums.h"
 #include "t2p-error.h"
 #include "t2p-ip.h"
+#include "t2p-rule-text.h"
 
 G_BEGIN_DECLS
 
@@ -25,6 +26,7 @@ typedef enum
   T2P_SETTING_FORMAT_DOMAIN,    /* a domain name, *.NAME, or a dot for all */
   T2P_SETTING_FORMAT_LINK,      /* name of a network interface, perhaps with %d */
   T2P_SETTING_FORMAT_USER,      /* uid, range of uids, or user name */
+  T2P_SETTING_FORMAT_RULE,      /* MATCH -> ACTION */
 } T2pSettingFormat;
 
 typedef struct _T2pSettingKey T2pSettingKey;
@@ -89,14 +91,10 @@ T2pIpv6Mode t2p_settings_get_ipv6 (const T2pSettings *settings);
  * *out_n is their number. */
 const T2pIpPrefix *
 t2p_settings_get_prefixes (const T2pSettings *settings, const char *key, guint *out_n);
-/* One entry of `users`. Names are looked up by whoever makes rules of them. */
-typedef struct
-{
-  char *name;          /* NULL: the uids below */
-  guint32 first, last; /* both included */
-} T2pUserRange;
 /* Owned by the settings; *out_n is their number. */
 const T2pUserRange *t2p_settings_get_users (const T2pSettings *settings, guint *out_n);
+/* Owned by the settings, in their order; *out_n is their number. */
+const T2pRule *const *t2p_settings_get_rules (const T2pSettings *settings, guint *out_n);
 /* Any key by type; a programmer's error when the key is unknown or has another type. What was
  * not set has its default; an automatic value is 0, "" or an empty list. `proxies` are shown
  * without userinfo. */

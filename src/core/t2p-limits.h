@@ -23,9 +23,11 @@
 
 /* --- files that settings name */
 #define T2P_MAX_FILES 64 /* descriptors in one message: the kernel passes 253 */
-#define T2P_MAX_TLS_FILE_BYTES (1024 * 1024)       /* a bundle of every public CA has a fifth */
-#define T2P_MAX_RULE_FILE_BYTES (16 * 1024 * 1024) /* 100,000 names of the longest kind */
-#define T2P_MAX_FILES_BYTES (64 * 1024 * 1024)     /* all of a tunnel */
+#define T2P_MAX_TLS_FILE_BYTES (1024 * 1024) /* a bundle of every public CA has a fifth */
+/* Of all that rules name, together, as is the next: 60,000 names of the longest kind. */
+#define T2P_MAX_RULE_FILE_BYTES (16 * 1024 * 1024)
+#define T2P_MAX_RULE_FILE_ENTRIES 500000       /* twenty comparisons for a look-up */
+#define T2P_MAX_FILES_BYTES (64 * 1024 * 1024) /* all of a tunnel */
 
 /* --- the daemon's own files */
 #define T2P_MAX_JOURNAL_BYTES                                                                  \
@@ -49,10 +51,6 @@
 #define T2P_VIRTUAL_NAME_QUARANTINE_S 600 /* an address is not given to another name sooner */
 /* The same when the pool is full and no flow ever used the address. */
 #define T2P_VIRTUAL_NAME_UNUSED_S 60
-
-/* Of all files that rules name, together. */
-#define T2P_MAX_RULE_FILE_BYTES (16 * 1024 * 1024)
-#define T2P_MAX_RULE_FILE_ENTRIES 500000 /* twenty comparisons for a look-up */
 
 /* --- codecs */
 #define T2P_SOCKS5_MAX_REPLY_BYTES 262 /* 4 + 1 + 255 + 2: RFC 1928 section 6 */

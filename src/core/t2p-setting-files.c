@@ -5,8 +5,6 @@
 
 #include "t2p-limits.h"
 
-#include <string.h>
-
 static void
 file_clear (gpointer data)
 {
@@ -37,23 +35,13 @@ add_endpoint (GArray *files, const T2pEndpoint *endpoint, const char *key, guint
     }
 }
 
-/* `cidr-file:/etc/nets -> direct` */
 static void
-add_rule (GArray *files, const char *text, guint entry)
+add_rule_file (GArray *files, const char *name, guint entry)
 {
-  static const char *const prefixes[] = { "cidr-file:", "domain-file:" };
-  const char *arrow = strstr (text, "->");
-  T2pSettingFile file = { NULL, "rules", entry, T2P_MAX_RULE_FILE_BYTES };
+  T2pSettingFile file = { g_strdup (name), "rules", entry, T2P_MAX_RULE_FILE_BYTES };
 
-  text += strspn (text, " \t");
-  for (guint i = 0; i < G_N_ELEMENTS (prefixes); i++)
-    if (g_str_has_prefix (text, prefixes[i]) && arrow != NULL)
-      {
-        text += strlen (prefixes[i]);
-        file.name = g_strstrip (g_strndup (text, (gsize) (arrow - text)));
-        g_array_append_val (files, file);
-        return;
-      }
+  if (name != NULL)
+    g_array_append_val (files, file);
 }
 
 /**
@@ -67,13 +55,17 @@ add_rule (GArray *files, const char *text, guint entry)
 GArray *
 t2p_settings_list_files (const T2pSettings *settings)
 {
-  const char *const *rules = t2p_settings_get_strv (settings, "rules");
+  guint n_rules = 0;
+  const T2pRule *const *rules = t2p_settings_get_rules (settings, &n_rules);
   GArray *files = files_new ();
 
   for (guint i = 0; i < t2p_settings_get_n_proxies (settings); i++)
     add_endpoint (files, t2p_settings_get_proxy (settings, i), "proxies", i);
-  for (guint i = 0; rules[i] != NULL; i++)
-    add_rule (files, rules[i], i);
+  for (guint i = 0; i < n_rules; i++)
+    {
+      add_rule_file (files, rules[i]->cidr_file, i);
+      add_rule_file (files, rules[i]->domain_file, i);
+    }
   return files;
 }
 

@@ -102,7 +102,7 @@ open_tun (gboolean has_vnet, guint32 *out_offloads)
   struct ifreq request = { .ifr_flags = IFF_TUN | IFF_NO_PI };
 
   g_assert_cmpint (fd, >=, 0);
-  strcpy (request.ifr_name, DEVICE);
+  g_strlcpy (request.ifr_name, DEVICE, sizeof request.ifr_name);
   if (has_vnet)
     request.ifr_flags |= IFF_VNET_HDR;
   g_assert_no_errno (ioctl (fd, TUNSETIFF, &request));

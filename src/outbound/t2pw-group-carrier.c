@@ -19,7 +19,7 @@ typedef struct
   T2pwCarrier base;
   T2pwGroup *group;
   T2pwCarrier *inner;
-  guint member; /* of @inner */
+  guint member; /* of @inner; before the first: whose error is told when none can be tried */
   guint tried;  /* bits of members */
   guint n_attempts;
   gint64 began_us;
@@ -121,8 +121,8 @@ none_cb (T2pTask *task)
   T2pwGroup *group = attempts->group;
   g_autoptr (GError) error = NULL;
 
-  if (group->members->len > 0 && t2pw_group_member_at (group, group->active)->error != NULL)
-    error = g_error_copy (t2pw_group_member_at (group, group->active)->error);
+  if (group->members->len > 0 && t2pw_group_member_at (group, attempts->member)->error != NULL)
+    error = g_error_copy (t2pw_group_member_at (group, attempts->member)->error);
   else
     error = g_error_new_literal (T2P_ERROR, T2P_ERROR_PROXY_UNREACHABLE, "no upstream answers");
   attempts_fail (attempts, T2P_REFUSAL_NET_UNREACHABLE, error);
@@ -159,6 +159,19 @@ attempts_new (const T2pwDestination *destination)
   return attempts;
 }
 
+static T2pwCarrier *
+attempts_start (Attempts *attempts,
+                T2pwGroup *group,
+                const T2pwCarrierHandler *handler,
+                gpointer user_data)
+{
+  attempts->base = (T2pwCarrier){ &attempts_class, handler, user_data, "" };
+  attempts->group = group;
+  if (!attempts_try_next (attempts))
+    t2p_reactor_defer (group->reactor, &attempts->task, none_cb);
+  return &attempts->base;
+}
+
 T2pwCarrier *
 t2pw_group_open (T2pwOutbound *base,
                  const T2pwDestination *destination,
@@ -168,9 +181,20 @@ t2pw_group_open (T2pwOutbound *base,
   T2pwGroup *group = (T2pwGroup *) base;
   Attempts *attempts = attempts_new (destination);
 
-  attempts->base = (T2pwCarrier){ &attempts_class, handler, user_data, "" };
-  attempts->group = group;
-  if (!attempts_try_next (attempts))
-    t2p_reactor_defer (group->reactor, &attempts->task, none_cb);
-  return &attempts->base;
+  attempts->member = group->active;
+  return attempts_start (attempts, group, handler, user_data);
+}
+
+/* By this member and no other. */
+T2pwCarrier *
+t2pw_member_open (T2pwMember *member,
+                  const T2pwDestination *destination,
+                  const T2pwCarrierHandler *handler,
+                  gpointer user_data)
+{
+  Attempts *attempts = attempts_new (destination);
+
+  attempts->member = member->index;
+  attempts->tried = ~(1u << member->index);
+  return attempts_start (attempts, member->group, handler, user_data);
 }

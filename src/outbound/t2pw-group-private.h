@@ -11,7 +11,9 @@ typedef struct _T2pwGroup T2pwGroup;
 
 typedef struct
 {
+  T2pwOutbound view; /* by this member and no other */
   T2pwGroup *group;
+  guint index; /* in the group */
   T2pwOutbound *outbound;
   char *label;
   char *harmless_name;
@@ -52,5 +54,12 @@ T2pwCarrier *t2pw_group_open (T2pwOutbound *base,
                               const T2pwDestination *destination,
                               const T2pwCarrierHandler *handler,
                               gpointer user_data);
+T2pwCarrier *t2pw_member_open (T2pwMember *member,
+                               const T2pwDestination *destination,
+                               const T2pwCarrierHandler *handler,
+                               gpointer user_data);
+
+/* t2pw-group-view.c */
+void t2pw_member_init_view (T2pwMember *member);
 
 G_END_DECLS

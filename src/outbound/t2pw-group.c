@@ -163,9 +163,7 @@ member_was_up (T2pwMember *member, gint64 when_us)
   g_clear_error (&member->error);
   t2p_reactor_disarm (group->reactor, &member->timer);
   if (t2pw_group_member_at (group, group->active)->state == T2PW_MEMBER_DOWN)
-    for (guint i = 0; i < group->members->len; i++)
-      if (t2pw_group_member_at (group, i) == member)
-        group->active = i;
+    group->active = member->index;
   group_changed (group);
 }
 
@@ -366,7 +364,9 @@ t2pw_group_add (T2pwOutbound *base,
   g_return_if_fail (group->members->len < T2P_MAX_PROXIES);
 
   member = g_new0 (T2pwMember, 1);
+  t2pw_member_init_view (member);
   member->group = group;
+  member->index = group->members->len;
   member->outbound = outbound;
   member->label = g_strdup (label);
   member->harmless_name = g_strdup (harmless->name);
@@ -421,6 +421,18 @@ guint
 t2pw_group_get_n_members (T2pwOutbound *base)
 {
   return ((T2pwGroup *) base)->members->len;
+}
+
+/**
+ * t2pw_group_get_member:
+ *
+ * Returns: (transfer none): a way out by upstream @index and no other; its health is the
+ * group's: what flows on this way meet is learnt, and they are refused at once while it is down
+ */
+T2pwOutbound *
+t2pw_group_get_member (T2pwOutbound *base, guint index)
+{
+  return &t2pw_group_member_at ((T2pwGroup *) base, index)->view;
 }
 
 void

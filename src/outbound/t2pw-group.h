@@ -53,6 +53,7 @@ t2pw_group_take_probe (T2pwOutbound *group, guint index, gint64 rtt_us, const GE
 void t2pw_group_uplink_changed (T2pwOutbound *group);
 guint t2pw_group_get_n_members (T2pwOutbound *group);
 void t2pw_group_get_status (T2pwOutbound *group, guint index, T2pwMemberStatus *out_status);
+T2pwOutbound *t2pw_group_get_member (T2pwOutbound *group, guint index);
 
 T2pStateReason t2pw_state_reason_from_error (const GError *error);
 

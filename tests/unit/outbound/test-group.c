@@ -123,13 +123,19 @@ add_upstream (Fixture *f, guint16 port)
 }
 
 static void
-open_flow (Fixture *f)
+open_by (Fixture *f, T2pwOutbound *outbound)
 {
   T2pwDestination destination = { .address = t2p_ip_address_from_v4 (0xc0000201), .port = 80 };
 
-  f->carrier = t2pw_outbound_open (f->group, &destination, &handler, f);
+  f->carrier = t2pw_outbound_open (outbound, &destination, &handler, f);
   while (!f->is_opened && f->error == NULL)
     g_main_context_iteration (NULL, TRUE);
+}
+
+static void
+open_flow (Fixture *f)
+{
+  open_by (f, f->group);
 }
 
 /* A port on which nobody listens until the caller does. */
@@ -415,6 +421,33 @@ test_learns_from_probes (Fixture *f, gconstpointer data)
   g_assert_cmpint (status.rtt_us, ==, 1234);
 }
 
+/* A rule names an upstream: no other is tried, and what is seen of it is known to the group. */
+static void
+test_one_member (Fixture *f, gconstpointer data)
+{
+  g_autoptr (ScriptedServer) server = scripted_server_new (accepting);
+  guint16 dead_port;
+  int dead = bound_socket (&dead_port);
+  T2pwMemberStatus status;
+
+  add_upstream (f, scripted_server_get_port (server));
+  add_upstream (f, dead_port);
+  for (guint i = 0; i < 2; i++)
+    {
+      open_by (f, t2pw_group_get_member (f->group, 1));
+      g_assert_error (f->error, T2P_ERROR, T2P_ERROR_PROXY_UNREACHABLE);
+      close_carrier (f);
+      t2pw_group_get_status (f->group, 1, &status);
+      g_assert_cmpint (status.state, ==, T2PW_MEMBER_DOWN);
+    }
+  g_assert_cmpuint (scripted_server_get_n_connections (server), ==, 0);
+  open_by (f, t2pw_group_get_member (f->group, 0));
+  g_assert_true (f->is_opened);
+  t2pw_group_get_status (f->group, 0, &status);
+  g_assert_cmpint (status.state, ==, T2PW_MEMBER_UP);
+  close (dead);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -426,6 +459,7 @@ main (int argc, char **argv)
   ADD ("/group/silent-destination-is-no-fault", test_silent_destination);
   ADD ("/group/check-that-times-out-behind-the-request-is-up", test_silent_check);
   ADD ("/group/own-shortage-is-no-fault", test_own_shortage);
+  ADD ("/group/one-member-and-no-other", test_one_member);
   ADD ("/group/learns-from-probes", test_learns_from_probes);
   ADD ("/probe/tells-what-the-proxy-can", test_probe_tells);
   ADD ("/probe/stranger-is-an-error", test_probe_of_a_stranger);

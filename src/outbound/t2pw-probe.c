@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Theory of operation
  *
- * A row of real handshakes with one upstream, one at a time: CONNECT to the proxy itself by its
- * address, to "localhost" by name, to ::1, and UDP ASSOCIATE. Nobody else is bothered, and
- * every answer but "not supported" and the family's "network unreachable" shows that the proxy
- * understands the request: a rule of its own may well forbid this very destination. A fault in
- * the first ends the probe, since the others could tell no more. Silence behind the request is
- * no fault, the proxy greeted us and may be cut off from the destination; but it tells nothing
- * of what the proxy can, and when the first request meets it, the others get little time. */
+ * A row of real handshakes with one upstream, one at a time, by the very outbound that a tunnel
+ * would have: CONNECT to the proxy itself (of a chain: to the last one) by its address, to
+ * "localhost" by name, to ::1, and UDP ASSOCIATE. Nobody else is bothered, and every answer but
+ * "not supported" and the family's "network unreachable" shows that the proxy understands the
+ * request: a rule of its own may well forbid this very destination. A fault in the first ends
+ * the probe, since the others could tell no more. Silence behind the request is no fault, the
+ * proxy greeted us and may be cut off from the destination; but it tells nothing of what the
+ * proxy can, and when the first request meets it, the others get little time. */
 #include "config.h"
 
 #include "t2pw-probe.h"
@@ -15,7 +16,6 @@
 #include "t2p-error.h"
 #include "t2pw-outbound-factory.h"
 #include "t2pw-socks5.h"
-#include "t2pw-tcp-lower.h"
 
 #include <netinet/in.h>
 
@@ -36,7 +36,8 @@ typedef enum
 struct _T2pwProbe
 {
   T2pwOutboundContext context; /* with our own deadline */
-  T2pwUpstream *upstream;      /* owned by the lower of @outbound */
+  T2pEndpoint *endpoint;
+  T2pIpAddress address; /* one of the endpoint's, when those are known */
   T2pwOutbound *outbound;
   T2pwCarrier *carrier;
   Step step;
@@ -64,6 +65,7 @@ t2pw_probe_cancel (T2pwProbe *probe)
   if (probe->carrier != NULL)
     t2pw_carrier_close (probe->carrier, TRUE);
   t2pw_outbound_free (probe->outbound);
+  t2p_endpoint_unref (probe->endpoint);
   g_clear_error (&probe->error);
   g_free (probe);
 }
@@ -80,15 +82,20 @@ auth_of (const T2pwProbe *probe)
   return auth;
 }
 
-/* A connection whose SYN waited for data has no time of its own. */
+/* A connection whose SYN waited for data, and one to a path, has no time of its own; one
+ * through a chain has that of the first hop, which says nothing of the others. */
 static gboolean
 was_reached (const T2pwProbe *probe)
 {
-  gboolean was_answered = FALSE;
+  gboolean has_time = t2pw_outbound_get_rtt_us (probe->outbound) > 0;
 
   for (guint i = 0; i < N_STEPS; i++)
-    was_answered = was_answered || probe->answered[i];
-  return was_answered || t2pw_upstream_get_rtt_us (probe->upstream) > 0;
+    if (probe->answered[i])
+      return TRUE;
+  if (g_error_matches (probe->error, T2P_ERROR, T2P_ERROR_PROXY_AUTHENTICATION_FAILED) ||
+      g_error_matches (probe->error, T2P_ERROR, T2P_ERROR_PROXY_PROTOCOL))
+    return TRUE;
+  return has_time && (probe->error == NULL || t2p_endpoint_get_next (probe->endpoint) == NULL);
 }
 
 static void
@@ -99,7 +106,7 @@ probe_finish (T2pwProbe *probe)
   g_autoptr (GError) error = NULL;
   T2pwProbeResult result = {
     .is_reachable = was_reached (probe),
-    .rtt_us = t2pw_upstream_get_rtt_us (probe->upstream),
+    .rtt_us = t2pw_outbound_get_rtt_us (probe->outbound),
     .auth = auth_of (probe),
     .can_connect = probe->answered[STEP_CONNECT] || probe->answered[STEP_NAME] ||
                    probe->answered[STEP_IPV6],
@@ -195,20 +202,28 @@ static const T2pwCarrierHandler probe_handler = {
 static void
 step_destination (T2pwProbe *probe, T2pwDestination *out_destination)
 {
-  T2pEndpoint *endpoint = t2pw_upstream_get_endpoint (probe->upstream);
-  T2pIpEndpoint peer;
-
-  *out_destination = (T2pwDestination){ .port = t2p_endpoint_get_port (endpoint),
-                                        .answer_timeout_ms = T2PW_CHECK_ANSWER_MS };
+  t2pw_harmless_destination (probe->endpoint, out_destination);
   if (probe->step == STEP_NAME)
     out_destination->name = "localhost";
   else if (probe->step == STEP_IPV6)
     out_destination->address =
         t2p_ip_address_from_bytes (AF_INET6, (const guint8 *) &in6addr_loopback);
-  else if (t2pw_upstream_get_peer (probe->upstream, &peer))
-    out_destination->address = peer.address;
-  else
-    t2pw_harmless_destination (endpoint, out_destination);
+  else if (out_destination->name != NULL && probe->address.family != AF_UNSPEC)
+    out_destination->address = probe->address;
+  if (probe->step == STEP_IPV6 ||
+      (probe->step == STEP_CONNECT && out_destination->address.family != AF_UNSPEC))
+    out_destination->name = NULL;
+}
+
+/* Its datagrams travel beside the connection, and so only to a proxy that is reached without
+ * another one, by a host, and in the clear. */
+static gboolean
+may_associate (const T2pEndpoint *endpoint)
+{
+  T2pScheme scheme = t2p_endpoint_get_scheme (endpoint);
+
+  return (scheme == T2P_SCHEME_SOCKS5 || scheme == T2P_SCHEME_SOCKS5H) &&
+         t2p_endpoint_get_host (endpoint) != NULL && t2p_endpoint_get_next (endpoint) == NULL;
 }
 
 static void
@@ -217,7 +232,7 @@ probe_step_cb (T2pTask *task)
   T2pwProbe *probe = T2P_OWNER_OF (task, T2pwProbe, task);
   T2pwDestination destination;
 
-  if (probe->step == N_STEPS)
+  if (probe->step == N_STEPS || (probe->step == STEP_UDP && !may_associate (probe->endpoint)))
     {
       probe_finish (probe);
       return;
@@ -248,10 +263,9 @@ check_scheme (T2pEndpoint *endpoint, GError **error)
 {
   T2pScheme scheme = t2p_endpoint_get_scheme (endpoint);
 
-  if (scheme == T2P_SCHEME_SOCKS5 || scheme == T2P_SCHEME_SOCKS5H)
+  if (scheme != T2P_SCHEME_DIRECT && scheme != T2P_SCHEME_REJECT)
     return TRUE;
-  g_set_error (error, T2P_ERROR, T2P_ERROR_NOT_SUPPORTED,
-               "upstreams of scheme '%s' cannot be probed, expected socks5",
+  g_set_error (error, T2P_ERROR, T2P_ERROR_NOT_SUPPORTED, "'%s' is no proxy to be tested",
                t2p_scheme_to_string (scheme));
   return FALSE;
 }
@@ -274,15 +288,23 @@ t2pw_probe_start (const T2pwOutboundContext *context,
                   GError **error)
 {
   T2pwProbe *probe;
+  T2pwOutbound *outbound;
 
   if (!check_scheme (endpoint, error))
     return NULL;
   probe = g_new0 (T2pwProbe, 1);
   probe->context = *context;
-  probe->upstream = t2pw_upstream_new (&probe->context, endpoint);
-  t2pw_upstream_set_addresses (probe->upstream, addresses, n_addresses);
-  probe->outbound = t2pw_socks5_new (&probe->context, endpoint,
-                                     t2pw_tcp_lower_new (&probe->context, probe->upstream));
+  outbound =
+      t2pw_outbound_new_for_endpoint (&probe->context, endpoint, addresses, n_addresses, error);
+  if (outbound == NULL)
+    {
+      g_free (probe);
+      return NULL;
+    }
+  probe->outbound = outbound;
+  probe->endpoint = t2p_endpoint_ref (endpoint);
+  if (n_addresses > 0 && t2p_endpoint_get_next (endpoint) == NULL)
+    probe->address = addresses[0];
   probe->done = done;
   probe->user_data = user_data;
   probe->deadline_us =

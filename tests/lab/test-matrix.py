@@ -9,6 +9,7 @@ to a closed port.
 """
 import dataclasses
 import os
+import re
 import sys
 
 sys.dont_write_bytecode = True
@@ -35,13 +36,30 @@ class Outbound:
     udp: str = 'none'
     refuses: bool = True    # tells a closed port from an open one before it says yes
     query: str = ''
+    by: str = ''            # the hop before it: its scheme and server
 
-    def uri(self, login='', host=plan.PROXY4):
-        return f'{self.scheme}://{login}{host}:{plan.PORTS[self.server]}{self.query}'
+    @property
+    def name(self):
+        before = f'{self.by.replace(" ", " with ")} before ' if self.by else ''
+        return f'{before}{self.scheme} with {self.server}'
 
     @property
     def login(self):
         return '' if self.auth == 'none' else RIGHT
+
+    def uris(self, login):
+        """By the way in which the proxy, or the first of a chain, is reached."""
+        if self.server in plan.UNIX_PROXIES:
+            path = f'unix:{plan.UNIX_SOCKETS}/{self.server}'
+            return {'by path': f'{self.scheme}://{login}{path}{self.query}'}
+        port = plan.PORTS[self.server]
+        if not self.by:
+            return {f'by {kind}': f'{self.scheme}://{login}{host}:{port}{self.query}'
+                    for kind, host in HOSTS.items()}
+        scheme, first = self.by.split()
+        return {f'by {kind}': f'{scheme}://{host}:{plan.PORTS[first]} | '
+                f'{self.scheme}://{login}{HOSTS[kind]}:{port}{self.query}'
+                for kind, host in HOSTS.items()}
 
 
 OUTBOUNDS = (
@@ -52,11 +70,16 @@ OUTBOUNDS = (
     # ssh says yes before its far end has connected
     Outbound('socks5', 'ssh', refuses=False),
     Outbound('socks5h', 'danted', udp='associate'),
+    Outbound('socks5', 'unix-danted'),
+    Outbound('socks5', 'unix-microsocks', auth='password'),
+    Outbound('socks5', 'microsocks', auth='password', by='socks5 danted'),
+    Outbound('socks5', 'danted', by='socks5 ssh'),
 )
 
 
 class Matrix(LabCase):
-    options = {'proxies': list(dict.fromkeys(row.server for row in OUTBOUNDS))}
+    options = {'proxies': list(dict.fromkeys(
+        server for row in OUTBOUNDS for server in (row.server, *row.by.split()[1:])))}
 
     @classmethod
     def setUpClass(cls):
@@ -140,15 +163,15 @@ class Matrix(LabCase):
         self.assertEqual(tunnel.prop('StateReason'), 'proxy-auth')
 
     def check(self, row):
-        for kind, host in HOSTS.items():
-            with self.subTest(f'by {kind}'):
-                uri = row.uri(row.login, host)
+        uris = row.uris(row.login)
+        for kind, uri in uris.items():
+            with self.subTest(kind):
                 self.check_told(row, uri)
                 self.check_carries(row, uri)
             self.tearDown()
         for kind, login in ((('wrong password', WRONG), ('no password', '')) if row.login else ()):
             with self.subTest(kind):
-                self.check_refused(row, row.uri(login))
+                self.check_refused(row, next(iter(row.uris(login).values())))
             self.tearDown()
 
 
@@ -156,8 +179,8 @@ def add_tests():
     for row in OUTBOUNDS:
         def test(self, row=row):
             self.check(row)
-        test.__doc__ = f'{row.scheme} with {row.server}'
-        setattr(Matrix, f'test_{row.scheme}_{row.server}', test)
+        test.__doc__ = row.name
+        setattr(Matrix, 'test_' + re.sub('[^a-z0-9]+', '_', row.name), test)
 
 
 add_tests()

@@ -20,9 +20,23 @@ G_BEGIN_DECLS
 
 typedef struct _T2pwOutbound T2pwOutbound;
 typedef struct _T2pwCarrier T2pwCarrier;
+/* t2pw-association.h */
+typedef struct _T2pwAssociation T2pwAssociation;
+typedef struct _T2pwAssociationHandler T2pwAssociationHandler;
 
 /* How long a check waits for the answer to its request; nobody but us would wait longer. */
 #define T2PW_CHECK_ANSWER_MS 2000
+
+/** T2pwUdpMode: how an outbound carries datagrams; unknown until it was tried. */
+typedef enum
+{
+  T2PW_UDP_UNKNOWN,
+  T2PW_UDP_NONE,
+  T2PW_UDP_ASSOCIATE, /* SOCKS 5 UDP ASSOCIATE */
+  T2PW_UDP_UDPGW,     /* a gateway that is reached through the proxy */
+  T2PW_UDP_IN_TCP,    /* in the proxy's own stream */
+  T2PW_UDP_DIRECT,
+} T2pwUdpMode;
 
 /** T2pwDestination: where the application wants to go: a name, or an address. */
 typedef struct
@@ -63,6 +77,11 @@ typedef struct
   /* (nullable): how the upstream let us in the last time: "none", "password", "basic"…; "" when
    * that was not learnt */
   const char *(*get_auth) (T2pwOutbound *outbound);
+  /* (nullable): for datagrams; without it they are not carried */
+  T2pwAssociation *(*associate) (T2pwOutbound *outbound,
+                                 const T2pwAssociationHandler *handler,
+                                 gpointer user_data);
+  T2pwUdpMode (*get_udp_mode) (T2pwOutbound *outbound);
   void (*free) (T2pwOutbound *outbound);
 } T2pwOutboundClass;
 

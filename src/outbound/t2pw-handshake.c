@@ -36,6 +36,7 @@ typedef struct
   guint n_restarts;
   guint has_begun : 1;
   guint is_shaking : 1;
+  guint is_asked : 1;     /* and its owner was told */
   guint was_heard : 1;    /* the proxy has sent something */
   guint was_answered : 1; /* and something behind the request */
   gsize out_at;
@@ -151,6 +152,21 @@ arm_deadline (Handshake *handshake, gint64 most_ms)
                    (guint) CLAMP (left_ms, 1, most_ms), timeout_cb);
 }
 
+/* All before the request has gone well: from now on it may be the destination that is slow. */
+static void
+handshake_note_asked (Handshake *handshake)
+{
+  const T2pwCarrierHandler *handler = handshake->base.handler;
+
+  if (handshake->is_asked || !handshake->config->klass->was_asked (state_of (handshake)))
+    return;
+  handshake->is_asked = TRUE;
+  if (handshake->destination.answer_timeout_ms > 0)
+    arm_deadline (handshake, handshake->destination.answer_timeout_ms);
+  if (handler->asked != NULL)
+    handler->asked (&handshake->base, handshake->was_heard, handshake->base.user_data);
+}
+
 /* --- sending */
 
 static void
@@ -242,15 +258,6 @@ handshake_hung_up (Handshake *handshake, gboolean was_asked)
   handshake_fail (handshake, T2P_REFUSAL_RESET, error);
 }
 
-/* All before the request has gone well: from now on it may be the destination that is slow. */
-static void
-limit_answer (Handshake *handshake, gboolean was_asked)
-{
-  if (!was_asked && handshake->destination.answer_timeout_ms > 0 &&
-      handshake->config->klass->was_asked (state_of (handshake)))
-    arm_deadline (handshake, handshake->destination.answer_timeout_ms);
-}
-
 /* FALSE when nothing more is to be read: over, failed, or waiting for an edge. */
 static gboolean
 handshake_receive (Handshake *handshake)
@@ -289,7 +296,7 @@ handshake_receive (Handshake *handshake)
     return FALSE;
   if (result == T2P_DECODE_MORE)
     {
-      limit_answer (handshake, was_asked);
+      handshake_note_asked (handshake);
       return TRUE;
     }
   handshake_succeed (handshake, bytes + used, (gsize) got - used);
@@ -306,9 +313,11 @@ inner_opened_cb (T2pwCarrier *inner, gpointer user_data)
   handshake->inner = inner;
   handshake->is_shaking = TRUE;
   arm_deadline (handshake, G_MAXINT);
-  if (handshake_send (handshake))
-    while (handshake_receive (handshake))
-      ;
+  if (!handshake_send (handshake))
+    return;
+  handshake_note_asked (handshake);
+  while (handshake_receive (handshake))
+    ;
 }
 
 static void
@@ -347,7 +356,8 @@ static void
 handshake_connect (Handshake *handshake)
 {
   t2p_reactor_disarm (reactor_of (handshake), &handshake->timer); /* the lower has its own */
-  handshake->is_shaking = handshake->was_heard = handshake->was_answered = FALSE;
+  handshake->is_shaking = handshake->is_asked = FALSE;
+  handshake->was_heard = handshake->was_answered = FALSE;
   handshake->out_at = handshake->out_length = 0;
   handshake->inner = t2pw_outbound_open (handshake->config->lower, &handshake->destination,
                                          &inner_handler, handshake);

@@ -62,6 +62,10 @@ typedef struct
   /* Edge: try to receive, or to send again after a short send. */
   void (*readable) (T2pwCarrier *carrier, gpointer user_data);
   void (*writable) (T2pwCarrier *carrier, gpointer user_data);
+  /* (nullable): before `opened` or `failed`: the request is on its way, and all before it went
+   * well; what follows is the destination's time. @has_spoken: the upstream has said something,
+   * so it lives. The carrier may not be closed inside. */
+  void (*asked) (T2pwCarrier *carrier, gboolean has_spoken, gpointer user_data);
 } T2pwCarrierHandler;
 
 /** T2pwOutboundClass: what each kind of outbound implements. */

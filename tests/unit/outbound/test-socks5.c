@@ -32,6 +32,7 @@ typedef struct
   T2pwCarrier *carrier;
   gboolean is_opened;
   gboolean is_over; /* opened or failed */
+  guint n_asked;
   GError *error;
   T2pRefusal refusal;
   GString *received;
@@ -86,7 +87,18 @@ writable_cb (T2pwCarrier *carrier, gpointer data)
 {
 }
 
-static const T2pwCarrierHandler handler = { opened_cb, failed_cb, readable_cb, writable_cb };
+static void
+asked_cb (T2pwCarrier *carrier, gboolean has_spoken, gpointer data)
+{
+  Fixture *f = data;
+
+  g_assert_true (has_spoken);
+  g_assert_false (f->is_over);
+  f->n_asked++;
+}
+
+static const T2pwCarrierHandler handler = { opened_cb, failed_cb, readable_cb, writable_cb,
+                                            asked_cb };
 
 static T2pwOutbound *
 new_outbound (Fixture *f, T2pEndpoint *endpoint)
@@ -149,6 +161,7 @@ test_split_at_every_byte (Fixture *f, gconstpointer data)
   open_to (f, scripted_server_get_port (server), "user:secret@", 5000);
   g_assert_no_error (f->error);
   g_assert_true (f->is_opened);
+  g_assert_cmpuint (f->n_asked, ==, 1);
   g_assert_cmpstr (t2pw_outbound_get_auth (f->outbound), ==, "password");
   g_assert_cmpint (t2pw_carrier_send (f->carrier, &iov, 1), ==, 5);
   t2pw_carrier_shutdown (f->carrier);
@@ -254,6 +267,16 @@ static const Failure failures[] = {
     T2P_REFUSAL_HOST_UNREACHABLE },
 };
 
+/* What is said of the destination comes behind the request; a proxy at fault never gets it. */
+static guint
+times_asked (int code)
+{
+  return code == T2P_ERROR_FAILED || code == T2P_ERROR_NOT_SUPPORTED ||
+                 code == T2P_ERROR_TIMED_OUT
+             ? 1
+             : 0;
+}
+
 static void
 test_failure (Fixture *f, gconstpointer data)
 {
@@ -264,6 +287,8 @@ test_failure (Fixture *f, gconstpointer data)
   g_assert_false (f->is_opened);
   g_assert_error (f->error, T2P_ERROR, failure->code);
   g_assert_cmpint (f->refusal, ==, failure->refusal);
+  if (failure->code != T2P_ERROR_PROXY_PROTOCOL) /* nonsense may come at any time */
+    g_assert_cmpuint (f->n_asked, ==, times_asked (failure->code));
 }
 
 static void

@@ -21,6 +21,10 @@
 #define T2P_MAX_NAME_BYTES 64
 #define T2P_MAX_STRING_BYTES 4096 /* one string of a setting */
 
+/* --- unix sockets that the daemon connects */
+#define T2P_MAX_SOCKETS_UNDER_WAY 32 /* of a worker */
+#define T2P_MAX_SOCKETS_PER_UID 64   /* each is a thread */
+
 /* --- files that settings name */
 #define T2P_MAX_FILES 64 /* descriptors in one message: the kernel passes 253 */
 #define T2P_MAX_TLS_FILE_BYTES (1024 * 1024) /* a bundle of every public CA has a fifth */

@@ -6,6 +6,7 @@
 #include "t2p-error.h"
 #include "t2p-log.h"
 #include "t2pd-worker-row.h"
+#include "t2pd-worker-sockets.h"
 
 #define START_TIMEOUT_MS 10000
 #define FIRST_DELAY_MS 100
@@ -22,8 +23,10 @@ struct _T2pdCarrier
   const T2pdOptions *options;
   char *label;
   T2pdWorker *worker;
-  char **warnings;    /* of the last Start */
-  GVariant *settings; /* NULL: nothing is to be carried, so nobody is replaced */
+  guint32 socket_uid;
+  char **socket_paths; /* NULL: none */
+  char **warnings;     /* of the last Start */
+  GVariant *settings;  /* NULL: nothing is to be carried, so nobody is replaced */
   int queue_fd;
   T2pdFiles *files; /* NULL: none */
   guint delay_ms;
@@ -88,8 +91,11 @@ t2pd_carrier_dispose (GObject *object)
 static void
 t2pd_carrier_finalize (GObject *object)
 {
-  g_strfreev (T2PD_CARRIER (object)->warnings);
-  g_free (T2PD_CARRIER (object)->label);
+  T2pdCarrier *self = T2PD_CARRIER (object);
+
+  g_strfreev (self->socket_paths);
+  g_strfreev (self->warnings);
+  g_free (self->label);
   G_OBJECT_CLASS (t2pd_carrier_parent_class)->finalize (object);
 }
 
@@ -149,6 +155,14 @@ t2pd_carrier_get_worker (T2pdCarrier *self)
   return t2pd_worker_is_ready (self->worker) ? self->worker : NULL;
 }
 
+void
+t2pd_carrier_allow_sockets (T2pdCarrier *self, guint32 uid, const char *const *paths)
+{
+  g_strfreev (self->socket_paths);
+  self->socket_paths = g_strdupv ((char **) paths);
+  self->socket_uid = uid;
+}
+
 const char *const *
 t2pd_carrier_get_warnings (T2pdCarrier *self)
 {
@@ -183,6 +197,9 @@ renew_worker (T2pdCarrier *self)
 {
   drop_worker (self);
   self->worker = t2pd_worker_new (self->options, self->label);
+  if (self->socket_paths != NULL)
+    t2pd_worker_sockets_attach (self->worker, self->socket_uid,
+                                (const char *const *) self->socket_paths);
 }
 
 static void

@@ -19,6 +19,8 @@ G_DECLARE_FINAL_TYPE (T2pdCarrier, t2pd_carrier, T2PD, CARRIER, GObject)
 
 T2pdCarrier *t2pd_carrier_new (const T2pdOptions *options, const char *label);
 const char *t2pd_carrier_get_socket_path (T2pdCarrier *self);
+/* From the next worker on: see t2pd_worker_sockets_attach(). */
+void t2pd_carrier_allow_sockets (T2pdCarrier *self, guint32 uid, const char *const *paths);
 /* The worker that can be asked, or NULL. */
 T2pdWorker *t2pd_carrier_get_worker (T2pdCarrier *self);
 /* What the last worker that was started could not have as asked for. */

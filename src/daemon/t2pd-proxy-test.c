@@ -8,6 +8,7 @@
 #include "t2pd-authority.h"
 #include "t2pd-bring-up.h"
 #include "t2pd-worker-row.h"
+#include "t2pd-worker-sockets.h"
 
 /** ProxyTest: one under way. */
 typedef struct
@@ -315,6 +316,7 @@ t2pd_proxy_test_async (T2pdService *service,
   static guint64 last_number;
   GTask *task = g_task_new (NULL, NULL, callback, user_data);
   g_autofree char *label = g_strdup_printf ("test-%" G_GUINT64_FORMAT, ++last_number);
+  g_auto (GStrv) paths = t2pd_worker_sockets_of_endpoint (endpoint);
   ProxyTest *test = g_new0 (ProxyTest, 1);
 
   add_running (test);
@@ -325,6 +327,7 @@ t2pd_proxy_test_async (T2pdService *service,
   test->may_be_foreign = may_be_foreign;
   test->timeout_ms = timeout_ms;
   test->worker = t2pd_worker_new (service->options, label);
+  t2pd_worker_sockets_attach (test->worker, uid, (const char *const *) paths);
   test->cancellable = g_cancellable_new ();
   g_variant_dict_init (&test->row, NULL);
   test->deadline = g_timeout_source_new (timeout_ms);

@@ -528,6 +528,8 @@ t2pd_upstreams_need_default (T2pdUpstreams *self, const T2pnSnapshot *snapshot)
     {
       Upstream *upstream = self->list->pdata[i];
 
+      if (t2p_endpoint_get_unix_path (upstream->endpoint) != NULL)
+        return FALSE;
       for (guint j = 0; j < upstream->addresses->len; j++)
         if (has_own_route (snapshot, &g_array_index (upstream->addresses, T2pIpAddress, j)))
           return FALSE;

@@ -3,6 +3,7 @@
 
 #include "t2pd-worker-filter.h"
 
+#include "t2p-limits.h"
 #include "t2p-names.h"
 
 /* A full page of connections is a fifth of this. */
@@ -16,6 +17,7 @@ struct _T2pdWorkerFilter
   guint dropped; /* atomic */
   gint64 second; /* GDBus's thread only, as the next */
   guint signals_in_second;
+  gint sockets_wanted; /* atomic: those that wait for an answer */
 };
 
 T2pdWorkerFilter *
@@ -69,6 +71,38 @@ is_within_rate (T2pdWorkerFilter *filter)
   return ++filter->signals_in_second <= MAX_SIGNALS_PER_SECOND;
 }
 
+void
+t2pd_worker_filter_socket_answered (T2pdWorkerFilter *filter)
+{
+  g_atomic_int_add (&filter->sockets_wanted, -1);
+}
+
+/* These come as often as connections are made, and wait for our answers: so it is those that
+ * are counted. One of a wrong type is dropped here, since nobody would answer it. */
+static gboolean
+is_wanted_socket (T2pdWorkerFilter *filter, GDBusMessage *message)
+{
+  GVariant *body = g_dbus_message_get_body (message);
+
+  if (body == NULL || !g_variant_is_of_type (body, G_VARIANT_TYPE ("(ts)")))
+    return FALSE;
+  if (g_atomic_int_add (&filter->sockets_wanted, 1) < T2P_MAX_SOCKETS_UNDER_WAY)
+    return TRUE;
+  g_atomic_int_add (&filter->sockets_wanted, -1);
+  return FALSE;
+}
+
+static gboolean
+is_wanted_signal (T2pdWorkerFilter *filter, GDBusMessage *message)
+{
+  if (g_strcmp0 (g_dbus_message_get_interface (message), T2P_WORKER_INTERFACE) != 0 ||
+      body_size (message) > MAX_SIGNAL_BYTES)
+    return FALSE;
+  if (g_strcmp0 (g_dbus_message_get_member (message), "SocketWanted") == 0)
+    return is_wanted_socket (filter, message);
+  return is_within_rate (filter);
+}
+
 static gboolean
 is_wanted (T2pdWorkerFilter *filter, GDBusMessage *message)
 {
@@ -80,8 +114,7 @@ is_wanted (T2pdWorkerFilter *filter, GDBusMessage *message)
     case G_DBUS_MESSAGE_TYPE_ERROR:
       return body_size (message) <= MAX_REPLY_BYTES;
     case G_DBUS_MESSAGE_TYPE_SIGNAL:
-      return g_strcmp0 (g_dbus_message_get_interface (message), T2P_WORKER_INTERFACE) == 0 &&
-             body_size (message) <= MAX_SIGNAL_BYTES && is_within_rate (filter);
+      return is_wanted_signal (filter, message);
     case G_DBUS_MESSAGE_TYPE_INVALID:
     case G_DBUS_MESSAGE_TYPE_METHOD_CALL:
       return FALSE;

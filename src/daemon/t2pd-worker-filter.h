@@ -5,9 +5,9 @@
 
 G_BEGIN_DECLS
 
-/* What passes from a worker's connection into the daemon: answers, and a few signals a second,
- * none larger than the limit. Counts the rest. Thread-safe, as GDBus filters run in GDBus's own
- * thread. */
+/* What passes from a worker's connection into the daemon: answers, as many wishes for a socket
+ * as may be under way, and a few other signals a second, none larger than the limit. Counts the
+ * rest. Thread-safe, as GDBus filters run in GDBus's own thread. */
 typedef struct _T2pdWorkerFilter T2pdWorkerFilter;
 
 T2pdWorkerFilter *t2pd_worker_filter_new (void);
@@ -19,6 +19,8 @@ GDBusMessage *t2pd_worker_filter_cb (GDBusConnection *connection,
                                      GDBusMessage *message,
                                      gboolean is_incoming,
                                      gpointer filter);
+/* Another SocketWanted may pass. */
+void t2pd_worker_filter_socket_answered (T2pdWorkerFilter *filter);
 guint t2pd_worker_filter_get_dropped (T2pdWorkerFilter *filter);
 
 G_END_DECLS

@@ -52,6 +52,7 @@ enum
   EXITED,
   UPSTREAM_CHANGED,
   ACTIVE_PROXY_CHANGED,
+  SOCKET_WANTED,
   N_SIGNALS,
 };
 static guint signals[N_SIGNALS];
@@ -115,6 +116,9 @@ t2pd_worker_class_init (T2pdWorkerClass *klass)
   signals[ACTIVE_PROXY_CHANGED] =
       g_signal_new ("active-proxy-changed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                     G_TYPE_NONE, 3, G_TYPE_STRING, G_TYPE_STRING, G_TYPE_STRING);
+  signals[SOCKET_WANTED] =
+      g_signal_new ("socket-wanted", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE,
+                    2, G_TYPE_UINT64, G_TYPE_STRING);
 }
 
 static void
@@ -165,6 +169,12 @@ t2pd_worker_is_ready (T2pdWorker *self)
   return self->connection != NULL;
 }
 
+void
+t2pd_worker_socket_answered (T2pdWorker *self)
+{
+  t2pd_worker_filter_socket_answered (self->filter);
+}
+
 /* --- what it tells unasked */
 
 static void
@@ -201,6 +211,18 @@ take_active_proxy_changed (T2pdWorker *self, GVariant *parameters)
 }
 
 static void
+take_socket_wanted (T2pdWorker *self, GVariant *parameters)
+{
+  const char *path;
+  guint64 id;
+
+  if (!g_variant_is_of_type (parameters, G_VARIANT_TYPE ("(ts)")))
+    return;
+  g_variant_get (parameters, "(t&s)", &id, &path);
+  g_signal_emit (self, signals[SOCKET_WANTED], 0, id, path);
+}
+
+static void
 signal_cb (GDBusConnection *connection,
            const char *sender,
            const char *path,
@@ -215,6 +237,8 @@ signal_cb (GDBusConnection *connection,
     take_upstream_changed (self, parameters);
   else if (g_str_equal (name, "ActiveProxyChanged"))
     take_active_proxy_changed (self, parameters);
+  else if (g_str_equal (name, "SocketWanted"))
+    take_socket_wanted (self, parameters);
 }
 
 /* --- spawning */

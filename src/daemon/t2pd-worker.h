@@ -12,7 +12,9 @@ G_BEGIN_DECLS
  *
  * `exited ()`: the process is gone; nothing can be asked of it any more
  * `upstream-changed (gboolean is_up, int reason, string message)`
- * `active-proxy-changed (string old, string new, string reason)` */
+ * `active-proxy-changed (string old, string new, string reason)`
+ * `socket-wanted (guint64 id, string path)`: as often as was said
+ * t2pd_worker_socket_answered(), and T2P_MAX_SOCKETS_UNDER_WAY times more */
 G_DECLARE_FINAL_TYPE (T2pdWorker, t2pd_worker, T2PD, WORKER, GObject)
 
 T2pdWorker *t2pd_worker_new (const T2pdOptions *options, const char *label);
@@ -20,6 +22,7 @@ const char *t2pd_worker_get_socket_path (T2pdWorker *self);
 /* 0 while there is no process. */
 GPid t2pd_worker_get_pid (T2pdWorker *self);
 gboolean t2pd_worker_is_ready (T2pdWorker *self);
+void t2pd_worker_socket_answered (T2pdWorker *self);
 
 void t2pd_worker_spawn_async (T2pdWorker *self,
                               GCancellable *cancellable,

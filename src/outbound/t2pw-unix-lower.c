@@ -19,18 +19,26 @@ typedef struct
   char *path;
 } UnixLower;
 
-/* Between open() and the end of the turn: a unix socket connects at once or not at all. */
+/* Between open() and the end of the turn, for a unix socket connects at once or not at all; or
+ * the answer of the helper. */
 typedef struct
 {
   T2pwCarrier base;
   UnixLower *lower;
   T2pTask task;
+  gpointer request; /* of the helper */
+  T2pTimer timer;   /* of the request */
 } Connecting;
 
 static void
 connecting_free (Connecting *connecting)
 {
-  t2p_reactor_cancel (connecting->lower->context->reactor, &connecting->task);
+  const T2pwOutboundContext *context = connecting->lower->context;
+
+  t2p_reactor_cancel (context->reactor, &connecting->task);
+  t2p_reactor_disarm (context->reactor, &connecting->timer);
+  if (connecting->request != NULL)
+    context->socket_helper->cancel (context->socket_helper->helper, connecting->request);
   g_free (connecting);
 }
 
@@ -71,15 +79,22 @@ connect_to_path (const char *path)
   return -1;
 }
 
-static GError *
-connect_error_new (const char *path, int saved_errno)
+static const char *
+connect_reason (int saved_errno)
 {
-  gboolean is_ours = saved_errno == EMFILE || saved_errno == ENFILE || saved_errno == ENOMEM;
+  return saved_errno == EAGAIN ? "its queue is full" : g_strerror (saved_errno);
+}
 
-  return g_error_new (T2P_ERROR,
-                      is_ours ? T2P_ERROR_LIMIT_EXCEEDED : T2P_ERROR_PROXY_UNREACHABLE,
-                      "no connection to %s: %s", path,
-                      saved_errno == EAGAIN ? "its queue is full" : g_strerror (saved_errno));
+static void
+connecting_fail (Connecting *connecting, T2pError code, const char *reason)
+{
+  T2pwCarrier base = connecting->base;
+  g_autoptr (GError) error = g_error_new (T2P_ERROR, (int) code, "no connection to %s: %s",
+                                          connecting->lower->path, reason);
+
+  base.handler->failed (&connecting->base, t2pw_refusal_of_fault (error), error,
+                        base.user_data);
+  connecting_free (connecting);
 }
 
 static void
@@ -87,35 +102,73 @@ ignore_cb (T2pWatch *watch, guint32 events)
 {
 }
 
+/* @fd: (transfer full) */
+static void
+connecting_succeed (Connecting *connecting, int fd)
+{
+  T2pReactor *reactor = connecting->lower->context->reactor;
+  T2pwCarrier base = connecting->base;
+  T2pWatch watch = { .fd = -1 };
+  T2pwCarrier *open = NULL;
+
+  if (!t2p_reactor_add (reactor, &watch, fd, 0, ignore_cb, NULL))
+    close (fd);
+  else
+    open = t2pw_tcp_carrier_new (reactor, &watch, base.handler, base.user_data);
+  if (open == NULL)
+    {
+      connecting_fail (connecting, T2P_ERROR_LIMIT_EXCEEDED, "it cannot be watched");
+      return;
+    }
+  connecting_free (connecting);
+  base.handler->opened (open, base.user_data);
+}
+
 static void
 connect_cb (T2pTask *task)
 {
   Connecting *connecting = T2P_OWNER_OF (task, Connecting, task);
-  T2pReactor *reactor = connecting->lower->context->reactor;
-  T2pwCarrier base = connecting->base;
-  g_autoptr (GError) error = NULL;
-  T2pWatch watch = { .fd = -1 };
-  T2pwCarrier *open = NULL;
   int fd = connect_to_path (connecting->lower->path);
   int saved_errno = errno;
+  gboolean is_ours = saved_errno == EMFILE || saved_errno == ENFILE || saved_errno == ENOMEM;
 
-  if (fd >= 0 && t2p_reactor_add (reactor, &watch, fd, 0, ignore_cb, NULL))
-    open = t2pw_tcp_carrier_new (reactor, &watch, base.handler, base.user_data);
-  else if (fd >= 0)
-    {
-      saved_errno = ENOMEM;
-      close (fd);
-    }
-  if (open != NULL)
-    {
-      connecting_free (connecting);
-      base.handler->opened (open, base.user_data);
-      return;
-    }
-  error = connect_error_new (connecting->lower->path, saved_errno);
-  base.handler->failed (&connecting->base, t2pw_refusal_of_fault (error), error,
-                        base.user_data);
-  connecting_free (connecting);
+  if (fd >= 0)
+    connecting_succeed (connecting, fd);
+  else
+    connecting_fail (connecting,
+                     is_ours ? T2P_ERROR_LIMIT_EXCEEDED : T2P_ERROR_PROXY_UNREACHABLE,
+                     connect_reason (saved_errno));
+}
+
+/* --- by the helper */
+
+static void
+helped_cb (int fd, const char *reason, gpointer user_data)
+{
+  Connecting *connecting = user_data;
+
+  connecting->request = NULL;
+  if (fd >= 0)
+    connecting_succeed (connecting, fd);
+  else
+    connecting_fail (connecting, T2P_ERROR_PROXY_UNREACHABLE, reason);
+}
+
+static void
+late_cb (T2pTimer *timer)
+{
+  connecting_fail (T2P_OWNER_OF (timer, Connecting, timer), T2P_ERROR_PROXY_UNREACHABLE,
+                   g_strerror (ETIMEDOUT));
+}
+
+static void
+ask_helper (Connecting *connecting)
+{
+  const T2pwOutboundContext *context = connecting->lower->context;
+
+  t2p_reactor_arm (context->reactor, &connecting->timer, context->connect_timeout_ms, late_cb);
+  connecting->request = context->socket_helper->ask (
+      context->socket_helper->helper, connecting->lower->path, helped_cb, connecting);
 }
 
 static T2pwCarrier *
@@ -129,7 +182,10 @@ unix_open (T2pwOutbound *base,
 
   connecting->base = (T2pwCarrier){ &connecting_class, handler, user_data, "" };
   connecting->lower = lower;
-  t2p_reactor_defer (lower->context->reactor, &connecting->task, connect_cb);
+  if (lower->context->socket_helper != NULL)
+    ask_helper (connecting);
+  else
+    t2p_reactor_defer (lower->context->reactor, &connecting->task, connect_cb);
   return &connecting->base;
 }
 

@@ -5,6 +5,7 @@
 #include "t2p-reactor.h"
 #include "t2pw-dialer.h"
 #include "t2pw-names.h"
+#include "t2pw-socket-helper.h"
 
 G_BEGIN_DECLS
 
@@ -13,6 +14,7 @@ G_BEGIN_DECLS
  * @names: (nullable): without it, upstreams are literals or have known addresses
  * @files: (nullable) (element-type utf8 GBytes): what is in the files that options name, as
  *   they stand there; only while outbounds are made
+ * @socket_helper: (nullable): connects unix sockets; without it, they are connected directly
  * @connect_timeout_ms: for the connection and the handshake together
  *
  * What all outbounds of a worker share. Outlives them.
@@ -23,6 +25,7 @@ typedef struct
   T2pwSocketPolicy *policy;
   T2pwNames *names;
   GHashTable *files;
+  const T2pwSocketHelper *socket_helper;
   guint connect_timeout_ms;
 } T2pwOutboundContext;
 

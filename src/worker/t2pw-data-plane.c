@@ -171,6 +171,7 @@ t2pw_data_plane_new (T2pReactor *reactor,
   plane->context = (T2pwOutboundContext){ .reactor = reactor,
                                           .policy = &plane->policy,
                                           .files = config->files,
+                                          .socket_helper = config->socket_helper,
                                           .connect_timeout_ms = config->connect_timeout_ms };
   plane->endpoints = g_ptr_array_new_with_free_func ((GDestroyNotify) t2p_endpoint_unref);
   plane->handler = *handler;

@@ -25,11 +25,13 @@ typedef struct
  * @uplink_dns: (nullable): servers for our own queries; %NULL: those of /etc/resolv.conf
  * @dns_exclude: (nullable): names that keep their real addresses
  * @has_pool6: whether @pool6 is set
+ * @socket_helper: (nullable): connects unix sockets; outlives the plane
  */
 typedef struct
 {
   GPtrArray *proxies;
   GHashTable *files;
+  const T2pwSocketHelper *socket_helper;
   char **uplink_dns;
   char **dns_exclude;
   T2pIpPrefix pool4;

@@ -14,6 +14,7 @@
 struct _T2pwErrands
 {
   T2pReactor *reactor;
+  const T2pwSocketHelper *socket_helper;
   GPtrArray *running; /* Errand */
   T2pwErrandsProbed probed;
   gpointer user_data;
@@ -50,11 +51,15 @@ errand_free (gpointer data)
 }
 
 T2pwErrands *
-t2pw_errands_new (T2pReactor *reactor, T2pwErrandsProbed probed, gpointer user_data)
+t2pw_errands_new (T2pReactor *reactor,
+                  const T2pwSocketHelper *socket_helper,
+                  T2pwErrandsProbed probed,
+                  gpointer user_data)
 {
   T2pwErrands *errands = g_new0 (T2pwErrands, 1);
 
   errands->reactor = reactor;
+  errands->socket_helper = socket_helper;
   errands->probed = probed;
   errands->user_data = user_data;
   errands->running = g_ptr_array_new_with_free_func (errand_free);
@@ -104,6 +109,7 @@ errand_new (T2pwErrands *errands, GDBusMethodInvocation *invocation, GVariant *o
       (T2pwOutboundContext){ .reactor = errands->reactor,
                              .policy = &errand->policy,
                              .names = errand->names,
+                             .socket_helper = errands->socket_helper,
                              .connect_timeout_ms = CLAMP (timeout_ms, 1, MAX_TIMEOUT_MS) };
   if (g_variant_dict_lookup (&dict, "uplink-dns", "^a&s", &servers) &&
       !t2pw_names_set_servers (errand->names, servers, &error))

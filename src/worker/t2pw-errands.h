@@ -18,8 +18,10 @@ typedef void (*T2pwErrandsProbed) (T2pEndpoint *endpoint,
                                    const T2pwProbeResult *result,
                                    gpointer user_data);
 
-T2pwErrands *
-t2pw_errands_new (T2pReactor *reactor, T2pwErrandsProbed probed, gpointer user_data);
+T2pwErrands *t2pw_errands_new (T2pReactor *reactor,
+                               const T2pwSocketHelper *socket_helper,
+                               T2pwErrandsProbed probed,
+                               gpointer user_data);
 void t2pw_errands_free (T2pwErrands *errands);
 void t2pw_errands_probe (T2pwErrands *errands,
                          GDBusMethodInvocation *invocation,

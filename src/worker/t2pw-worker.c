@@ -11,6 +11,7 @@
 #include "t2pw-control.h"
 #include "t2pw-data-plane.h"
 #include "t2pw-errands.h"
+#include "t2pw-socket-broker.h"
 #include "t2pw-start-settings.h"
 #include "t2pw-upstream-list.h"
 
@@ -29,6 +30,7 @@ typedef struct
   T2pReactor *reactor;
   T2pBusWorker *skeleton;
   T2pwControl *control;
+  T2pwSocketBroker *sockets;
   T2pwErrands *errands;
   T2pwDataPlane *plane; /* NULL until Start */
   gint64 drain_until_us;
@@ -62,6 +64,20 @@ handle_resolve_cb (T2pBusWorker *skeleton,
                    gpointer data)
 {
   t2pw_errands_resolve (((Worker *) data)->errands, invocation, name, options);
+  return TRUE;
+}
+
+static gboolean
+handle_socket_cb (T2pBusWorker *skeleton,
+                  GDBusMethodInvocation *invocation,
+                  GUnixFDList *fd_list,
+                  guint64 id,
+                  GVariant *handles,
+                  const char *reason,
+                  gpointer data)
+{
+  t2pw_socket_broker_take (((Worker *) data)->sockets, id, handles, fd_list, reason);
+  t2p_bus_worker_complete_socket (skeleton, invocation, NULL);
   return TRUE;
 }
 
@@ -206,6 +222,7 @@ worker_start (Worker *worker,
   if (fd < 0)
     return FALSE;
   limit_connections (worker, settings, config, warnings);
+  config->socket_helper = t2pw_socket_broker_get_helper (worker->sockets);
   worker->plane =
       t2pw_data_plane_new (worker->reactor, fd, config, &plane_handler, worker, error);
   if (worker->plane == NULL)
@@ -401,6 +418,7 @@ connect_handlers (Worker *worker)
   } handlers[] = {
     { "handle-probe", G_CALLBACK (handle_probe_cb) },
     { "handle-resolve", G_CALLBACK (handle_resolve_cb) },
+    { "handle-socket", G_CALLBACK (handle_socket_cb) },
     { "handle-start", G_CALLBACK (handle_start_cb) },
     { "handle-uplink", G_CALLBACK (handle_uplink_cb) },
     { "handle-get-statistics", G_CALLBACK (handle_get_statistics_cb) },
@@ -419,6 +437,7 @@ worker_clear (Worker *worker)
 {
   g_clear_pointer (&worker->plane, t2pw_data_plane_free);
   g_clear_pointer (&worker->errands, t2pw_errands_free);
+  g_clear_pointer (&worker->sockets, t2pw_socket_broker_free);
   if (worker->control != NULL)
     t2pw_control_flush (worker->control);
   g_clear_pointer (&worker->control, t2pw_control_free);
@@ -445,8 +464,10 @@ t2pw_worker_run (const T2pwWorkerOptions *options)
       return T2P_WORKER_EXIT_FAILED;
     }
   worker.loop = g_main_loop_new (NULL, FALSE);
-  worker.errands = t2pw_errands_new (worker.reactor, probed_cb, &worker);
   worker.skeleton = t2p_bus_worker_skeleton_new ();
+  worker.sockets = t2pw_socket_broker_new (worker.skeleton);
+  worker.errands = t2pw_errands_new (
+      worker.reactor, t2pw_socket_broker_get_helper (worker.sockets), probed_cb, &worker);
   connect_handlers (&worker);
   worker.control =
       t2pw_control_new (options->listen_fd, options->peer_uid, options->adopt_timeout_ms,

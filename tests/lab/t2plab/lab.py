@@ -374,15 +374,23 @@ class Lab:
         return int(next(line for line in status.splitlines()
                         if line.startswith('NSpid')).split()[-1])
 
-    def restart(self, part, sig=signal.SIGTERM):
-        """Ends a part by a signal and starts it again as it was (nm, resolved, polkitd, …)."""
+    def halt(self, part, sig=signal.SIGTERM):
+        """Ends a part by a signal (nm, resolved, polkitd, danted, …)."""
         known = json.loads(self.read(f'/run/lab/{part}.json'))
         self.sh(f'kill -{int(sig)} {known["pid"]}; '
                 f'while kill -0 {known["pid"]} 2>/dev/null; do sleep 0.05; done')
+
+    def resume(self, part):
+        """Starts a part that was ended again as it was."""
+        known = json.loads(self.read(f'/run/lab/{part}.json'))
         background = self.start(known['argv'], name=part, env=known['env'])
         inner = self.inner_pid(background.pid)
         self.write(f'/run/lab/{part}.json', json.dumps({**known, 'pid': inner}))
         return background
+
+    def restart(self, part, sig=signal.SIGTERM):
+        self.halt(part, sig)
+        return self.resume(part)
 
     # --- look and wait
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "t2pw-outbound.h"
-#include "t2pw-stack.h"
+#include "t2pw-flow-decision.h"
 
 G_BEGIN_DECLS
 
@@ -39,6 +38,8 @@ struct _T2pwFlow
   T2pwFlowKey key;
   T2pwFlowState state;
   guint32 name_index; /* of the virtual names, pinned; 0: by address */
+  const char *rule;   /* that decided; NULL: none did */
+  T2pwFlowInquiry *inquiry;
   T2pwHeldSyn *syn;
   T2pwStream *stream;
   T2pwCarrier *carrier;

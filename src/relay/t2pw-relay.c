@@ -1,39 +1,24 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Theory of operation
  *
- * A SYN makes a flow, which asks the outbound for a carrier. When that opens, the SYN is
- * accepted and the stream relay pumps; when it fails, the SYN is refused in the way that tells
- * the application what the upstream said. Edges of both sides only set bits and queue the
- * flow's task, so a flow is handled once per turn, however many edges came.
+ * A SYN makes a flow, unless the rules refuse it, and the flow asks the outbound that they name
+ * for a carrier; when they depend on its user, it waits until that is known. When that opens,
+ * the SYN is accepted and the stream relay pumps; when it fails, the SYN is refused in the way
+ * that tells the application what the upstream said. Edges of both sides only set bits and
+ * queue the flow's task, so a flow is handled once per turn, however many edges came.
  *
  * One timer per flow, re-armed only when it fires: it looks when the flow was last active.
  * While the stack still delivers, acknowledgements of the application are activity, too. */
 #include "config.h"
 
-#include "t2pw-relay.h"
+#include "t2pw-relay-private.h"
 
-#include "t2pw-dns-relay.h"
+#include "t2pw-flow-destination.h"
 #include "t2pw-stream-relay.h"
 
+#include <netinet/in.h>
+
 #define DNS_PORT 53
-
-struct _T2pwRelay
-{
-  T2pwRelayConfig config;
-  T2pwFlowTable table;
-  T2pwRelayCounters counters;
-  GHashTable *held; /* T2pwHeldSyn → T2pwFlow */
-  T2pwDnsRelay *dns;
-  gboolean refuses_new;
-};
-
-static const char *
-flow_host (const T2pwFlow *flow)
-{
-  if (flow->name_index == T2PW_VIRTUAL_NONE)
-    return NULL;
-  return t2pw_virtual_names_get_name (flow->owner->config.virtual_names, flow->name_index);
-}
 
 /* The flow's stream, SYN and carrier are gone, or were given away, before. */
 static void
@@ -45,6 +30,7 @@ flow_free (T2pwFlow *flow)
   t2pw_flow_set_state (flow, T2PW_FLOW_CLOSED);
   t2p_reactor_disarm (reactor, &flow->timer);
   t2p_reactor_cancel (reactor, &flow->task);
+  g_clear_pointer (&flow->inquiry, t2pw_flow_inquiry_cancel);
   if (flow->syn != NULL)
     g_hash_table_remove (relay->held, flow->syn);
   if (flow->name_index != T2PW_VIRTUAL_NONE)
@@ -60,9 +46,8 @@ flow_take_syn (T2pwFlow *flow)
   return g_steal_pointer (&flow->syn);
 }
 
-/* Resets both sides. */
-static void
-flow_abort (T2pwFlow *flow)
+void
+t2pw_relay_abort_flow (T2pwFlow *flow)
 {
   if (flow->carrier != NULL)
     t2pw_carrier_close (g_steal_pointer (&flow->carrier), TRUE);
@@ -112,7 +97,7 @@ idle_cb (T2pTimer *timer)
 
   left_ms -= (t2p_reactor_get_now_us (reactor) - active_us) / 1000;
   if (left_ms <= 0)
-    flow_abort (flow);
+    t2pw_relay_abort_flow (flow);
   else
     t2p_reactor_arm (reactor, &flow->timer,
                      (guint) MIN (left_ms, (gint64) flow_look_again_ms (flow)), idle_cb);
@@ -148,7 +133,7 @@ flow_run_cb (T2pTask *task)
       t2pw_carrier_close (g_steal_pointer (&flow->carrier), FALSE);
       break;
     case T2PW_PUMP_BROKEN:
-      flow_abort (flow);
+      t2pw_relay_abort_flow (flow);
       return;
     }
   if (flow->state != before)
@@ -210,7 +195,7 @@ flow_accept (T2pwFlow *flow)
       return TRUE;
     }
   flow->owner->counters.refused++;
-  flow_abort (flow);
+  t2pw_relay_abort_flow (flow);
   return FALSE;
 }
 
@@ -243,7 +228,7 @@ carrier_failed_cb (T2pwCarrier *carrier,
   flow->owner->counters.failed++;
   if (flow->syn != NULL)
     t2pw_held_syn_refuse (flow_take_syn (flow), refusal);
-  flow_abort (flow);
+  t2pw_relay_abort_flow (flow);
 }
 
 static void
@@ -273,35 +258,6 @@ static const T2pwCarrierHandler carrier_handler = {
 
 /* --- new flows */
 
-/* Where @key goes: by the name that its address stands for, or by the address. FALSE when it
- * must not reach the upstream. */
-static gboolean
-find_destination (T2pwRelay *relay,
-                  const T2pwFlowKey *key,
-                  T2pwDestination *out_destination,
-                  guint32 *out_name_index,
-                  T2pRefusal *out_refusal)
-{
-  const T2pwRelayConfig *config = &relay->config;
-  const T2pIpEndpoint *destination = &key->destination;
-  guint32 index;
-
-  *out_destination =
-      (T2pwDestination){ .address = destination->address, .port = destination->port };
-  *out_name_index = T2PW_VIRTUAL_NONE;
-  if (config->virtual_names == NULL ||
-      !t2pw_virtual_names_covers (config->virtual_names, &destination->address))
-    {
-      *out_refusal = T2P_REFUSAL_NET_UNREACHABLE;
-      return destination->address.family == AF_INET || config->has_ipv6;
-    }
-  index = t2pw_virtual_names_find (config->virtual_names, &destination->address);
-  out_destination->name = t2pw_virtual_names_get_name (config->virtual_names, index);
-  *out_name_index = index;
-  *out_refusal = T2P_REFUSAL_HOST_UNREACHABLE;
-  return out_destination->name != NULL;
-}
-
 static void
 refuse (T2pwRelay *relay, T2pwHeldSyn *syn, T2pRefusal refusal)
 {
@@ -310,27 +266,98 @@ refuse (T2pwRelay *relay, T2pwHeldSyn *syn, T2pRefusal refusal)
 }
 
 static void
-flow_start (T2pwFlow *flow,
-            T2pwHeldSyn *syn,
-            guint32 name_index,
-            const T2pwDestination *destination)
+refuse_by_rule (T2pwRelay *relay, T2pwHeldSyn *syn, const T2pwWay *way)
 {
-  T2pwRelay *relay = flow->owner;
+  if (way->action != T2P_RULE_DROP)
+    {
+      refuse (relay, syn, way->refusal);
+      return;
+    }
+  relay->counters.dropped++;
+  t2pw_held_syn_refuse (syn, T2P_REFUSAL_SILENCE);
+}
 
+static void
+flow_open (T2pwFlow *flow, const T2pwDestination *destination, const T2pwWay *way)
+{
+  flow->rule = way->rule;
+  if (flow->owner->config.early_accept)
+    {
+      if (!flow_accept (flow))
+        return;
+      t2pw_flow_set_state (flow, T2PW_FLOW_EARLY);
+    }
+  flow->carrier = t2pw_outbound_open (way->outbound, destination, &carrier_handler, flow);
+}
+
+static void
+decided_cb (const T2pwWay *way, gpointer user_data)
+{
+  T2pwFlow *flow = user_data;
+  T2pwDestination destination;
+  guint32 name_index; /* the same as before: it is pinned */
+
+  flow->inquiry = NULL;
+  if (way->outbound != NULL &&
+      t2pw_flow_destination_find (flow->owner->config.virtual_names, &flow->key.destination,
+                                  &destination, &name_index))
+    {
+      flow_open (flow, &destination, way);
+      return;
+    }
+  refuse_by_rule (flow->owner, flow_take_syn (flow), way);
+  flow_free (flow);
+}
+
+static void
+flow_inquire (T2pwFlow *flow, const T2pwDestination *destination)
+{
+  T2pwWay unknown = t2pw_flow_way_unknown ();
+
+  flow->inquiry = t2pw_flow_inquiry_new (&flow->owner->config.policy, IPPROTO_TCP, &flow->key,
+                                         destination, decided_cb, flow);
+  if (flow->inquiry == NULL)
+    decided_cb (&unknown, flow);
+}
+
+/* NULL when there is no room. */
+static T2pwFlow *
+flow_new (T2pwRelay *relay, T2pwHeldSyn *syn, const T2pwFlowKey *key, guint32 name_index)
+{
+  T2pwFlow *flow = t2pw_flow_table_add (&relay->table, key);
+
+  if (flow == NULL)
+    return NULL;
+  flow->owner = relay;
   flow->syn = syn;
   flow->name_index = name_index;
   flow->opened_us = flow->active_us = t2p_reactor_get_now_us (relay->config.reactor);
   if (name_index != T2PW_VIRTUAL_NONE)
     t2pw_virtual_names_pin (relay->config.virtual_names, name_index);
   g_hash_table_insert (relay->held, syn, flow);
-  if (relay->config.early_accept)
-    {
-      if (!flow_accept (flow))
-        return;
-      t2pw_flow_set_state (flow, T2PW_FLOW_EARLY);
-    }
-  flow->carrier =
-      t2pw_outbound_open (relay->config.outbound, destination, &carrier_handler, flow);
+  return flow;
+}
+
+static void
+take_syn (T2pwRelay *relay,
+          T2pwHeldSyn *syn,
+          const T2pwFlowKey *key,
+          const T2pwDestination *destination,
+          guint32 name_index)
+{
+  T2pwWay way = { 0 };
+  gboolean is_decided =
+      t2pw_flow_decide (&relay->config.policy, IPPROTO_TCP, key, destination, &way);
+  T2pwFlow *flow;
+
+  if (is_decided && way.outbound == NULL)
+    refuse_by_rule (relay, syn, &way);
+  else if ((flow = flow_new (relay, syn, key, name_index)) == NULL)
+    refuse (relay, syn, T2P_REFUSAL_RESET);
+  else if (is_decided)
+    flow_open (flow, destination, &way);
+  else
+    flow_inquire (flow, destination);
 }
 
 static void
@@ -339,21 +366,16 @@ connecting_cb (T2pwHeldSyn *syn, const T2pwFlowKey *key, gpointer user_data)
   T2pwRelay *relay = user_data;
   T2pwDestination destination;
   guint32 name_index;
-  T2pRefusal refusal = T2P_REFUSAL_RESET;
-  T2pwFlow *flow;
 
   if (relay->dns != NULL && key->destination.port == DNS_PORT)
     t2pw_dns_relay_take_syn (relay->dns, syn);
-  else if (relay->refuses_new ||
-           !find_destination (relay, key, &destination, &name_index, &refusal))
-    refuse (relay, syn, refusal);
-  else if ((flow = t2pw_flow_table_add (&relay->table, key)) == NULL)
+  else if (relay->refuses_new)
     refuse (relay, syn, T2P_REFUSAL_RESET);
+  else if (!t2pw_flow_destination_find (relay->config.virtual_names, &key->destination,
+                                        &destination, &name_index))
+    refuse (relay, syn, T2P_REFUSAL_HOST_UNREACHABLE);
   else
-    {
-      flow->owner = relay;
-      flow_start (flow, syn, name_index, &destination);
-    }
+    take_syn (relay, syn, key, &destination, name_index);
 }
 
 static void
@@ -365,7 +387,7 @@ abandoned_cb (T2pwHeldSyn *syn, gpointer user_data)
   if (flow == NULL)
     return;
   flow_take_syn (flow);
-  flow_abort (flow);
+  t2pw_relay_abort_flow (flow);
 }
 
 static gboolean
@@ -427,7 +449,7 @@ void
 t2pw_relay_free (T2pwRelay *relay)
 {
   while (relay->table.first != NULL)
-    flow_abort (relay->table.first);
+    t2pw_relay_abort_flow (relay->table.first);
   g_clear_pointer (&relay->dns, t2pw_dns_relay_free);
   g_hash_table_unref (relay->held);
   g_free (relay);
@@ -456,63 +478,6 @@ guint
 t2pw_relay_get_n_flows (const T2pwRelay *relay)
 {
   return relay->table.n_flows;
-}
-
-/**
- * t2pw_relay_foreach:
- * @after_id: only flows with a higher id, in their order
- * @func: may not touch the flow's life
- */
-void
-t2pw_relay_foreach (T2pwRelay *relay,
-                    const T2pwFlowFilter *filter,
-                    guint64 after_id,
-                    T2pwFlowFunc func,
-                    gpointer user_data)
-{
-  for (T2pwFlow *flow = relay->table.first; flow != NULL; flow = flow->next)
-    {
-      const char *host = flow_host (flow);
-
-      if (flow->id > after_id && t2pw_flow_filter_matches (filter, flow, host) &&
-          !func (flow, host, user_data))
-        return;
-    }
-}
-
-/* Returns: how many were reset. */
-guint
-t2pw_relay_close_matching (T2pwRelay *relay, const T2pwFlowFilter *filter)
-{
-  guint n = 0;
-
-  for (T2pwFlow *flow = relay->table.first, *next; flow != NULL; flow = next)
-    {
-      next = flow->next;
-      if (!t2pw_flow_filter_matches (filter, flow, flow_host (flow)))
-        continue;
-      flow_abort (flow);
-      n++;
-    }
-  return n;
-}
-
-/* After the uplink changed: flows whose upstream connection is stuck are reset now rather than
- * when the kernel gives up. Returns: how many. */
-guint
-t2pw_relay_close_stalled (T2pwRelay *relay)
-{
-  guint n = 0;
-
-  for (T2pwFlow *flow = relay->table.first, *next; flow != NULL; flow = next)
-    {
-      next = flow->next;
-      if (flow->carrier == NULL || !t2pw_carrier_is_stalled (flow->carrier))
-        continue;
-      flow_abort (flow);
-      n++;
-    }
-  return n;
 }
 
 /* For draining: what is open goes on. */

@@ -8,23 +8,21 @@ G_BEGIN_DECLS
 
 /**
  * T2pwRelayConfig:
- * @outbound: how flows leave; outlives the relay
+ * @policy: how flows leave; what it points to outlives the relay
  * @virtual_names: (nullable): what pool addresses stand for; outlives the relay
  * @responder: (nullable): answers port 53 of any destination; outlives the relay
  * @worker_index: top 8 bits of the ids
- * @has_ipv6: whether the upstream is asked for IPv6 addresses
  * @early_accept: answer SYNs before the upstream has
  * @device_lost: the stack reads no more
  */
 typedef struct
 {
   T2pReactor *reactor;
-  T2pwOutbound *outbound;
+  T2pwFlowPolicy policy;
   T2pwVirtualNames *virtual_names;
   T2pwDnsResponder *responder;
   guint worker_index;
   guint max_flows;
-  gboolean has_ipv6;
   gboolean early_accept;
   guint idle_timeout_ms;
   guint half_close_timeout_ms;
@@ -35,7 +33,8 @@ typedef struct
 typedef struct
 {
   guint64 opened;
-  guint64 refused; /* by us: no room, no such name, no IPv6 */
+  guint64 refused; /* by us: no room, no such name, no IPv6, a rule */
+  guint64 dropped; /* by a rule, without an answer */
   guint64 failed;  /* by the upstream, or it was not reached */
 } T2pwRelayCounters;
 

@@ -30,7 +30,7 @@ flow_to_row (const T2pwFlow *flow, const char *host, gint64 now_us)
   g_variant_dict_insert (&row, "destination", "s", destination);
   g_variant_dict_insert (&row, "host", "s", host != NULL ? host : "");
   g_variant_dict_insert (&row, "proxy", "s", proxy);
-  g_variant_dict_insert (&row, "rule", "s", "");
+  g_variant_dict_insert (&row, "rule", "s", flow->rule != NULL ? flow->rule : "");
   g_variant_dict_insert (&row, "state", "s", t2pw_flow_state_to_string (flow->state));
   g_variant_dict_insert (&row, "rx-bytes", "t", flow->rx_bytes);
   g_variant_dict_insert (&row, "tx-bytes", "t", flow->tx_bytes);

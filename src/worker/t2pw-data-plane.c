@@ -3,6 +3,8 @@
 
 #include "t2pw-data-plane.h"
 
+#include "t2p-error.h"
+#include "t2pw-direct.h"
 #include "t2pw-dns-relay.h"
 #include "t2pw-outbound-factory.h"
 
@@ -18,6 +20,9 @@ struct _T2pwDataPlane
   T2pwNames *names;
   GPtrArray *endpoints; /* T2pEndpoint, as in the group */
   T2pwOutbound *group;
+  T2pwOutbound *direct; /* for rules */
+  T2pwRuleSet *rules;
+  T2pwFlowOwners *owners;
   T2pwVirtualNames *virtual_names;
   T2pwNameSet *exclude;
   T2pwDnsResponder *responder;
@@ -84,6 +89,39 @@ plane_make_outbounds (T2pwDataPlane *plane, const T2pwPlaneConfig *config, GErro
 }
 
 static void
+ask_owner_cb (guint64 id, guint8 protocol, const T2pwFlowKey *key, gpointer user_data)
+{
+  T2pwDataPlane *plane = user_data;
+
+  plane->handler.owner_wanted (id, protocol, key, plane->user_data);
+}
+
+static gboolean
+plane_make_rules (T2pwDataPlane *plane, const T2pwPlaneConfig *config, GError **error)
+{
+  guint last_proxy;
+
+  if (config->rules == NULL || config->rules[0] == NULL)
+    return TRUE;
+  plane->rules = t2pw_rule_set_new ((const char *const *) config->rules, config->files,
+                                    config->rule_uids, error);
+  if (plane->rules == NULL)
+    return FALSE;
+  last_proxy = t2pw_rule_set_get_last_proxy (plane->rules);
+  if (last_proxy > config->proxies->len)
+    {
+      g_set_error (error, T2P_ERROR, T2P_ERROR_INVALID_SETTINGS,
+                   "rules: proxy:%u is none of the %u proxies", last_proxy,
+                   config->proxies->len);
+      return FALSE;
+    }
+  plane->direct = t2pw_direct_new (&plane->context);
+  if (plane->handler.owner_wanted != NULL)
+    plane->owners = t2pw_flow_owners_new (plane->context.reactor, ask_owner_cb, plane);
+  return TRUE;
+}
+
+static void
 plane_make_resolver (T2pwDataPlane *plane, const T2pwPlaneConfig *config)
 {
   T2pwDnsResponderConfig responder;
@@ -113,12 +151,15 @@ static void
 plane_make_relay (T2pwDataPlane *plane, const T2pwPlaneConfig *config)
 {
   T2pwRelayConfig relay = { .reactor = plane->context.reactor,
-                            .outbound = plane->group,
+                            .policy = { .rules = plane->rules,
+                                        .group = plane->group,
+                                        .direct = plane->direct,
+                                        .owners = plane->owners,
+                                        .has_ipv6 = config->has_ipv6 },
                             .virtual_names = plane->virtual_names,
                             .responder = plane->responder,
                             .worker_index = config->worker_index,
                             .max_flows = config->max_connections,
-                            .has_ipv6 = config->has_ipv6,
                             .early_accept = config->early_accept,
                             .idle_timeout_ms = config->idle_timeout_ms,
                             .half_close_timeout_ms = config->half_close_timeout_ms,
@@ -176,7 +217,8 @@ t2pw_data_plane_new (T2pReactor *reactor,
   plane->endpoints = g_ptr_array_new_with_free_func ((GDestroyNotify) t2p_endpoint_unref);
   plane->handler = *handler;
   plane->user_data = user_data;
-  if (!plane_make_names (plane, config, error) || !plane_make_outbounds (plane, config, error))
+  if (!plane_make_names (plane, config, error) ||
+      !plane_make_outbounds (plane, config, error) || !plane_make_rules (plane, config, error))
     {
       close (tun_fd);
       return NULL;
@@ -202,6 +244,9 @@ t2pw_data_plane_free (T2pwDataPlane *plane)
   g_clear_pointer (&plane->responder, t2pw_dns_responder_free);
   g_clear_pointer (&plane->exclude, t2pw_name_set_free);
   g_clear_pointer (&plane->virtual_names, t2pw_virtual_names_free);
+  g_clear_pointer (&plane->owners, t2pw_flow_owners_free);
+  g_clear_pointer (&plane->direct, t2pw_outbound_free);
+  g_clear_pointer (&plane->rules, t2pw_rule_set_free);
   g_clear_pointer (&plane->group, t2pw_outbound_free);
   g_clear_pointer (&plane->names, t2pw_names_free);
   g_ptr_array_unref (plane->endpoints);
@@ -299,6 +344,18 @@ t2pw_data_plane_describe (T2pwDataPlane *plane)
   return t2pw_stack_describe (plane->stack);
 }
 
+/**
+ * t2pw_data_plane_take_owner:
+ * @id: of an earlier `owner_wanted`; others are ignored
+ * @is_known: whether @uid is the answer
+ */
+void
+t2pw_data_plane_take_owner (T2pwDataPlane *plane, guint64 id, gboolean is_known, guint32 uid)
+{
+  if (plane->owners != NULL)
+    t2pw_flow_owners_answer (plane->owners, id, is_known, uid);
+}
+
 static void
 add_dns_counters (T2pwDataPlane *plane, GVariantBuilder *builder)
 {
@@ -320,6 +377,7 @@ add_relay_counters (T2pwDataPlane *plane, GVariantBuilder *builder)
                          (guint64) t2pw_relay_get_n_flows (plane->relay));
   g_variant_builder_add (builder, "{st}", "connections-refused", relay->refused);
   g_variant_builder_add (builder, "{st}", "connections-failed", relay->failed);
+  g_variant_builder_add (builder, "{st}", "dropped-rule", relay->dropped);
   g_variant_builder_add (builder, "{st}", "udp-flows", G_GUINT64_CONSTANT (0));
 }
 

@@ -24,6 +24,8 @@ typedef struct
  * @proxies: T2pwPlaneProxy, in the order to try
  * @uplink_dns: (nullable): servers for our own queries; %NULL: those of /etc/resolv.conf
  * @dns_exclude: (nullable): names that keep their real addresses
+ * @rules: (nullable): `MATCH -> ACTION`, in their order
+ * @rule_uids: (nullable): user name → uid, of the names in @rules
  * @has_pool6: whether @pool6 is set
  * @socket_helper: (nullable): connects unix sockets; outlives the plane
  */
@@ -34,6 +36,8 @@ typedef struct
   const T2pwSocketHelper *socket_helper;
   char **uplink_dns;
   char **dns_exclude;
+  char **rules;
+  GHashTable *rule_uids;
   T2pIpPrefix pool4;
   T2pIpPrefix pool6;
   gboolean has_pool6;
@@ -66,6 +70,11 @@ void t2pw_plane_config_add_proxy (T2pwPlaneConfig *config,
 typedef struct
 {
   T2pwGroupHandler upstreams;
+  /* (nullable): whose flow it is; t2pw_data_plane_take_owner() is for the answer */
+  void (*owner_wanted) (guint64 id,
+                        guint8 protocol,
+                        const T2pwFlowKey *key,
+                        gpointer user_data);
   void (*device_lost) (const GError *error, gpointer user_data);
 } T2pwPlaneHandler;
 
@@ -89,6 +98,8 @@ gboolean t2pw_data_plane_set_uplink (T2pwDataPlane *plane,
                                      const char *const *servers,
                                      const char *const *dns_exclude,
                                      GError **error);
+void
+t2pw_data_plane_take_owner (T2pwDataPlane *plane, guint64 id, gboolean is_known, guint32 uid);
 T2pwRelay *t2pw_data_plane_get_relay (T2pwDataPlane *plane);
 T2pwOutbound *t2pw_data_plane_get_group (T2pwDataPlane *plane);
 char *t2pw_data_plane_describe (T2pwDataPlane *plane);

@@ -103,9 +103,9 @@ set_up (Fixture *f, const T2pwStackConfig *overrides, T2pwRelayConfig config)
   f->peer = peer_new (&peer_modes[2], overrides);
   f->upstream = (Upstream){ .base.klass = &outbound_class, .got = g_byte_array_new () };
   config.reactor = f->peer->reactor;
-  config.outbound = &f->upstream.base;
+  config.policy.group = &f->upstream.base;
   config.max_flows = 10;
-  config.has_ipv6 = TRUE;
+  config.policy.has_ipv6 = TRUE;
   f->relay = t2pw_relay_new (&config);
   f->peer->upper = t2pw_relay_get_stack_handler ();
   f->peer->upper_data = f->relay;

@@ -155,7 +155,7 @@ set_up (Fixture *f, gconstpointer data)
                                         .has_ipv6 = TRUE };
   f->responder = t2pw_dns_responder_new (&responder);
   f->config = (T2pwRelayConfig){ .reactor = f->reactor,
-                                 .outbound = &f->upstream.base,
+                                 .policy = { .group = &f->upstream.base },
                                  .virtual_names = f->virtual_names,
                                  .responder = f->responder,
                                  .worker_index = 5,

@@ -9,6 +9,7 @@
 #include "t2p-quote.h"
 #include "t2p-setting-error.h"
 
+#include <gio/gio.h>
 #include <string.h>
 
 /* Theory of operation. One table says which options there are, which schemes take them, and
@@ -22,6 +23,7 @@ typedef enum
 {
   VALUE_CHOICE,
   VALUE_HOST,
+  VALUE_HOST_PORT,
   VALUE_FILE,
 } ValueKind;
 
@@ -53,10 +55,11 @@ static const OptionRow rows[] = {
   { "tfo", PROXIES, VALUE_CHOICE, "yes|no" },
   { "pipeline", SOCKS5_FAMILY, VALUE_CHOICE, "yes|no" },
   { "auth", HTTP_FAMILY, VALUE_CHOICE, "auto|basic|digest|negotiate" },
+  { "kdc", HTTP_FAMILY, VALUE_HOST_PORT, NULL },
 };
 
 #define KNOWN_OPTIONS                                                                          \
-  "udp, tls-ca, tls-name, tls-verify, tls-cert, tls-key, tfo, pipeline or auth"
+  "udp, tls-ca, tls-name, tls-verify, tls-cert, tls-key, tfo, pipeline, auth or kdc"
 
 /* --- names */
 
@@ -132,6 +135,21 @@ check_host (const OptionRow *row, const char *value, GError **error)
 }
 
 static gboolean
+check_host_port (const OptionRow *row, const char *value, GError **error)
+{
+  g_autoptr (GSocketConnectable) parsed = g_network_address_parse (value, 1, NULL);
+  GNetworkAddress *address = G_NETWORK_ADDRESS (parsed);
+  T2pIpAddress ignored;
+
+  if (parsed != NULL && g_network_address_get_port (address) != 0 &&
+      (t2p_ip_address_parse (g_network_address_get_hostname (address), &ignored) ||
+       t2p_host_name_is_valid (g_network_address_get_hostname (address))))
+    return TRUE;
+  return t2p_endpoint_refuse (error, "option '%s' is no server, expected HOST or HOST:PORT",
+                              row->name);
+}
+
+static gboolean
 check_file (const OptionRow *row, const char *value, GError **error)
 {
   const char *name = value + strlen ("fd:");
@@ -160,6 +178,8 @@ check_value (const OptionRow *row, const char *value, GError **error)
       return check_choice (row, value, error);
     case VALUE_HOST:
       return check_host (row, value, error);
+    case VALUE_HOST_PORT:
+      return check_host_port (row, value, error);
     case VALUE_FILE:
       return check_file (row, value, error);
     }
@@ -221,6 +241,24 @@ t2p_endpoint_parse_options (T2pEndpoint *self, const char *text, GError **error)
 
 /* --- together */
 
+/* The login itself may be added later: t2p_endpoint_check_login(). */
+static gboolean
+check_kerberos (const T2pEndpoint *self, GError **error)
+{
+  const char *auth = t2p_endpoint_get_option (self, "auth");
+  const gboolean has_kdc = t2p_endpoint_get_option (self, "kdc") != NULL;
+
+  if (g_strcmp0 (auth, "negotiate") == 0 && !has_kdc)
+    return t2p_endpoint_refuse (error, "option 'auth' is 'negotiate', expected 'kdc' with the "
+                                       "key distribution centre, too");
+  if (has_kdc && (g_strcmp0 (auth, "basic") == 0 || g_strcmp0 (auth, "digest") == 0))
+    return t2p_endpoint_refuse (error,
+                                "option 'kdc' does not fit 'auth=%s', expected "
+                                "'auth=negotiate' or no 'auth'",
+                                auth);
+  return TRUE;
+}
+
 gboolean
 t2p_endpoint_check_options (const T2pEndpoint *self, gboolean is_first, GError **error)
 {
@@ -239,7 +277,7 @@ t2p_endpoint_check_options (const T2pEndpoint *self, gboolean is_first, GError *
       (self->unix_path != NULL || !is_first))
     return t2p_endpoint_refuse (error, "option 'tfo' is 'yes', expected it where a TCP "
                                        "connection to the proxy itself is made");
-  return TRUE;
+  return check_kerberos (self, error);
 }
 
 void
@@ -253,6 +291,29 @@ t2p_endpoint_append_options (const T2pEndpoint *self, GString *out)
                               (const char *) g_ptr_array_index (self->options, i));
       t2p_percent_append (out, value, strlen (value), T2P_PERCENT_UNRESERVED "/:,");
     }
+}
+
+/**
+ * t2p_endpoint_check_login:
+ * @endpoint: one hop, with the credentials that it will have
+ * @error: return location for %T2P_ERROR_INVALID_ARGUMENT
+ *
+ * Returns: whether the options have the login that they need: Kerberos a user of a realm and
+ * the password
+ *
+ * Since: 0.1
+ */
+gboolean
+t2p_endpoint_check_login (const T2pEndpoint *endpoint, GError **error)
+{
+  const char *user = t2p_endpoint_get_user (endpoint);
+
+  if (t2p_endpoint_get_option (endpoint, "kdc") == NULL ||
+      (user != NULL && strchr (user, '@') != NULL &&
+       t2p_endpoint_get_password (endpoint) != NULL))
+    return TRUE;
+  return t2p_endpoint_refuse (error, "option 'kdc' lacks a login, expected "
+                                     "USER%%40REALM:PASSWORD before the host");
 }
 
 /**

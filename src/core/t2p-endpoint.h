@@ -36,6 +36,8 @@ const char *t2p_endpoint_get_unix_path (const T2pEndpoint *endpoint);
 /* NULL when the URI has no userinfo. */
 const char *t2p_endpoint_get_user (const T2pEndpoint *endpoint);
 T2pSecret *t2p_endpoint_get_password (const T2pEndpoint *endpoint);
+/* Whether this hop's options have the login that they need: T2P_ERROR_INVALID_ARGUMENT. */
+gboolean t2p_endpoint_check_login (const T2pEndpoint *endpoint, GError **error);
 /* Value of a query option, or NULL. */
 const char *t2p_endpoint_get_option (const T2pEndpoint *endpoint, const char *name);
 /* The hop that is reached through this one, or NULL (transfer none). */

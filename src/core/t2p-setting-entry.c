@@ -29,6 +29,9 @@ take_uri (T2pSettingValue *value, const char *text, GError **error)
   if (endpoint == NULL)
     return FALSE;
   g_ptr_array_add (value->endpoints, endpoint);
+  for (const T2pEndpoint *hop = endpoint; hop != NULL; hop = t2p_endpoint_get_next (hop))
+    if (!t2p_endpoint_check_login (hop, error))
+      return FALSE;
   return TRUE;
 }
 

@@ -83,6 +83,16 @@ class WithProxies(LabCase):
             with self.assertRaises(LabError):
                 self.fetch(V4_URL, f'http://{place}')
 
+    def test_negotiate(self):
+        """squid takes a Kerberos ticket, and nobody without one"""
+        words = ['curl', '-sS', '-m', '10', '-p', '--proxy-negotiate', '-U', ':', '-x',
+                 f'http://proxy.example:{plan.PORTS["squid-negotiate"]}', V4_URL]
+        cache = {'KRB5CCNAME': 'FILE:/run/lab/ticket'}
+        with self.assertRaises(LabError):
+            self.lab.run(words, env=cache)
+        self.lab.run(['kinit', plan.PROXY_USER], env=cache, input=plan.PROXY_PASSWORD + '\n')
+        self.assertEqual(self.lab.run(words, env=cache).stdout.strip(), plan.PROXY4)
+
     def test_ssh(self):
         """ssh -D speaks SOCKS4a and SOCKS5, danted SOCKS4"""
         self.through(f'socks4a://{plan.PROXY4}:{plan.PORTS["ssh"]}')

@@ -31,6 +31,7 @@ PORTS = {
     'squid': 3128,                    # HTTP CONNECT
     'squid-basic': 3129,
     'squid-digest': 3130,
+    'squid-negotiate': 3131,          # by a Kerberos ticket for HTTP/proxy.example, see kerberos.py
     'tinyproxy': 8888,                # HTTP CONNECT
     'tinyproxy-basic': 8889,
     'squid-tls': 4128,                # squid's own https_port, of 'squid' and …
@@ -49,7 +50,7 @@ UNIX_SOCKETS = '/run/lab/unix'
 PROXIES = (*PORTS, *UNIX_PROXIES)
 DANTED, MICROSOCKS = PORTS['danted'], PORTS['microsocks']
 DANTED_PASSWORD, SQUID, TINYPROXY = PORTS['danted-password'], PORTS['squid'], PORTS['tinyproxy']
-PROXY_USER, PROXY_PASSWORD = 'alice', 'secret'
+PROXY_USER, PROXY_PASSWORD, REALM = 'alice', 'secret', 'LAB.EXAMPLE'
 
 # Made when a proxy with TLS is asked for, see certificates.py.
 TLS = '/run/lab/tls'

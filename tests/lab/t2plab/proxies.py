@@ -8,6 +8,7 @@ import pathlib
 import subprocess
 
 import certificates
+import kerberos
 import plan
 
 RUN = pathlib.Path('/run/lab')
@@ -93,12 +94,21 @@ auth_param {scheme} realm lab
 acl known proxy_auth REQUIRED
 http_access allow CONNECT known
 """
+SQUID_NEGOTIATE = f"""auth_param negotiate program /usr/lib/squid/negotiate_kerberos_auth \\
+  -k {kerberos.KEYTAB} -s HTTP/proxy.example
+auth_param negotiate children 2 startup=1 idle=1
+auth_param negotiate keep_alive on
+acl known proxy_auth REQUIRED
+http_access allow CONNECT known
+"""
 SQUID_TLS = f'https_port {{port}} tls-cert={certificates.SERVER}'
 
 
 def _squid_auth(name, folder):
     if name == 'squid':
         return 'acl all_ports port 1-65535\nhttp_access allow CONNECT all_ports\n'
+    if name == 'squid-negotiate':
+        return SQUID_NEGOTIATE
     user, password = plan.PROXY_USER, plan.PROXY_PASSWORD
     if name == 'squid-basic':
         hashed = subprocess.run(['openssl', 'passwd', '-apr1', password], check=True, text=True,
@@ -120,6 +130,11 @@ def start_squid(starter, name, tls=False):
         tls=SQUID_TLS.format(port=plan.PORTS[f'{name}-tls']) if tls else ''))
     subprocess.run(['chown', '-R', 'proxy:', str(folder)], check=True)
     starter.start(name, ['squid', '-N', '-n', name.replace('-', ''), '-f', str(conf)], netns='px')
+
+
+def start_squid_negotiate(starter, name):
+    kerberos.start(starter)
+    start_squid(starter, name)
 
 
 def start_tinyproxy(starter, name):
@@ -182,6 +197,7 @@ SERVERS = {
     'microsocks': start_microsocks, 'microsocks-open': start_microsocks,
     'ssh': start_ssh,
     'squid': start_squid, 'squid-basic': start_squid, 'squid-digest': start_squid,
+    'squid-negotiate': start_squid_negotiate,
     'tinyproxy': start_tinyproxy, 'tinyproxy-basic': start_tinyproxy,
 }
 # How it is started, and what stands behind it.

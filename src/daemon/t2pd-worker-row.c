@@ -35,9 +35,19 @@ static const Field probe_fields[] = {
 };
 
 static const char *const counters_always_there[] = {
-  "rx-bytes",           "tx-bytes",           "rx-packets",          "tx-packets",
-  "connections-opened", "connections-active", "connections-refused", "connections-failed",
-  "udp-flows",          "dns-queries",        "dns-failures",        NULL,
+  "rx-bytes",
+  "tx-bytes",
+  "rx-packets",
+  "tx-packets",
+  "connections-opened",
+  "connections-active",
+  "connections-refused",
+  "connections-failed",
+  "udp-flows",
+  "dns-queries",
+  "dns-failures",
+  "reassembled",
+  NULL,
 };
 
 static const Field *

@@ -8,7 +8,7 @@ G_BEGIN_DECLS
 /* What stands before the data of a buffer: lwIP's descriptor, then room for the headers that it
  * writes in front of data on its way out. */
 #define T2PW_BUFFER_HEADROOM 192
-#define T2PW_BUFFER_BYTES 65536 /* more than the longest IP packet */
+#define T2PW_BUFFER_BYTES 65584 /* an IPv6 packet may have 65,535 bytes behind its header */
 
 typedef struct _T2pwBufferPool T2pwBufferPool;
 

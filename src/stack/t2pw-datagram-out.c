@@ -4,7 +4,12 @@
  * Datagrams of one flow and one length that are sent in one turn leave as one USO super-packet,
  * which the kernel takes apart again, or not at all when a socket with UDP_GRO waits for it. A
  * shorter datagram may be the last of it. Anything else sends first what was gathered, so the
- * order of a flow stays; so does the end of the turn. */
+ * order of a flow stays; so does the end of the turn.
+ *
+ * A datagram that is longer than the MTU leaves in fragments, which the application's kernel
+ * puts together again: there is no router between that could not carry them, and nobody at the
+ * other end of the proxy would understand an error. Ids begin at random and count: a kernel
+ * forgets the last of 65,536 long before the first comes again. */
 #include "config.h"
 
 #include "t2pw-datagram-out.h"
@@ -12,9 +17,11 @@
 #include "t2p-udp-header.h"
 #include "t2pw-packet.h"
 
+#include <netinet/in.h>
 #include <string.h>
 
 #define MAX_GATHERED 64 /* what the kernel's own senders may put together */
+#define FRAGMENT_TTL 64
 #define MAX_HEADER_BYTES (T2P_IPV6_HEADER_BYTES + T2P_UDP_HEADER_BYTES)
 #define MAX_GATHERED_BYTES (T2P_IP_MAX_PACKET_BYTES - MAX_HEADER_BYTES)
 
@@ -57,6 +64,79 @@ send_packet (T2pwDatagramOut *out,
   return t2pw_tun_queue_write (out->queue, &vnet, parts, G_N_ELEMENTS (parts));
 }
 
+/* --- fragments */
+
+/* @parts: two of payload, behind room for the header. */
+static gboolean
+write_fragment (T2pwDatagramOut *out, const T2pIpHeader *ip, struct iovec parts[3])
+{
+  struct virtio_net_hdr vnet = { 0 };
+  guint8 header[T2P_IPV6_HEADER_BYTES + T2P_IPV6_FRAGMENT_HEADER_BYTES];
+  T2pWriter writer;
+
+  t2p_writer_init (&writer, header, sizeof header);
+  if (!t2p_ip_header_write (&writer, ip, parts[1].iov_len + parts[2].iov_len))
+    return FALSE;
+  parts[0] = (struct iovec){ header, t2p_writer_length (&writer) };
+  return t2pw_tun_queue_write (out->queue, &vnet, parts, 3);
+}
+
+/* What a fragment that is not the last carries. */
+static gsize
+fragment_bytes (const T2pwDatagramOut *out, guint8 family)
+{
+  gsize header = family == AF_INET ? T2P_IPV4_HEADER_BYTES
+                                   : T2P_IPV6_HEADER_BYTES + T2P_IPV6_FRAGMENT_HEADER_BYTES;
+  gsize room = out->mtu - header;
+
+  return room - room % 8;
+}
+
+/* @udp: the header, with its full checksum. */
+static gboolean
+send_fragments (
+    T2pwDatagramOut *out, T2pIpHeader *ip, const guint8 *udp, const guint8 *data, gsize length)
+{
+  gsize most = fragment_bytes (out, ip->source.family);
+  gsize total = T2P_UDP_HEADER_BYTES + length;
+
+  for (gsize at = 0; at < total; at += most)
+    {
+      gsize piece = MIN (most, total - at);
+      gsize of_header = at == 0 ? T2P_UDP_HEADER_BYTES : 0;
+      struct iovec parts[3] = {
+        [1] = { (gpointer) udp, of_header },
+        [2] = { (gpointer) (data + at + of_header - T2P_UDP_HEADER_BYTES), piece - of_header },
+      };
+
+      ip->fragment_offset = (guint16) at;
+      ip->more_fragments = at + piece < total;
+      if (!write_fragment (out, ip, parts))
+        return FALSE; /* the others would wait for it in vain */
+    }
+  return TRUE;
+}
+
+static gboolean
+send_long (T2pwDatagramOut *out, const T2pwFlowKey *key, const guint8 *data, gsize length)
+{
+  guint8 headers[MAX_HEADER_BYTES];
+  T2pIpHeader ip = { .source = key->destination.address,
+                     .destination = key->source.address,
+                     .protocol = IPPROTO_UDP,
+                     .ttl = FRAGMENT_TTL,
+                     .is_fragment = TRUE,
+                     .fragment_id = out->next_fragment_id++ };
+  T2pWriter writer;
+
+  t2p_writer_init (&writer, headers, sizeof headers);
+  return t2p_udp_packet_write_headers (&writer, &key->destination, &key->source, data, length,
+                                       T2P_UDP_CHECKSUM_FULL) &&
+         send_fragments (out, &ip, writer.at - T2P_UDP_HEADER_BYTES, data, length);
+}
+
+/* --- one packet for several datagrams */
+
 void
 t2pw_datagram_out_flush (T2pwDatagramOut *out)
 {
@@ -95,7 +175,10 @@ t2pw_datagram_out_send (T2pwDatagramOut *out,
   T2pwFlowId id;
 
   if (header_bytes (key) + length > out->mtu)
-    return FALSE;
+    {
+      t2pw_datagram_out_flush (out);
+      return send_long (out, key, data, length);
+    }
   if (!gathers || length == 0)
     {
       t2pw_datagram_out_flush (out);

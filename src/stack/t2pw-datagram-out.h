@@ -13,6 +13,7 @@ typedef struct
   T2pwTunQueue *queue;
   T2pwBufferPool *pool;
   guint mtu;
+  guint32 next_fragment_id;
   gboolean gathers_v4, gathers_v6; /* the device takes USO super-packets */
   /* what was gathered: all of one flow and one length, the last may be shorter */
   T2pwBuffer *buffer;
@@ -22,7 +23,7 @@ typedef struct
   guint n;
 } T2pwDatagramOut;
 
-/* FALSE: dropped, longer than the MTU or the device takes no more. */
+/* FALSE: dropped, too long for IP or the device takes no more. */
 gboolean t2pw_datagram_out_send (T2pwDatagramOut *out,
                                  const T2pwFlowKey *key,
                                  const guint8 *data,

@@ -5,6 +5,7 @@
 #include "t2pw-datagram-out.h"
 #include "t2pw-flow-hash.h"
 #include "t2pw-packet.h"
+#include "t2pw-reassembly.h"
 #include "t2pw-rx-queue.h"
 #include "t2pw-stack.h"
 #include "t2pw-tun-queue.h"
@@ -113,9 +114,10 @@ struct _T2pwStack
   T2pwTunQueue queue;
   T2pwDatagramOut datagrams;
   T2pwBufferPool pool;
+  T2pwReassembly reassembly;
   T2pwFlowHash flows;
   T2pwStream *lists[T2PW_N_LISTS];
-  T2pTimer tcp_timer, ack_timer, idle_timer;
+  T2pTimer tcp_timer, ack_timer, idle_timer, reassembly_timer;
   T2pTask end_turn;                    /* does nothing, so that a turn comes and has an end */
   gboolean has_checksum, has_handover; /* accelerators */
   gboolean coalesces_acks;

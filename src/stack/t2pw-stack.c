@@ -10,6 +10,7 @@
  * each stream, and streams that waited for memory are looked at. */
 #include "config.h"
 
+#include "t2p-limits.h"
 #include "t2pw-accelerator.h"
 #include "t2pw-icmp.h"
 #include "t2pw-lwip.h"
@@ -103,13 +104,54 @@ take_udp (T2pwStack *stack, const T2pwPacket *packet)
     t2pw_icmp_refuse (stack, packet, T2P_REFUSAL_PORT_UNREACHABLE);
 }
 
-static gboolean
-packet_cb (const struct virtio_net_hdr *vnet,
-           T2pwBuffer *buffer,
-           gsize length,
-           gpointer user_data)
+static void
+reassembly_timer_cb (T2pTimer *timer)
 {
-  T2pwStack *stack = user_data;
+  T2pwStack *stack = T2P_OWNER_OF (timer, T2pwStack, reassembly_timer);
+  gint64 now_us = t2p_reactor_get_now_us (stack->reactor);
+  gint64 next_us = t2pw_reassembly_expire (&stack->reassembly, now_us);
+
+  if (next_us > 0)
+    t2p_reactor_arm (stack->reactor, timer, (guint) ((next_us - now_us) / 1000 + 1),
+                     reassembly_timer_cb);
+}
+
+/* (transfer full): the packet that is whole now, or NULL. */
+static T2pwBuffer *
+take_fragment (T2pwStack *stack, const T2pwPacket *packet, gsize *out_length)
+{
+  T2pwBuffer *whole = t2pw_reassembly_take (
+      &stack->reassembly, packet, t2p_reactor_get_now_us (stack->reactor), out_length);
+
+  if (stack->reassembly.held_bytes > 0 && stack->reassembly_timer.deadline_us == 0)
+    t2p_reactor_arm (stack->reactor, &stack->reassembly_timer, T2P_REASSEMBLY_TIMEOUT_S * 1000,
+                     reassembly_timer_cb);
+  return whole;
+}
+
+static gboolean take_packet (T2pwStack *stack,
+                             const struct virtio_net_hdr *vnet,
+                             T2pwBuffer *buffer,
+                             gsize length);
+
+/* What comes of fragments is none, so this goes only so deep. Nobody vouches for its sum. */
+static void
+take_fragment_and_whole (T2pwStack *stack, const T2pwPacket *packet)
+{
+  gsize length = 0;
+  T2pwBuffer *whole = take_fragment (stack, packet, &length);
+
+  if (whole != NULL && !take_packet (stack, NULL, whole, length))
+    t2pw_buffer_give (whole);
+}
+
+/* TRUE: keeps @buffer. */
+static gboolean
+take_packet (T2pwStack *stack,
+             const struct virtio_net_hdr *vnet,
+             T2pwBuffer *buffer,
+             gsize length)
+{
   T2pwStackCounters *counters = &stack->counters;
   T2pwPacket packet;
 
@@ -120,6 +162,9 @@ packet_cb (const struct virtio_net_hdr *vnet,
     case T2PW_VERDICT_UDP:
       take_udp (stack, &packet);
       break;
+    case T2PW_VERDICT_FRAGMENT:
+      take_fragment_and_whole (stack, &packet);
+      break;
     case T2PW_VERDICT_ICMP_ECHO:
       t2pw_icmp_refuse (stack, &packet, T2P_REFUSAL_ADMIN_PROHIBITED);
       counters->dropped_protocol++;
@@ -129,9 +174,6 @@ packet_cb (const struct virtio_net_hdr *vnet,
       break;
     case T2PW_VERDICT_CHECKSUM:
       counters->dropped_checksum++;
-      break;
-    case T2PW_VERDICT_FRAGMENT:
-      counters->dropped_fragment++;
       break;
     case T2PW_VERDICT_MULTICAST:
       counters->dropped_multicast++;
@@ -144,6 +186,15 @@ packet_cb (const struct virtio_net_hdr *vnet,
       break;
     }
   return FALSE;
+}
+
+static gboolean
+packet_cb (const struct virtio_net_hdr *vnet,
+           T2pwBuffer *buffer,
+           gsize length,
+           gpointer user_data)
+{
+  return take_packet (user_data, vnet, buffer, length);
 }
 
 static void
@@ -225,6 +276,7 @@ choose_accelerators (T2pwStack *stack)
   stack->datagrams = (T2pwDatagramOut){ .queue = &stack->queue,
                                         .pool = &stack->pool,
                                         .mtu = stack->config.mtu,
+                                        .next_fragment_id = g_random_int (),
                                         .gathers_v4 = (offloads & TUN_F_USO4) != 0,
                                         .gathers_v6 = (offloads & TUN_F_USO6) != 0 };
   /* Without a vnet header nobody else would fill in the checksums. */
@@ -275,6 +327,7 @@ t2pw_stack_new (T2pReactor *reactor,
     }
   choose_accelerators (stack);
   t2pw_flow_hash_init (&stack->flows);
+  t2pw_reassembly_init (&stack->reassembly, &stack->pool);
   t2p_reactor_add_turn_end (reactor, turn_end_cb, stack);
   return stack;
 }
@@ -303,12 +356,14 @@ t2pw_stack_free (T2pwStack *stack)
 {
   t2p_reactor_remove_turn_end (stack->reactor, turn_end_cb, stack);
   t2p_reactor_disarm (stack->reactor, &stack->idle_timer);
+  t2p_reactor_disarm (stack->reactor, &stack->reassembly_timer);
   free_flows (stack);
   t2p_reactor_cancel (stack->reactor, &stack->end_turn);
   t2pw_stream_give_back_reserved (stack);
   t2pw_datagram_out_flush (&stack->datagrams);
   t2pw_lwip_close (stack);
   t2pw_tun_queue_close (&stack->queue);
+  t2pw_reassembly_clear (&stack->reassembly);
   t2pw_flow_hash_clear (&stack->flows);
   t2pw_buffer_pool_clear (&stack->pool);
   g_free (stack);
@@ -325,6 +380,9 @@ t2pw_stack_get_counters (T2pwStack *stack)
   counters->tx_packets = stack->queue.tx_packets;
   counters->tx_bytes = stack->queue.tx_bytes;
   counters->tun_write_errors = stack->queue.write_errors;
+  counters->reassembled = stack->reassembly.reassembled;
+  counters->dropped_fragment = stack->reassembly.dropped;
+  counters->dropped_memory += stack->reassembly.dropped_memory;
   counters->memory_bytes = stack->pool.used_bytes;
   return counters;
 }
@@ -361,7 +419,9 @@ t2pw_stack_describe (T2pwStack *stack)
  * @data: (array length=length): the payload
  * @length: its length
  *
- * Returns: %FALSE when it was dropped: longer than the MTU, or the device takes no more
+ * One that is longer than the MTU goes in fragments.
+ *
+ * Returns: %FALSE when it was dropped: longer than IP allows, or the device takes no more
  */
 gboolean
 t2pw_stack_send_datagram (T2pwStack *stack,

@@ -63,6 +63,7 @@ typedef struct
   guint64 rx_packets, rx_bytes; /* from applications */
   guint64 tx_packets, tx_bytes; /* to applications */
   guint64 dropped_malformed, dropped_checksum, dropped_fragment, dropped_multicast;
+  guint64 reassembled;      /* packets, of fragments */
   guint64 dropped_protocol; /* neither TCP, UDP nor ICMP */
   guint64 dropped_memory, dropped_out_of_order, dropped_syn, dropped_no_flow;
   guint64 tun_write_errors;
@@ -87,7 +88,8 @@ const T2pwStackCounters *t2pw_stack_get_counters (T2pwStack *stack);
 char *t2pw_stack_describe (T2pwStack *stack);
 
 /* Sends a datagram to an application: @key->source is the application, @key->destination the
- * address it talks to. FALSE when it does not fit the MTU or the queue is full (dropped). */
+ * address it talks to. In fragments when it is longer than the MTU. FALSE when it was dropped:
+ * longer than IP allows, or the queue is full. */
 gboolean t2pw_stack_send_datagram (T2pwStack *stack,
                                    const T2pwFlowKey *key,
                                    const guint8 *data,

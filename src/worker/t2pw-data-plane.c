@@ -401,6 +401,7 @@ add_stack_counters (T2pwDataPlane *plane, GVariantBuilder *builder)
     { "rx-bytes", stack->rx_bytes },
     { "tx-packets", stack->tx_packets },
     { "tx-bytes", stack->tx_bytes },
+    { "reassembled", stack->reassembled },
     { "dropped-malformed", stack->dropped_malformed },
     { "dropped-checksum", stack->dropped_checksum },
     { "dropped-fragment", stack->dropped_fragment },

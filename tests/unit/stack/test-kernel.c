@@ -47,7 +47,7 @@ get_option (int fd, int level, int name)
 static void
 send_datagram (Kernel *kernel, int fd, gsize length)
 {
-  guint8 bytes[2000] = { 1, 2, 3 };
+  static guint8 bytes[70000] = { 1, 2, 3 };
   guint before = kernel->n_datagrams;
 
   g_assert_cmpint (send (fd, bytes, length, 0), ==, length);
@@ -136,6 +136,36 @@ test_super_packet (gconstpointer data)
   close (fd);
 }
 
+/* An application's kernel cuts a long datagram into fragments; it comes whole. So does the
+ * answer. */
+static void
+test_long_datagrams (gconstpointer data)
+{
+  static const gsize lengths[] = { 1472, 1473, 1480, 4000, 30000, 65507 };
+  const Mode *mode = data;
+  g_autoptr (Kernel) kernel = kernel_new (mode->has_vnet, NULL);
+  g_autofree guint8 *answer = g_malloc (70000), *got = g_malloc (70000);
+  int fd = kernel_connect_udp (mode->family);
+  const T2pwStackCounters *counters;
+
+  for (gsize i = 0; i < 70000; i++)
+    answer[i] = (guint8) (i * 7 + i / 251);
+  for (guint i = 0; i < G_N_ELEMENTS (lengths); i++)
+    {
+      send_datagram (kernel, fd, lengths[i]);
+      g_assert_true (
+          t2pw_stack_send_datagram (kernel->stack, &kernel->key, answer, lengths[i]));
+      kernel_wait_for_socket (kernel, fd);
+      g_assert_cmpint (recv (fd, got, 70000, 0), ==, lengths[i]);
+      g_assert_cmpmem (got, lengths[i], answer, lengths[i]);
+    }
+  g_assert_false (t2pw_stack_send_datagram (kernel->stack, &kernel->key, answer, 65528));
+  counters = t2pw_stack_get_counters (kernel->stack);
+  g_assert_cmpuint (counters->reassembled, ==, mode->family == AF_INET ? 5 : 6);
+  g_assert_cmpuint (counters->dropped_fragment, ==, 0);
+  close (fd);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -147,6 +177,7 @@ main (int argc, char **argv)
     { "a-datagram-is-refused-later", test_refused_later },
     { "too-big-lowers-the-path-mtu", test_too_big },
     { "a-super-packet-comes-in-one-call", test_super_packet },
+    { "long-datagrams-both-ways", test_long_datagrams },
   };
 
   g_test_init (&argc, &argv, NULL);

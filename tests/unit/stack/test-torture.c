@@ -453,43 +453,6 @@ test_ip_options (gconstpointer data)
   g_assert_cmpmem (peer->owner.received->data, peer->owner.received->len, "data", 4);
 }
 
-/* The first fragment of @packet: 16 bytes of its payload and "more to come". */
-static gsize
-make_fragment (int family, const guint8 *packet, guint8 *out)
-{
-  static const guint8 header[8] = { IPPROTO_TCP, 0, 0, 1, 0, 0, 0, 7 };
-
-  if (family == AF_INET6)
-    {
-      memcpy (out, packet, 40);
-      out[6] = 44; /* fragment header: RFC 8200 section 4.5 */
-      t2p_store_be16 (out + 4, sizeof header + 16);
-      memcpy (out + 40, header, sizeof header);
-      memcpy (out + 48, packet + 40, 16);
-      return 64;
-    }
-  memcpy (out, packet, 36);
-  out[6] = 0x20;
-  t2p_store_be16 (out + 2, 36);
-  t2p_store_be16 (out + 10, 0);
-  t2p_store_be16 (out + 10, t2p_checksum (out, 20));
-  return 36;
-}
-
-static void
-test_fragments (gconstpointer data)
-{
-  const PeerMode *mode = data;
-  g_autoptr (Peer) peer = peer_new (mode, NULL);
-  guint8 packet[300], fragment[300];
-
-  peer_build (peer, T2P_TCP_SYN, peer->next, NULL, 0, packet);
-  peer_send_raw (peer, fragment, make_fragment (mode->family, packet, fragment));
-  peer_drain (peer);
-  g_assert_cmpuint (counters (peer)->dropped_fragment, >=, 1);
-  g_assert_cmpuint (peer->n_connecting, ==, 0);
-}
-
 static void
 test_syn_flood (gconstpointer mode)
 {
@@ -731,7 +694,6 @@ main (int argc, char **argv)
     { "impossible-sources-are-dropped", test_impossible_sources, FALSE },
     { "truncated-packets-are-dropped", test_truncated, FALSE },
     { "ip-options-are-skipped", test_ip_options, FALSE },
-    { "fragments-are-dropped", test_fragments, FALSE },
     { "a-syn-flood-costs-a-bounded-number-of-copies", test_syn_flood, FALSE },
     { "a-syn-flood-of-one-destination-is-bounded", test_syn_flood_of_one_destination, FALSE },
     { "more-streams-than-allowed-are-refused", test_too_many_streams, FALSE },

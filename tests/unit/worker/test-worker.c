@@ -237,9 +237,19 @@ static void
 assert_contract (GVariant *counters)
 {
   static const char *const always[] = {
-    "rx-bytes",           "tx-bytes",           "rx-packets",          "tx-packets",
-    "connections-opened", "connections-active", "connections-refused", "connections-failed",
-    "udp-flows",          "dns-queries",        "dns-failures",        NULL,
+    "rx-bytes",
+    "tx-bytes",
+    "rx-packets",
+    "tx-packets",
+    "connections-opened",
+    "connections-active",
+    "connections-refused",
+    "connections-failed",
+    "udp-flows",
+    "dns-queries",
+    "dns-failures",
+    "reassembled",
+    NULL,
   };
   GVariantIter iter;
   const char *name;

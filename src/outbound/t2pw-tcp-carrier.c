@@ -33,6 +33,7 @@ typedef struct
   T2pTimer timer;        /* when keep-alive is switched on */
   guint has_hung_up : 1; /* RDHUP or HUP was seen: its edge will not come again */
   guint is_drained : 1;  /* the last read was short and no edge came since */
+  guint is_shared : 1;   /* closing it here may not be the end of it */
   guint32 n_unread;      /* bytes that were given back */
   guint8 *unread;
 } T2pwTcpCarrier;
@@ -63,6 +64,17 @@ guard_cb (T2pTimer *timer)
   t2pw_upstream_socket_guard (T2P_OWNER_OF (timer, T2pwTcpCarrier, timer)->watch.fd);
 }
 
+/* Neither the epoll set nor the peer learns of a close() while somebody else has a copy. */
+static void
+close_shared (T2pwTcpCarrier *carrier)
+{
+  int fd = carrier->watch.fd;
+
+  t2p_reactor_remove (carrier->reactor, &carrier->watch);
+  (void) shutdown (fd, SHUT_RDWR);
+  close (fd);
+}
+
 static void
 tcp_carrier_close (T2pwCarrier *base, gboolean reset)
 {
@@ -74,7 +86,10 @@ tcp_carrier_close (T2pwCarrier *base, gboolean reset)
     dispatching = NULL;
   if (reset)
     (void) setsockopt (carrier->watch.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-  t2p_reactor_close (carrier->reactor, &carrier->watch);
+  if (carrier->is_shared)
+    close_shared (carrier);
+  else
+    t2p_reactor_close (carrier->reactor, &carrier->watch);
   g_free (carrier->unread);
   g_free (carrier);
 }
@@ -209,4 +224,10 @@ t2pw_tcp_carrier_new (T2pReactor *reactor,
     }
   t2p_reactor_arm (reactor, &carrier->timer, GUARD_AFTER_MS, guard_cb);
   return &carrier->base;
+}
+
+void
+t2pw_tcp_carrier_set_shared (T2pwCarrier *base)
+{
+  ((T2pwTcpCarrier *) base)->is_shared = TRUE;
 }

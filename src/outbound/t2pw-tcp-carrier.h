@@ -10,5 +10,7 @@ T2pwCarrier *t2pw_tcp_carrier_new (T2pReactor *reactor,
                                    T2pWatch *from,
                                    const T2pwCarrierHandler *handler,
                                    gpointer user_data);
+/* Another process may have the descriptor still, and keep it open for a while. */
+void t2pw_tcp_carrier_set_shared (T2pwCarrier *carrier);
 
 G_END_DECLS

@@ -120,6 +120,8 @@ connecting_succeed (Connecting *connecting, int fd)
       connecting_fail (connecting, T2P_ERROR_LIMIT_EXCEEDED, "it cannot be watched");
       return;
     }
+  if (connecting->lower->context->socket_helper != NULL)
+    t2pw_tcp_carrier_set_shared (open);
   connecting_free (connecting);
   base.handler->opened (open, base.user_data);
 }

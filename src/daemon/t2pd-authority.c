@@ -14,12 +14,14 @@
  * connection. Looking up whose socket it is (sock_diag) would not make it tighter: the listener
  * of that moment need not be the one that the worker meets, at the first flow or after days.
  * Firewall rules that go by the uid of the sender see the worker's, which nobody has reason to
- * allow anything. What is not everybody's are the addresses below, which answer with secrets
- * because a connection comes from this machine, or from one of its privileged users. */
+ * allow anything. What is not everybody's are the addresses of t2p-foreign-address.c, which
+ * answer with secrets because a connection comes from this machine, or from one of its
+ * privileged users. */
 
 #include "t2pd-authority.h"
 
 #include "t2p-cidr-set.h"
+#include "t2p-foreign-address.h"
 #include "t2p-names.h"
 
 /* A capture of more than one of these, in one route or in the sum of many, is a default route
@@ -61,85 +63,12 @@ t2pd_action_get_implied (T2pdAction action)
   return implied_actions[action];
 }
 
-/* IPv6 addresses that stand for an IPv4 address: a gateway, or this machine's kernel, connects
- * there. */
-static const struct
-{
-  const char *prefix;
-  guint offset; /* of the IPv4 address in it, in bytes */
-} wrappings[] = {
-  { "::ffff:0:0/96", 12 },  /* mapped: RFC 4291 section 2.5.5.2 */
-  { "::/96", 12 },          /* compatible: section 2.5.5.1 */
-  { "64:ff9b::/96", 12 },   /* NAT64: RFC 6052 section 2.1 */
-  { "64:ff9b:1::/96", 12 }, /* NAT64 of this network, as it is used most: RFC 8215 */
-  { "2002::/16", 2 },       /* 6to4: RFC 3056 section 2 */
-};
-
-/* Who asks there from this machine is given secrets, or is believed. */
-static const char *const foreign[] = {
-  "169.254.0.0/16",         /* link-local; the metadata service of most clouds */
-  "fe80::/10",              /* the same */
-  "fd00:ec2::254/128",      /* metadata of Amazon */
-  "fd20:ce::254/128",       /* metadata of Google */
-  "fd00:c1::a9fe:a9fe/128", /* metadata of Oracle */
-  "100.100.100.200/32",     /* metadata of Alibaba */
-  "168.63.129.16/32",       /* Azure's host, which gives keys; for root only on its machines */
-  "0.0.0.0/32",             /* no address */
-  "::/128",                 /* the same */
-  "224.0.0.0/4",            /* multicast: no TCP is there */
-  "ff00::/8",               /* the same */
-};
-
-static gboolean
-is_in (const char *text, const T2pIpAddress *address)
-{
-  T2pIpPrefix prefix;
-
-  return t2p_ip_prefix_parse (text, &prefix, NULL) && t2p_ip_prefix_contains (&prefix, address);
-}
-
-static gboolean
-is_foreign (const T2pIpAddress *address)
-{
-  for (gsize i = 0; i < G_N_ELEMENTS (foreign); i++)
-    if (is_in (foreign[i], address))
-      return TRUE;
-  return FALSE;
-}
-
-/**
- * t2pd_authority_is_foreign_upstream:
- * @address: of an upstream
- *
- * Whether an ordinary user gets no tunnel to it, whatever it is wrapped in.
- *
- * Since: 0.1
- */
-gboolean
-t2pd_authority_is_foreign_upstream (const T2pIpAddress *address)
-{
-  if (is_foreign (address))
-    return TRUE;
-  for (gsize i = 0; i < G_N_ELEMENTS (wrappings); i++)
-    {
-      T2pIpAddress inner;
-
-      if (!is_in (wrappings[i].prefix, address) || t2p_ip_address_is_loopback (address))
-        continue;
-      inner = t2p_ip_address_from_bytes (AF_INET, address->bytes + wrappings[i].offset);
-      if (is_foreign (&inner))
-        return TRUE;
-    }
-  return FALSE;
-}
-
 static gboolean
 is_foreign_endpoint (const T2pEndpoint *endpoint)
 {
   T2pIpAddress address;
 
-  return t2p_endpoint_get_address (endpoint, &address) &&
-         t2pd_authority_is_foreign_upstream (&address);
+  return t2p_endpoint_get_address (endpoint, &address) && t2p_ip_address_is_foreign (&address);
 }
 
 static gboolean

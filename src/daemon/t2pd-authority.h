@@ -49,7 +49,5 @@ const char *t2pd_action_get_name (T2pdAction action);
 /* A set of T2PD_ACTION_BIT: what whoever may do @action may do as well. The policy file says
  * the same to polkit (annotation `org.freedesktop.policykit.imply`). */
 guint t2pd_action_get_implied (T2pdAction action);
-/* Whether only `advanced` callers may have this address as an upstream. */
-gboolean t2pd_authority_is_foreign_upstream (const T2pIpAddress *address);
 
 G_END_DECLS

@@ -3,6 +3,7 @@
 
 #include "t2pd-proxy-test.h"
 
+#include "t2p-foreign-address.h"
 #include "t2p-limits.h"
 #include "t2p-names.h"
 #include "t2pd-authority.h"
@@ -213,6 +214,8 @@ make_options (ProxyTest *test, const char *const *addresses, GUnixFDList *fds)
                          g_variant_new_strv ((const char *const *) servers, -1));
   g_variant_builder_add (&builder, "{sv}", "timeout-ms",
                          g_variant_new_uint32 (test->timeout_ms));
+  g_variant_builder_add (&builder, "{sv}", "foreign-addresses",
+                         g_variant_new_boolean (test->may_be_foreign));
   if (addresses != NULL)
     g_variant_builder_add (&builder, "{sv}", "addresses", g_variant_new_strv (addresses, -1));
   return g_variant_builder_end (&builder);
@@ -246,7 +249,7 @@ filter_addresses (ProxyTest *test, GVariant *reply)
 
       g_variant_get_child (list, i, "&s", &text);
       if (t2p_ip_address_parse (text, &address) &&
-          (test->may_be_foreign || !t2pd_authority_is_foreign_upstream (&address)))
+          (test->may_be_foreign || !t2p_ip_address_is_foreign (&address)))
         g_strv_builder_add (builder, text);
     }
   return g_strv_builder_end (builder);

@@ -73,6 +73,7 @@ t2pd_start_settings_make (const T2pSettings *settings,
                           const T2pnTunDevice *device,
                           const T2pnAddressPool *pool,
                           guint32 mark,
+                          gboolean is_advanced,
                           const char *const *uplink_dns,
                           const char *const *dns_exclude)
 {
@@ -87,6 +88,8 @@ t2pd_start_settings_make (const T2pSettings *settings,
   g_variant_builder_add (&builder, "{sv}", "mtu",
                          g_variant_new_uint32 (t2p_settings_get_u32 (settings, "mtu")));
   g_variant_builder_add (&builder, "{sv}", "mark", g_variant_new_uint32 (mark));
+  g_variant_builder_add (&builder, "{sv}", "foreign-addresses",
+                         g_variant_new_boolean (is_advanced));
   g_variant_builder_add (&builder, "{sv}", "ipv6",
                          g_variant_new_boolean (asks_for_ipv6 (settings)));
   g_variant_builder_add (&builder, "{sv}", "vnet-header",

@@ -9,13 +9,15 @@
 G_BEGIN_DECLS
 
 /* What the worker is told: the public settings that were set, the computed ones in their place.
- * @uplink_dns: "192.0.2.53:53", …; @dns_exclude: names that keep their addresses. Pure; a
+ * @uplink_dns: "192.0.2.53:53", …; @dns_exclude: names that keep their addresses;
+ * @is_advanced: direct connections to addresses that `advanced` guards are allowed. Pure; a
  * floating `a{sv}` with credentials: for the private connection only. */
 GVariant *t2pd_start_settings_make (const T2pSettings *settings,
                                     T2pdUpstreams *upstreams,
                                     const T2pnTunDevice *device,
                                     const T2pnAddressPool *pool,
                                     guint32 mark,
+                                    gboolean is_advanced,
                                     const char *const *uplink_dns,
                                     const char *const *dns_exclude);
 

@@ -19,6 +19,8 @@ make_ask (T2pdBringUp *self)
   g_variant_builder_add (&builder, "{sv}", "mark", g_variant_new_uint32 (self->ids.mark));
   g_variant_builder_add (&builder, "{sv}", "uplink-dns",
                          g_variant_new_strv ((const char *const *) servers, -1));
+  g_variant_builder_add (&builder, "{sv}", "foreign-addresses",
+                         g_variant_new_boolean (self->is_advanced));
   return g_variant_builder_end (&builder);
 }
 
@@ -239,7 +241,7 @@ t2pd_step_run_worker (gpointer context, GTask *task)
   g_auto (GStrv) exclude = t2pd_uplink_make_dns_exclude (self->service->uplink, self->settings);
   GVariant *settings = t2pd_start_settings_make (
       self->settings, self->upstreams, self->device, &self->pool, self->ids.mark,
-      (const char *const *) servers, (const char *const *) exclude);
+      self->is_advanced, (const char *const *) servers, (const char *const *) exclude);
 
   t2pd_carrier_start_async (self->carrier, settings, t2pn_tun_device_peek_fd (self->device, 0),
                             self->files, g_task_get_cancellable (task), started_cb, task);

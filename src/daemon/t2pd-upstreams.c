@@ -3,6 +3,7 @@
 
 #include "t2pd-upstreams.h"
 
+#include "t2p-foreign-address.h"
 #include "t2pd-authority.h"
 #include "t2pd-reason.h"
 #include "t2pd-worker-row.h"
@@ -198,7 +199,7 @@ set_unusable (Upstream *upstream, T2pError code, const char *what)
 static void
 add_address (T2pdUpstreams *self, Upstream *upstream, const T2pIpAddress *address)
 {
-  if (!self->may_be_foreign && t2pd_authority_is_foreign_upstream (address))
+  if (!self->may_be_foreign && t2p_ip_address_is_foreign (address))
     set_unusable (upstream, T2P_ERROR_NOT_AUTHORIZED,
                   "its address is one that only the machine itself may use, which needs the "
                   "authorisation 'advanced'");

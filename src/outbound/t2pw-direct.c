@@ -97,14 +97,28 @@ dialed_cb (T2pWatch *watch,
 }
 
 static void
+forbidden_cb (T2pTask *task)
+{
+  connecting_fail (T2P_OWNER_OF (task, Connecting, task), T2P_ERROR_FAILED,
+                   T2P_REFUSAL_ADMIN_PROHIBITED,
+                   "no direct connections to such an address for an ordinary user");
+}
+
+static void
 connect_to (Connecting *connecting, const T2pIpAddress *addresses, guint n)
 {
   const T2pwOutboundContext *context = connecting->context;
   T2pIpEndpoint peers[T2PW_DIAL_MAX_ADDRESSES];
-  guint n_peers = MIN (n, T2PW_DIAL_MAX_ADDRESSES);
+  guint n_peers = 0;
 
-  for (guint i = 0; i < n_peers; i++)
-    peers[i] = (T2pIpEndpoint){ addresses[i], connecting->port };
+  for (guint i = 0; i < n && n_peers < G_N_ELEMENTS (peers); i++)
+    if (t2pw_socket_policy_allows (context->policy, &addresses[i]))
+      peers[n_peers++] = (T2pIpEndpoint){ addresses[i], connecting->port };
+  if (n_peers == 0)
+    {
+      t2p_reactor_defer (context->reactor, &connecting->task, forbidden_cb);
+      return;
+    }
   connecting->dial = t2pw_dial_start (context->reactor, context->policy, peers, n_peers, FALSE,
                                       context->connect_timeout_ms, dialed_cb, connecting);
 }

@@ -3,6 +3,8 @@
 
 #include "t2pw-upstream-socket.h"
 
+#include "t2p-foreign-address.h"
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -29,6 +31,16 @@ t2pw_socket_policy_apply (T2pwSocketPolicy *policy, int fd)
     return;
   if (setsockopt (fd, SOL_SOCKET, SO_MARK, &policy->mark, sizeof policy->mark) < 0)
     policy->mark_was_refused = TRUE;
+}
+
+/**
+ * t2pw_socket_policy_allows:
+ * @destination: of a connection, or of datagrams, that go to no proxy
+ */
+gboolean
+t2pw_socket_policy_allows (const T2pwSocketPolicy *policy, const T2pIpAddress *destination)
+{
+  return !policy->refuses_foreign || !t2p_ip_address_is_foreign (destination);
 }
 
 static void

@@ -12,6 +12,8 @@ G_BEGIN_DECLS
  * @mark: SO_MARK of our own sockets, by which they pass the tunnel by; 0: none
  * @mark_was_refused: the kernel said EPERM at least once: the owner looks and tells the daemon,
  *   which has a `uidrange` rule for that case
+ * @refuses_foreign: for an ordinary user nothing is connected to that answers with secrets
+ *   because it is this machine that asks (t2p_ip_address_is_foreign())
  * @n_shortages: connections that did not come about because we had no descriptor, port or
  *   memory for them
  *
@@ -21,10 +23,13 @@ typedef struct
 {
   guint32 mark;
   gboolean mark_was_refused;
+  gboolean refuses_foreign;
   guint64 n_shortages;
 } T2pwSocketPolicy;
 
 void t2pw_socket_policy_apply (T2pwSocketPolicy *policy, int fd);
+gboolean t2pw_socket_policy_allows (const T2pwSocketPolicy *policy,
+                                    const T2pIpAddress *destination);
 int t2pw_upstream_socket_new (T2pwSocketPolicy *policy, int family);
 gboolean t2pw_upstream_socket_is_shortage (int saved_errno,
                                            const struct sockaddr *peer,

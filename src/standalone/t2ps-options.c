@@ -225,6 +225,7 @@ t2ps_options_parse (T2psOptions *out_options, int *argc, char ***argv, GError **
   g_auto (Raw) raw = { .tun_fd = -1, .mtu = 1500, .max_sessions = 65536, .tcp_timeout_s = 600 };
 
   *out_options = (T2psOptions){ .tun_fd = -1, .plane = t2pw_plane_config_new () };
+  out_options->plane->may_be_foreign = TRUE; /* of whoever runs it */
   return check_known (*argv, error) && parse_raw (&raw, argc, argv, error) &&
          take_verbosity (&raw, out_options, error) && take_numbers (&raw, out_options, error) &&
          take_dns (&raw, out_options, error) && take_device (&raw, out_options, error) &&

@@ -209,6 +209,7 @@ t2pw_data_plane_new (T2pReactor *reactor,
   g_autoptr (T2pwDataPlane) plane = g_new0 (T2pwDataPlane, 1);
 
   plane->policy.mark = config->mark;
+  plane->policy.refuses_foreign = !config->may_be_foreign;
   plane->context = (T2pwOutboundContext){ .reactor = reactor,
                                           .policy = &plane->policy,
                                           .files = config->files,

@@ -46,6 +46,7 @@ typedef struct
   gboolean early_accept;
   gboolean drop_icmp;
   guint32 mark;
+  gboolean may_be_foreign; /* direct connections to addresses that `advanced` guards */
   guint mtu;
   gboolean has_vnet_header;
   guint32 offloads;

@@ -88,6 +88,7 @@ errand_new (T2pwErrands *errands, GDBusMethodInvocation *invocation, GVariant *o
   g_autofree const char **servers = NULL;
   g_autoptr (GError) error = NULL;
   guint32 timeout_ms = DEFAULT_TIMEOUT_MS;
+  gboolean may_be_foreign = FALSE;
   Errand *errand;
 
   if (errands->running->len >= T2PW_MAX_ERRANDS)
@@ -103,6 +104,8 @@ errand_new (T2pwErrands *errands, GDBusMethodInvocation *invocation, GVariant *o
   errand->invocation = invocation;
   g_ptr_array_add (errands->running, errand);
   g_variant_dict_lookup (&dict, "mark", "u", &errand->policy.mark);
+  g_variant_dict_lookup (&dict, "foreign-addresses", "b", &may_be_foreign);
+  errand->policy.refuses_foreign = !may_be_foreign;
   g_variant_dict_lookup (&dict, "timeout-ms", "u", &timeout_ms);
   errand->names = t2pw_names_new (errands->reactor, &errand->policy);
   errand->context =

@@ -58,6 +58,7 @@ take_switches (GVariant *settings, T2pwPlaneConfig *config)
   g_variant_lookup (settings, "vnet-header", "b", &config->has_vnet_header);
   g_variant_lookup (settings, "ipv6", "b", &config->has_ipv6);
   g_variant_lookup (settings, "early-accept", "b", &config->early_accept);
+  g_variant_lookup (settings, "foreign-addresses", "b", &config->may_be_foreign);
   if (g_variant_lookup (settings, "icmp", "&s", &text))
     config->drop_icmp = g_strcmp0 (text, "drop") == 0;
   if (g_variant_lookup (settings, "dns", "&s", &text))

@@ -4,6 +4,7 @@
 #include "t2pd-authority.h"
 
 #include "t2p-bus.h"
+#include "t2p-foreign-address.h"
 #include "t2p-names.h"
 
 #define PROXY "'proxies': <['socks5://192.0.2.1:1080']>"
@@ -187,13 +188,13 @@ test_foreign (void)
     {
       g_test_message ("%s", theirs[i]);
       g_assert_true (t2p_ip_address_parse (theirs[i], &address));
-      g_assert_true (t2pd_authority_is_foreign_upstream (&address));
+      g_assert_true (t2p_ip_address_is_foreign (&address));
     }
   for (gsize i = 0; i < G_N_ELEMENTS (everybodys); i++)
     {
       g_test_message ("%s", everybodys[i]);
       g_assert_true (t2p_ip_address_parse (everybodys[i], &address));
-      g_assert_false (t2pd_authority_is_foreign_upstream (&address));
+      g_assert_false (t2p_ip_address_is_foreign (&address));
     }
 }
 

@@ -150,6 +150,20 @@ test_unknown_name (Fixture *f, gconstpointer data)
 }
 
 static void
+test_foreign_address (Fixture *f, gconstpointer data)
+{
+  T2pwDestination metadata = { .port = 80 };
+
+  g_assert_true (t2p_ip_address_parse ("169.254.169.254", &metadata.address));
+  f->policy.refuses_foreign = TRUE;
+  f->carrier = t2pw_outbound_open (f->outbound, &metadata, &handler, f);
+  while (!f->is_over)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_error (f->error, T2P_ERROR, T2P_ERROR_FAILED);
+  g_assert_cmpint (f->refusal, ==, T2P_REFUSAL_ADMIN_PROHIBITED);
+}
+
+static void
 test_no_names (Fixture *f, gconstpointer data)
 {
   g_clear_pointer (&f->context.names, t2pw_names_free);
@@ -180,6 +194,7 @@ main (int argc, char **argv)
   ADD ("/direct/a-name-is-looked-up", test_name);
   ADD ("/direct/a-closed-port-is-a-reset", test_refused);
   ADD ("/direct/an-unknown-name-is-unreachable", test_unknown_name);
+  ADD ("/direct/what-answers-with-secrets-is-not-for-everybody", test_foreign_address);
   ADD ("/direct/without-servers-a-name-is-unreachable", test_no_names);
   ADD ("/direct/what-is-unread-comes-first", test_what_is_unread_comes_first);
   return g_test_run ();

@@ -90,12 +90,69 @@ tell_worker (T2pdBringUp *self)
                             NULL, NULL, 5000, NULL, NULL, NULL);
 }
 
+void
+t2pd_bring_up_tell_ipv6 (T2pdBringUp *self)
+{
+  T2pdWorker *worker = t2pd_carrier_get_worker (self->carrier);
+  T2pIpv6Mode mode = t2p_settings_get_ipv6 (self->settings);
+
+  self->had_ipv6 = t2pd_upstreams_have_ipv6 (self->upstreams);
+  if (worker != NULL && mode == T2P_IPV6_MODE_AUTO)
+    t2pd_worker_call_async (worker, "SetIpv6", g_variant_new ("(b)", self->had_ipv6), NULL,
+                            NULL, 5000, NULL, NULL, NULL);
+}
+
+/* --- what the upstreams in use can */
+
+static void learn (T2pdBringUp *self);
+
+static void
+take_ipv6 (T2pdBringUp *self)
+{
+  gboolean has_ipv6 = t2pd_upstreams_have_ipv6 (self->upstreams);
+
+  if (has_ipv6 == self->had_ipv6)
+    return;
+  t2p_log_notice (t2pd_tunnel_get_name (self->tunnel), NULL, "the proxy in use connects to %s",
+                  has_ipv6 ? "IPv6, too" : "IPv4 only");
+  t2pd_bring_up_tell_ipv6 (self);
+  update_plan (self);
+}
+
+static void
+learnt_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (T2pdBringUp) self = user_data;
+  g_autoptr (GError) error = NULL;
+
+  self->is_learning = FALSE;
+  if (!t2pd_upstreams_finish (T2PD_UPSTREAMS (source), result, &error) ||
+      self->upstreams != T2PD_UPSTREAMS (source))
+    return;
+  take_ipv6 (self);
+  learn (self);
+}
+
+/* One at a time; each is asked once, unless it was away. */
+static void
+learn (T2pdBringUp *self)
+{
+  if (self->is_learning || self->upstreams == NULL || self->carrier == NULL ||
+      !t2pd_tunnel_is_engaged (self->tunnel) ||
+      !t2pd_upstreams_has_more_to_learn (self->upstreams))
+    return;
+  self->is_learning = TRUE;
+  t2pd_upstreams_learn_async (self->upstreams, self->carrier, t2pd_bring_up_make_ask (self),
+                              learnt_cb, g_object_ref (self));
+}
+
 static void
 catch_up (T2pdBringUp *self)
 {
   look_at_uplink (self);
   update_plan (self);
   tell_worker (self);
+  learn (self);
 }
 
 static void
@@ -174,6 +231,7 @@ worker_back_cb (T2pdCarrier *carrier, gpointer user_data)
   self->is_unattended = FALSE;
   update_plan (self);
   tell_worker (self); /* it was started with what was right at the bring-up */
+  t2pd_bring_up_tell_ipv6 (self);
   t2pd_tunnel_set_impaired (self->tunnel, T2PD_IMPAIRMENT_UPSTREAM, FALSE,
                             T2P_STATE_REASON_NONE, NULL);
   t2pd_tunnel_set_impaired (self->tunnel, T2PD_IMPAIRMENT_WORKER, FALSE, T2P_STATE_REASON_NONE,
@@ -188,6 +246,10 @@ upstream_changed_cb (
 
   t2pd_tunnel_set_impaired (self->tunnel, T2PD_IMPAIRMENT_UPSTREAM, !is_up,
                             (T2pStateReason) reason, message);
+  if (!is_up || self->upstreams == NULL)
+    return;
+  t2pd_upstreams_forget_active (self->upstreams);
+  learn (self);
 }
 
 static void
@@ -197,7 +259,14 @@ active_proxy_changed_cb (T2pdCarrier *carrier,
                          const char *reason,
                          gpointer user_data)
 {
-  g_signal_emit_by_name (user_data, "proxy-changed", old, new, reason);
+  T2pdBringUp *self = T2PD_BRING_UP (user_data);
+
+  g_signal_emit_by_name (self, "proxy-changed", old, new, reason);
+  if (self->upstreams == NULL)
+    return;
+  t2pd_upstreams_set_active (self->upstreams, new);
+  take_ipv6 (self);
+  learn (self);
 }
 
 void

@@ -39,6 +39,8 @@ struct _T2pdBringUp
   GArray *users; /* of T2pnUidRange: `users` of the settings, looked up */
   T2pnBackend *backend;
   T2pnResolver *resolver;
+  gboolean is_learning;   /* what an upstream in use can */
+  gboolean had_ipv6;      /* what the plan and the worker were told last */
   gboolean is_unattended; /* nobody carries packets */
   UpdateState update;
   gboolean is_in_conflict; /* somebody else has taken what is ours, and that was told */
@@ -57,6 +59,10 @@ void t2pd_bring_up_show_facts (T2pdBringUp *self);
 T2pnRoutePlan *t2pd_bring_up_make_plan (T2pdBringUp *self, GError **error);
 T2pnRoutePlan *
 t2pd_bring_up_renew_plan (T2pdBringUp *self, GError **out_conflict, GError **error);
+/* What goes with each question to the worker about an upstream (floating). */
+GVariant *t2pd_bring_up_make_ask (T2pdBringUp *self);
+/* Has the worker ask upstreams for IPv6, or not, by what is known of them. */
+void t2pd_bring_up_tell_ipv6 (T2pdBringUp *self);
 /* Keeps the tunnel right while it is up. */
 void t2pd_bring_up_watch (T2pdBringUp *self);
 

@@ -196,6 +196,7 @@ probed_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   row = g_variant_ref_sink (t2pd_worker_row_copy_probe (raw, &dropped));
   g_variant_dict_clear (&test->row);
   g_variant_dict_init (&test->row, row);
+  g_variant_dict_remove (&test->row, "ipv6-refused"); /* of the private answer only */
   end (task);
 }
 

@@ -9,8 +9,8 @@
 
 /* --- resolve-upstream */
 
-static GVariant *
-make_ask (T2pdBringUp *self)
+GVariant *
+t2pd_bring_up_make_ask (T2pdBringUp *self)
 {
   GVariantBuilder builder;
   g_auto (GStrv) servers = t2pd_uplink_get_server_texts (self->service->uplink);
@@ -130,7 +130,7 @@ resolved_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 static void
 resolve_names (T2pdBringUp *self, GTask *task)
 {
-  t2pd_upstreams_resolve_async (self->upstreams, self->carrier, make_ask (self),
+  t2pd_upstreams_resolve_async (self->upstreams, self->carrier, t2pd_bring_up_make_ask (self),
                                 g_task_get_cancellable (task), resolved_cb, task);
 }
 
@@ -295,10 +295,12 @@ t2pd_step_undo_device (gpointer context, GTask *task)
 static void
 probed_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
+  GTask *task = user_data;
   GError *error = NULL;
 
-  t2pd_upstreams_finish (T2PD_UPSTREAMS (source), result, &error);
-  t2pd_step_end (user_data, error);
+  if (t2pd_upstreams_finish (T2PD_UPSTREAMS (source), result, &error))
+    t2pd_bring_up_tell_ipv6 (t2pd_step_get_bring_up (task)); /* before the first question */
+  t2pd_step_end (task, error);
 }
 
 void
@@ -306,6 +308,7 @@ t2pd_step_run_probe (gpointer context, GTask *task)
 {
   T2pdBringUp *self = context;
 
-  t2pd_upstreams_probe_async (self->upstreams, self->carrier, make_ask (self),
+  t2pd_step_set_bring_up (task, self);
+  t2pd_upstreams_probe_async (self->upstreams, self->carrier, t2pd_bring_up_make_ask (self),
                               g_task_get_cancellable (task), probed_cb, task);
 }

@@ -41,7 +41,19 @@ gboolean t2pd_upstreams_finish (T2pdUpstreams *self, GAsyncResult *result, GErro
 /* For Start: `as` with userinfo, and `aas` (both floating). */
 GVariant *t2pd_upstreams_to_uris (T2pdUpstreams *self);
 GVariant *t2pd_upstreams_to_addresses (T2pdUpstreams *self);
-/* After a probe: whether the proxy carries IPv6. */
+/* Tries the one in use of which it is not known yet what it can, or of those in use the first
+ * such; ends with an error when there is none. */
+void t2pd_upstreams_learn_async (T2pdUpstreams *self,
+                                 T2pdCarrier *carrier,
+                                 GVariant *ask,
+                                 GAsyncReadyCallback callback,
+                                 gpointer user_data);
+gboolean t2pd_upstreams_has_more_to_learn (T2pdUpstreams *self);
+/* Which one the worker uses, by the text that it is shown as. */
+void t2pd_upstreams_set_active (T2pdUpstreams *self, const char *display);
+/* It may have become another. */
+void t2pd_upstreams_forget_active (T2pdUpstreams *self);
+/* Whether those in use connect to IPv6 addresses, as far as is known. */
 gboolean t2pd_upstreams_have_ipv6 (T2pdUpstreams *self);
 /* Whether every address is reached by a default route only. */
 gboolean t2pd_upstreams_need_default (T2pdUpstreams *self, const T2pnSnapshot *snapshot);

@@ -29,9 +29,9 @@ static const Field upstream_fields[] = {
 };
 
 static const Field probe_fields[] = {
-  { "reachable", "b" }, { "rtt-us", "t" }, { "auth", "s" }, { "connect", "b" },
-  { "names", "b" },     { "ipv6", "b" },   { "udp", "s" },  { "error", "s" },
-  { "message", "s" },   { NULL, NULL },
+  { "reachable", "b" }, { "rtt-us", "t" },       { "auth", "s" }, { "connect", "b" },
+  { "names", "b" },     { "ipv6", "b" },         { "udp", "s" },  { "error", "s" },
+  { "message", "s" },   { "ipv6-refused", "b" }, { NULL, NULL },
 };
 
 static const char *const counters_always_there[] = {

@@ -42,6 +42,7 @@ struct _T2pwProbe
   T2pwCarrier *carrier;
   Step step;
   gboolean answered[N_STEPS];
+  gboolean refuses_ipv6;
   GError *error;
   T2pTimer timer;
   gint64 deadline_us;
@@ -112,6 +113,7 @@ probe_finish (T2pwProbe *probe)
                    probe->answered[STEP_IPV6],
     .can_names = probe->answered[STEP_NAME],
     .can_ipv6 = probe->answered[STEP_IPV6],
+    .refuses_ipv6 = probe->refuses_ipv6,
     .udp = probe->answered[STEP_UDP] ? "associate" : "none",
   };
 
@@ -151,6 +153,15 @@ is_understood (Step step, T2pRefusal refusal, const GError *error)
   return step != STEP_IPV6 || refusal != T2P_REFUSAL_NET_UNREACHABLE;
 }
 
+/* A way of refusing that does not mean this destination only. */
+static gboolean
+means_the_family (T2pRefusal refusal, const GError *error)
+{
+  return g_error_matches (error, T2P_ERROR, T2P_ERROR_NOT_SUPPORTED) ||
+         (g_error_matches (error, T2P_ERROR, T2P_ERROR_FAILED) &&
+          refusal == T2P_REFUSAL_NET_UNREACHABLE);
+}
+
 static gboolean
 ends_probe (Step step, const GError *error)
 {
@@ -182,6 +193,8 @@ failed_cb (T2pwCarrier *carrier, T2pRefusal refusal, const GError *error, gpoint
     }
   else
     probe->answered[probe->step] = is_understood (probe->step, refusal, error);
+  if (probe->step == STEP_IPV6)
+    probe->refuses_ipv6 = means_the_family (refusal, error);
   if (probe->step == STEP_CONNECT && g_error_matches (error, T2P_ERROR, T2P_ERROR_TIMED_OUT))
     probe_hurry (probe);
   probe_next (probe);

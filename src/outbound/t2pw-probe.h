@@ -14,6 +14,7 @@ G_BEGIN_DECLS
  *   us and then answered none in time
  * @can_names: with a name as the destination
  * @can_ipv6: with an IPv6 address
+ * @refuses_ipv6: it said that it cannot; with neither, nothing is known
  * @udp: "associate" or "none"
  * @error: (nullable): why it cannot be used
  */
@@ -25,6 +26,7 @@ typedef struct
   gboolean can_connect;
   gboolean can_names;
   gboolean can_ipv6;
+  gboolean refuses_ipv6;
   const char *udp;
   const GError *error;
 } T2pwProbeResult;

@@ -480,6 +480,12 @@ t2pw_relay_get_n_flows (const T2pwRelay *relay)
   return relay->table.n_flows;
 }
 
+void
+t2pw_relay_set_ipv6 (T2pwRelay *relay, gboolean has_ipv6)
+{
+  relay->config.policy.has_ipv6 = has_ipv6;
+}
+
 /* For draining: what is open goes on. */
 void
 t2pw_relay_refuse_new (T2pwRelay *relay)

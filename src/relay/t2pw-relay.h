@@ -58,6 +58,8 @@ void t2pw_relay_foreach (T2pwRelay *relay,
                          gpointer user_data);
 guint t2pw_relay_close_matching (T2pwRelay *relay, const T2pwFlowFilter *filter);
 guint t2pw_relay_close_stalled (T2pwRelay *relay);
+/* Whether upstreams are asked for IPv6 addresses from now on. */
+void t2pw_relay_set_ipv6 (T2pwRelay *relay, gboolean has_ipv6);
 void t2pw_relay_refuse_new (T2pwRelay *relay);
 
 G_END_DECLS

@@ -56,6 +56,12 @@ t2pw_dns_responder_free (T2pwDnsResponder *responder)
 }
 
 void
+t2pw_dns_responder_set_ipv6 (T2pwDnsResponder *responder, gboolean has_ipv6)
+{
+  responder->config.has_ipv6 = has_ipv6;
+}
+
+void
 t2pw_dns_responder_set_exclude (T2pwDnsResponder *responder, const T2pwNameSet *exclude)
 {
   responder->config.exclude = exclude;

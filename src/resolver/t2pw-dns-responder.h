@@ -57,6 +57,7 @@ typedef void (*T2pwDnsForwardDone) (const guint8 *answer, gsize length, gpointer
 T2pwDnsResponder *t2pw_dns_responder_new (const T2pwDnsResponderConfig *config);
 void t2pw_dns_responder_free (T2pwDnsResponder *responder);
 /* For queries from now on; @exclude (nullable) outlives the responder or the next call. */
+void t2pw_dns_responder_set_ipv6 (T2pwDnsResponder *responder, gboolean has_ipv6);
 void t2pw_dns_responder_set_exclude (T2pwDnsResponder *responder, const T2pwNameSet *exclude);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (T2pwDnsResponder, t2pw_dns_responder_free)
 

@@ -326,6 +326,19 @@ t2pw_data_plane_set_uplink (T2pwDataPlane *plane,
   return TRUE;
 }
 
+/**
+ * t2pw_data_plane_set_ipv6:
+ *
+ * Whether upstreams are asked for IPv6 from now on; flows that are open stay.
+ */
+void
+t2pw_data_plane_set_ipv6 (T2pwDataPlane *plane, gboolean has_ipv6)
+{
+  t2pw_relay_set_ipv6 (plane->relay, has_ipv6);
+  if (plane->responder != NULL)
+    t2pw_dns_responder_set_ipv6 (plane->responder, has_ipv6);
+}
+
 T2pwRelay *
 t2pw_data_plane_get_relay (T2pwDataPlane *plane)
 {

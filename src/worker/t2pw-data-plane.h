@@ -101,6 +101,7 @@ gboolean t2pw_data_plane_set_uplink (T2pwDataPlane *plane,
                                      GError **error);
 void
 t2pw_data_plane_take_owner (T2pwDataPlane *plane, guint64 id, gboolean is_known, guint32 uid);
+void t2pw_data_plane_set_ipv6 (T2pwDataPlane *plane, gboolean has_ipv6);
 T2pwRelay *t2pw_data_plane_get_relay (T2pwDataPlane *plane);
 T2pwOutbound *t2pw_data_plane_get_group (T2pwDataPlane *plane);
 char *t2pw_data_plane_describe (T2pwDataPlane *plane);

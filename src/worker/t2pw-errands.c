@@ -137,6 +137,7 @@ result_to_variant (const T2pwProbeResult *result)
   g_variant_dict_insert (&dict, "connect", "b", result->can_connect);
   g_variant_dict_insert (&dict, "names", "b", result->can_names);
   g_variant_dict_insert (&dict, "ipv6", "b", result->can_ipv6);
+  g_variant_dict_insert (&dict, "ipv6-refused", "b", result->refuses_ipv6);
   g_variant_dict_insert (&dict, "udp", "s", result->udp);
   g_variant_dict_insert (&dict, "error", "s", name);
   g_variant_dict_insert (&dict, "message", "s",

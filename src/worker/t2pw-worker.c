@@ -296,6 +296,21 @@ handle_uplink_cb (T2pBusWorker *skeleton,
 }
 
 static gboolean
+handle_set_ipv6_cb (T2pBusWorker *skeleton,
+                    GDBusMethodInvocation *invocation,
+                    gboolean is_asked,
+                    gpointer data)
+{
+  Worker *worker = data;
+
+  if (!check_started (worker, invocation))
+    return TRUE;
+  t2pw_data_plane_set_ipv6 (worker->plane, is_asked);
+  t2p_bus_worker_complete_set_ipv6 (skeleton, invocation);
+  return TRUE;
+}
+
+static gboolean
 handle_get_statistics_cb (T2pBusWorker *skeleton,
                           GDBusMethodInvocation *invocation,
                           gpointer data)
@@ -421,6 +436,7 @@ connect_handlers (Worker *worker)
     { "handle-socket", G_CALLBACK (handle_socket_cb) },
     { "handle-start", G_CALLBACK (handle_start_cb) },
     { "handle-uplink", G_CALLBACK (handle_uplink_cb) },
+    { "handle-set-ipv6", G_CALLBACK (handle_set_ipv6_cb) },
     { "handle-get-statistics", G_CALLBACK (handle_get_statistics_cb) },
     { "handle-get-upstreams", G_CALLBACK (handle_get_upstreams_cb) },
     { "handle-list-connections", G_CALLBACK (handle_list_connections_cb) },

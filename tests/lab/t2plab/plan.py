@@ -27,6 +27,7 @@ PORTS = {
     'microsocks': 1081,               # SOCKS5, password, CONNECT only
     'danted-password': 1082,          # SOCKS5, password, UDP ASSOCIATE
     'microsocks-open': 1083,          # SOCKS5, CONNECT only
+    'danted-ipv4': 1085,              # connects to IPv4 only
     'ssh': 1084,                      # ssh -D: SOCKS4, 4a and 5, CONNECT only
     'squid': 3128,                    # HTTP CONNECT
     'squid-basic': 3129,

@@ -19,7 +19,7 @@ DANTED_CONF = """
 logoutput: stderr
 internal: {v4} port = {port}
 internal: {v6} port = {port}
-external: eth0
+external: {external}
 clientmethod: none
 socksmethod: {method}
 user.privileged: root
@@ -36,6 +36,7 @@ def start_danted(starter, name):
     method = 'username' if name == 'danted-password' else 'none'
     conf = RUN / f'{name}.conf'
     conf.write_text(DANTED_CONF.format(v4=plan.PROXY4, v6=plan.PROXY6, port=plan.PORTS[name],
+                                       external=plan.PROXY4 if name == 'danted-ipv4' else 'eth0',
                                        method=method))
     starter.start(name, ['danted', '-f', str(conf)], netns='px')
 
@@ -193,7 +194,7 @@ def start_unix(starter, name, behind):
 
 
 SERVERS = {
-    'danted': start_danted, 'danted-password': start_danted,
+    'danted': start_danted, 'danted-password': start_danted, 'danted-ipv4': start_danted,
     'microsocks': start_microsocks, 'microsocks-open': start_microsocks,
     'ssh': start_ssh,
     'squid': start_squid, 'squid-basic': start_squid, 'squid-digest': start_squid,

@@ -62,8 +62,17 @@ t2p_socks5_write_credentials (T2pWriter *writer,
   return write_text (writer, password, password_bytes);
 }
 
-static gboolean
-write_address (T2pWriter *writer, const T2pSocks5Address *address)
+/**
+ * t2p_socks5_write_address:
+ * @writer: where to
+ * @address: a name or an address, and a port
+ *
+ * ATYP, address and port of RFC 1928 section 5.
+ *
+ * Returns: %FALSE when it does not fit, or the address cannot be said
+ */
+gboolean
+t2p_socks5_write_address (T2pWriter *writer, const T2pSocks5Address *address)
 {
   if (address->name != NULL)
     {
@@ -107,7 +116,7 @@ t2p_socks5_write_request (T2pWriter *writer,
   t2p_writer_u8 (writer, T2P_SOCKS5_VERSION);
   t2p_writer_u8 (writer, (guint8) command);
   t2p_writer_u8 (writer, 0);
-  return write_address (writer, destination);
+  return t2p_socks5_write_address (writer, destination);
 }
 
 static T2pDecode
@@ -161,6 +170,26 @@ read_address (T2pCursor *cursor, guint8 type, T2pSocks5Address *out_address)
     return T2P_DECODE_MORE;
   *out_address = address;
   return T2P_DECODE_DONE;
+}
+
+/**
+ * t2p_socks5_read_address:
+ * @cursor: before an ATYP
+ * @out_address: (out caller-allocates): borrows its name from what @cursor reads
+ *
+ * The reverse of t2p_socks5_write_address(), which also takes an empty name.
+ *
+ * Returns: whether it is there, is not yet there, or is of no known type; with
+ * %T2P_DECODE_MORE the cursor may have moved
+ */
+T2pDecode
+t2p_socks5_read_address (T2pCursor *cursor, T2pSocks5Address *out_address)
+{
+  guint8 type;
+
+  if (!t2p_cursor_read_u8 (cursor, &type))
+    return T2P_DECODE_MORE;
+  return read_address (cursor, type, out_address);
 }
 
 /**
@@ -243,7 +272,7 @@ t2p_socks5_write_udp_header (T2pWriter *writer, const T2pSocks5Address *peer)
 {
   t2p_writer_be16 (writer, 0);
   t2p_writer_u8 (writer, 0);
-  return write_address (writer, peer);
+  return t2p_socks5_write_address (writer, peer);
 }
 
 /**
@@ -265,12 +294,10 @@ t2p_socks5_decode_udp_header (const guint8 *datagram,
 {
   T2pCursor cursor;
   guint8 fragment;
-  guint8 type;
 
   t2p_cursor_init (&cursor, datagram, length);
   if (!t2p_cursor_skip (&cursor, 2) || !t2p_cursor_read_u8 (&cursor, &fragment) ||
-      !t2p_cursor_read_u8 (&cursor, &type) || fragment != 0 ||
-      read_address (&cursor, type, out_peer) != T2P_DECODE_DONE)
+      fragment != 0 || t2p_socks5_read_address (&cursor, out_peer) != T2P_DECODE_DONE)
     return T2P_DECODE_BAD;
   *out_header_bytes = t2p_cursor_position (&cursor);
   return T2P_DECODE_DONE;

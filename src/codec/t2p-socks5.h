@@ -15,6 +15,7 @@ typedef enum
 {
   T2P_SOCKS5_CONNECT = 1,
   T2P_SOCKS5_UDP_ASSOCIATE = 3,
+  T2P_SOCKS5_UDP_IN_TCP = 5, /* an extension: t2p-udp-in-tcp.h */
 } T2pSocks5Command;
 
 /**
@@ -63,6 +64,9 @@ T2pDecode t2p_socks5_decode_reply (const guint8 *bytes,
                                    T2pSocks5Reply *out_reply,
                                    gsize *out_used);
 const char *t2p_socks5_reply_to_string (guint8 code);
+
+gboolean t2p_socks5_write_address (T2pWriter *writer, const T2pSocks5Address *address);
+T2pDecode t2p_socks5_read_address (T2pCursor *cursor, T2pSocks5Address *out_address);
 
 gboolean t2p_socks5_write_udp_header (T2pWriter *writer, const T2pSocks5Address *peer);
 T2pDecode t2p_socks5_decode_udp_header (const guint8 *datagram,

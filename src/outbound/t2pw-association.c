@@ -23,3 +23,13 @@ t2pw_udp_mode_to_string (T2pwUdpMode mode)
     }
   return "unknown";
 }
+
+gboolean
+t2pw_unopened_send (T2pwAssociation *association,
+                    const T2pwDestination *to,
+                    const guint8 *data,
+                    gsize length,
+                    gsize datagram_bytes)
+{
+  return FALSE;
+}

@@ -13,7 +13,8 @@ G_BEGIN_DECLS
 /** T2pwAssociationHandler: the association may be closed inside each of them. */
 struct _T2pwAssociationHandler
 {
-  /* Send may be called from now on. Never from within t2pw_outbound_associate(). */
+  /* Send may be called from now on. @association is the way out from now on, perhaps another
+   * than the one that associate() returned. Never from within t2pw_outbound_associate(). */
   void (*opened) (T2pwAssociation *association, gpointer user_data);
   /* It did not come about, or it has ended; @association is gone after this call. @error tells
    * people why: T2P_ERROR_NOT_SUPPORTED when the upstream carries no datagrams at all. */
@@ -106,6 +107,23 @@ t2pw_association_close (T2pwAssociation *association)
 {
   association->klass->close (association);
 }
+
+/* The owner of @association gives it away, open as it is. */
+static inline void
+t2pw_association_hand_over (T2pwAssociation *association,
+                            const T2pwAssociationHandler *handler,
+                            gpointer user_data)
+{
+  association->handler = handler;
+  association->user_data = user_data;
+}
+
+/* For the classes that are not open yet: drops. */
+gboolean t2pw_unopened_send (T2pwAssociation *association,
+                             const T2pwDestination *to,
+                             const guint8 *data,
+                             gsize length,
+                             gsize datagram_bytes);
 
 /* As UdpMode shows it. */
 const char *t2pw_udp_mode_to_string (T2pwUdpMode mode);

@@ -231,3 +231,16 @@ t2pw_tcp_carrier_set_shared (T2pwCarrier *base)
 {
   ((T2pwTcpCarrier *) base)->is_shared = TRUE;
 }
+
+gboolean
+t2pw_tcp_carrier_get_peer (const T2pwCarrier *base, T2pIpEndpoint *out_peer)
+{
+  struct sockaddr_storage storage;
+  socklen_t length = sizeof storage;
+
+  if (base->klass != &tcp_carrier_class ||
+      getpeername (((const T2pwTcpCarrier *) base)->watch.fd, (struct sockaddr *) &storage,
+                   &length) < 0)
+    return FALSE;
+  return t2p_ip_endpoint_from_sockaddr ((struct sockaddr *) &storage, length, out_peer);
+}

@@ -6,6 +6,7 @@
 #include "t2pw-dialer.h"
 #include "t2pw-names.h"
 #include "t2pw-socket-helper.h"
+#include "t2pw-udp-io.h"
 
 G_BEGIN_DECLS
 
@@ -15,6 +16,7 @@ G_BEGIN_DECLS
  * @files: (nullable) (element-type utf8 GBytes): what is in the files that options name, as
  *   they stand there; only while outbounds are made
  * @socket_helper: (nullable): connects unix sockets; without it, they are connected directly
+ * @udp: (nullable): without it, nothing carries datagrams
  * @connect_timeout_ms: for the connection and the handshake together
  *
  * What all outbounds of a worker share. Outlives them.
@@ -26,6 +28,7 @@ typedef struct
   T2pwNames *names;
   GHashTable *files;
   const T2pwSocketHelper *socket_helper;
+  T2pwUdpIo *udp;
   guint connect_timeout_ms;
 } T2pwOutboundContext;
 

@@ -12,47 +12,18 @@
 
 #include "t2p-dns.h"
 
-#define FLAG_RESPONSE 0x8000
-#define FLAG_TRUNCATED 0x0200
-#define FLAG_RECURSION_DESIRED 0x0100
-#define FLAG_RECURSION_AVAILABLE 0x0080
-#define FLAG_CHECKING_DISABLED 0x0010
-#define OPCODE_SHIFT 11
-#define OPCODE_MASK 0x0f
+#include "t2p-dns-header.h"
 
-#define EDNS_DNSSEC_OK 0x8000u
-#define OPT_BYTES 11
 #define POINTER_TO_QUESTION (0xc000 | T2P_DNS_HEADER_BYTES)
 
-typedef struct
-{
-  guint16 id, flags;
-  guint16 n_questions, n_answers, n_authorities, n_additionals;
-} DnsHeader;
-
-static gboolean
-read_header (T2pCursor *cursor, DnsHeader *out_header)
-{
-  const guint8 *fixed;
-
-  if (!t2p_cursor_read_bytes (cursor, T2P_DNS_HEADER_BYTES, &fixed))
-    return FALSE;
-  out_header->id = t2p_load_be16 (fixed);
-  out_header->flags = t2p_load_be16 (fixed + 2);
-  out_header->n_questions = t2p_load_be16 (fixed + 4);
-  out_header->n_answers = t2p_load_be16 (fixed + 6);
-  out_header->n_authorities = t2p_load_be16 (fixed + 8);
-  out_header->n_additionals = t2p_load_be16 (fixed + 10);
-  return TRUE;
-}
-
 static void
-query_init (T2pDnsQuery *query, const DnsHeader *header)
+query_init (T2pDnsQuery *query, const T2pDnsHeader *header)
 {
   query->id = header->id;
-  query->opcode = (header->flags >> OPCODE_SHIFT) & OPCODE_MASK;
-  query->recursion_desired = (header->flags & FLAG_RECURSION_DESIRED) != 0;
-  query->checking_disabled = (header->flags & FLAG_CHECKING_DISABLED) != 0;
+  query->opcode = (header->flags >> T2P_DNS_OPCODE_SHIFT) & T2P_DNS_OPCODE_MASK;
+  query->recursion_desired = (header->flags & T2P_DNS_FLAG_RECURSION_DESIRED) != 0;
+  query->authentic_data = (header->flags & T2P_DNS_FLAG_AUTHENTIC_DATA) != 0;
+  query->checking_disabled = (header->flags & T2P_DNS_FLAG_CHECKING_DISABLED) != 0;
   query->rcode = T2P_DNS_NOERROR;
   query->has_edns = FALSE;
   query->edns_version = 0;
@@ -90,7 +61,7 @@ take_opt (T2pDnsQuery *query, gboolean is_root, guint16 size, guint32 ttl)
   query->has_edns = TRUE;
   query->edns_udp_bytes = size;
   query->edns_version = (guint8) (ttl >> 16);
-  query->dnssec_ok = (ttl & EDNS_DNSSEC_OK) != 0;
+  query->dnssec_ok = (ttl & T2P_DNS_EDNS_DNSSEC_OK) != 0;
   return TRUE;
 }
 
@@ -118,7 +89,7 @@ read_additionals (T2pCursor *cursor, guint count, T2pDnsQuery *query)
 }
 
 static T2pDnsRcode
-decode_body (T2pCursor *cursor, const DnsHeader *header, T2pDnsQuery *query)
+decode_body (T2pCursor *cursor, const T2pDnsHeader *header, T2pDnsQuery *query)
 {
   if (query->opcode != 0)
     return T2P_DNS_NOTIMP;
@@ -143,11 +114,11 @@ decode_body (T2pCursor *cursor, const DnsHeader *header, T2pDnsQuery *query)
 T2pDnsParse
 t2p_dns_query_decode (const guint8 *message, gsize length, T2pDnsQuery *out_query)
 {
-  DnsHeader header;
+  T2pDnsHeader header;
   T2pCursor cursor;
 
   t2p_cursor_init (&cursor, message, length);
-  if (!read_header (&cursor, &header) || (header.flags & FLAG_RESPONSE) != 0)
+  if (!t2p_dns_read_header (&cursor, &header) || (header.flags & T2P_DNS_FLAG_RESPONSE) != 0)
     return T2P_DNS_PARSE_DROP;
   query_init (out_query, &header);
   out_query->rcode = decode_body (&cursor, &header, out_query);
@@ -183,7 +154,7 @@ gboolean
 t2p_dns_query_write (T2pWriter *writer, guint16 id, const char *name, guint16 type)
 {
   t2p_writer_be16 (writer, id);
-  t2p_writer_be16 (writer, FLAG_RECURSION_DESIRED);
+  t2p_writer_be16 (writer, T2P_DNS_FLAG_RECURSION_DESIRED);
   t2p_writer_be16 (writer, 1);
   t2p_writer_zeros (writer, 6);
   if (!t2p_dns_write_name (writer, name))
@@ -208,15 +179,15 @@ gboolean
 t2p_dns_response_matches (const guint8 *message, gsize length, const T2pDnsQuery *query)
 {
   const guint8 *question;
-  DnsHeader header;
+  T2pDnsHeader header;
   T2pCursor cursor;
 
   t2p_cursor_init (&cursor, message, length);
-  if (!read_header (&cursor, &header) || (header.flags & FLAG_RESPONSE) == 0 ||
+  if (!t2p_dns_read_header (&cursor, &header) || (header.flags & T2P_DNS_FLAG_RESPONSE) == 0 ||
       header.id != query->id || query->question == NULL)
     return FALSE;
   if (header.n_questions == 0)
-    return (header.flags & 0x0f) != T2P_DNS_NOERROR;
+    return (header.flags & T2P_DNS_RCODE_MASK) != T2P_DNS_NOERROR;
   return header.n_questions == 1 &&
          t2p_cursor_read_bytes (&cursor, query->question_bytes, &question) &&
          memcmp (question, query->question, query->question_bytes) == 0;
@@ -240,7 +211,7 @@ t2p_dns_reply_begin (T2pDnsReply *reply,
                      gsize max_bytes)
 {
   gsize room = MIN (t2p_writer_room (writer), max_bytes);
-  gsize opt_bytes = query->has_edns ? OPT_BYTES : 0;
+  gsize opt_bytes = query->has_edns ? T2P_DNS_OPT_BYTES : 0;
 
   memset (reply, 0, sizeof *reply);
   reply->query = query;
@@ -375,13 +346,13 @@ fill_header (T2pDnsReply *reply)
 {
   const T2pDnsQuery *query = reply->query;
   T2pWriter *writer = &reply->writer;
-  guint16 flags = FLAG_RESPONSE | FLAG_RECURSION_AVAILABLE;
+  guint16 flags = T2P_DNS_FLAG_RESPONSE | T2P_DNS_FLAG_RECURSION_AVAILABLE;
 
-  flags |= (guint16) (query->opcode << OPCODE_SHIFT);
-  flags |= query->recursion_desired ? FLAG_RECURSION_DESIRED : 0;
-  flags |= query->checking_disabled ? FLAG_CHECKING_DISABLED : 0;
-  flags |= reply->is_truncated ? FLAG_TRUNCATED : 0;
-  flags |= (guint16) (reply->rcode & 0x0f);
+  flags |= (guint16) (query->opcode << T2P_DNS_OPCODE_SHIFT);
+  flags |= query->recursion_desired ? T2P_DNS_FLAG_RECURSION_DESIRED : 0;
+  flags |= query->checking_disabled ? T2P_DNS_FLAG_CHECKING_DISABLED : 0;
+  flags |= reply->is_truncated ? T2P_DNS_FLAG_TRUNCATED : 0;
+  flags |= (guint16) (reply->rcode & T2P_DNS_RCODE_MASK);
   t2p_writer_patch_be16 (writer, 0, query->id);
   t2p_writer_patch_be16 (writer, 2, flags);
   t2p_writer_patch_be16 (writer, 4, query->question != NULL ? 1 : 0);
@@ -396,7 +367,7 @@ write_opt (T2pWriter *writer, const T2pDnsReply *reply)
   guint32 ttl = (guint32) (reply->rcode >> 4) << 24;
 
   if (reply->query->dnssec_ok)
-    ttl |= EDNS_DNSSEC_OK;
+    ttl |= T2P_DNS_EDNS_DNSSEC_OK;
   t2p_writer_u8 (writer, 0);
   t2p_writer_be16 (writer, T2P_DNS_TYPE_OPT);
   t2p_writer_be16 (writer, T2P_DNS_MAX_UDP_BYTES);

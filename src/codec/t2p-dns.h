@@ -67,6 +67,7 @@ typedef struct
   guint8 edns_version;
   T2pDnsRcode rcode;
   gboolean recursion_desired;
+  gboolean authentic_data; /* asks for the AD bit (RFC 6840 section 5.7) */
   gboolean checking_disabled;
   gboolean has_edns;
   gboolean dnssec_ok;

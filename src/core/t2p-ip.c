@@ -206,6 +206,27 @@ t2p_ip_address_is_link_local (const T2pIpAddress *address)
   return plain.family == AF_INET6 && plain.bytes[0] == 0xfe && (plain.bytes[1] & 0xc0) == 0x80;
 }
 
+/**
+ * t2p_ip_address_is_private:
+ * @address: an address
+ *
+ * Returns: whether it is in 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 (RFC 1918), 100.64.0.0/10
+ *   (RFC 6598), also when mapped into IPv6, or fc00::/7 (RFC 4193)
+ *
+ * Since: 0.1
+ */
+gboolean
+t2p_ip_address_is_private (const T2pIpAddress *address)
+{
+  const T2pIpAddress plain = unmapped (address);
+  const guint8 *bytes = plain.bytes;
+
+  if (plain.family == AF_INET)
+    return bytes[0] == 10 || (bytes[0] == 172 && (bytes[1] & 0xf0) == 16) ||
+           (bytes[0] == 192 && bytes[1] == 168) || (bytes[0] == 100 && (bytes[1] & 0xc0) == 64);
+  return plain.family == AF_INET6 && (bytes[0] & 0xfe) == 0xfc;
+}
+
 /* --- endpoints */
 
 gboolean

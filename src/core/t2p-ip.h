@@ -48,6 +48,7 @@ gboolean t2p_ip_address_is_loopback (const T2pIpAddress *address);
 gboolean t2p_ip_address_is_unspecified (const T2pIpAddress *address);
 gboolean t2p_ip_address_is_multicast (const T2pIpAddress *address);
 gboolean t2p_ip_address_is_link_local (const T2pIpAddress *address);
+gboolean t2p_ip_address_is_private (const T2pIpAddress *address);
 guint t2p_ip_address_bits (const T2pIpAddress *address); /* 32 or 128 */
 
 gboolean t2p_ip_endpoint_equal (const T2pIpEndpoint *a, const T2pIpEndpoint *b);

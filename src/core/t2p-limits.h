@@ -62,4 +62,14 @@
 /* --- codecs */
 #define T2P_SOCKS5_MAX_REPLY_BYTES 262 /* 4 + 1 + 255 + 2: RFC 1928 section 6 */
 #define T2P_DNS_MAX_MESSAGE_BYTES 65535
-#define T2P_DNS_MAX_NAME_BYTES 255 /* RFC 1035 section 2.3.4 */
+#define T2P_DNS_MAX_NAME_BYTES 255       /* RFC 1035 section 2.3.4 */
+#define T2P_DNS_MAX_TTL_S 86400          /* an answer is not kept longer, whatever it says */
+#define T2P_DNS_MAX_NEGATIVE_TTL_S 10800 /* RFC 2308 section 5: three hours at most */
+
+/* --- questions that are asked through the upstream */
+#define T2P_DNS_CACHE_MAX_ENTRIES 8192
+#define T2P_DNS_CACHE_MAX_BYTES (4 * 1024 * 1024)
+#define T2P_DNS_CACHE_MAX_ANSWER_BYTES 16384 /* longer ones are asked again: they are rare */
+#define T2P_DNS_MAX_EXCHANGES 1024           /* different questions under way */
+#define T2P_DNS_MAX_WAITING 4096             /* askers of them, and of the uplink's servers */
+#define T2P_DNS_ANSWER_TIMEOUT_MS 5000       /* what stub resolvers wait; then SERVFAIL */

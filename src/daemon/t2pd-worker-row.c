@@ -46,6 +46,7 @@ static const char *const counters_always_there[] = {
   "udp-flows",
   "dns-queries",
   "dns-failures",
+  "dns-cache-hits",
   "reassembled",
   NULL,
 };

@@ -73,7 +73,7 @@ take_datagram (T2pwDnsRelay *relay, const T2pwFlowKey *key, const guint8 *data, 
     case T2PW_DNS_ANSWERED:
       t2pw_stack_send_datagram (relay->stack, key, answer, t2p_writer_length (&writer));
       return;
-    case T2PW_DNS_FORWARD: /* bounded by T2PW_DNS_MAX_FORWARDS */
+    case T2PW_DNS_FORWARD: /* bounded by T2P_DNS_MAX_WAITING */
       datagram = g_new0 (DnsDatagram, 1);
       datagram->relay = relay;
       datagram->key = *key;

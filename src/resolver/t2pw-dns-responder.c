@@ -1,42 +1,32 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Theory of operation
  *
- * Bytes of a query in, bytes of an answer out. A and AAAA are answered from the pools, with a
- * time to live of a second: what a cache keeps outlives the tunnel. Single labels and excluded
- * names go to the uplink's servers: that takes time, so the caller hands such a query to
- * t2pw_dns_responder_forward(). Everything else is empty: a "no such name" would deny the
- * addresses too (RFC 8020), and HTTPS records would carry addresses past the map. */
+ * Bytes of a query in, bytes of an answer out. Each question has one who answers it:
+ *
+ * we, at once: names of the machine itself, the canary, private addresses, and with virtual
+ * names A, AAAA, the addresses' reverse, and HTTPS and SVCB, which would carry real addresses
+ * past the map and are therefore empty;
+ * the uplink's servers: single labels and excluded names, of every type;
+ * servers that are asked through the upstream: everything else. What they have said is kept,
+ * and answered at once, too.
+ *
+ * The second and third take time, so the caller hands such a query to
+ * t2pw_dns_responder_forward(). With virtual names nobody but us says that a name does not
+ * exist: that would deny its addresses, too (RFC 8020), and the upstream may know a name that
+ * the servers do not. So "no such name" becomes "no such record", and so does no answer at all.
+ */
 #include "config.h"
 
 #include "t2pw-dns-responder.h"
 
-#include "t2p-dns.h"
-#include "t2p-error.h"
+#include "t2p-limits.h"
+#include "t2pw-dns-responder-private.h"
+#include "t2pw-local-names.h"
 
 #include <string.h>
 
-#define TTL_S 1
-#define FORWARD_TIMEOUT_MS 5000 /* what stub resolvers wait */
 /* Browsers that ask for it leave DNS over HTTPS off when it does not exist. */
 #define CANARY_NAME "use-application-dns.net"
-
-struct _T2pwDnsResponder
-{
-  T2pwDnsResponderConfig config;
-  T2pwDnsCounters counters;
-  guint n_forwards;
-};
-
-struct _T2pwDnsForward
-{
-  T2pwDnsResponder *responder;
-  T2pwLookup *lookup;
-  T2pwDnsTransport transport;
-  T2pwDnsForwardDone done;
-  gpointer user_data;
-  gsize length;
-  guint8 query[];
-};
 
 T2pwDnsResponder *
 t2pw_dns_responder_new (const T2pwDnsResponderConfig *config)
@@ -73,19 +63,19 @@ t2pw_dns_responder_get_counters (const T2pwDnsResponder *responder)
   return &responder->counters;
 }
 
-static gsize
-max_bytes (const T2pDnsQuery *query, T2pwDnsTransport transport)
+gsize
+t2pw_dns_max_bytes (const T2pDnsQuery *query, T2pwDnsTransport transport)
 {
   return transport == T2PW_DNS_OVER_UDP ? t2p_dns_query_udp_limit (query)
                                         : T2P_DNS_MAX_MESSAGE_BYTES;
 }
 
-static T2pwDnsVerdict
-answer_status (T2pwDnsResponder *responder,
-               const T2pDnsQuery *query,
-               T2pDnsRcode rcode,
-               gsize limit,
-               T2pWriter *writer)
+T2pwDnsVerdict
+t2pw_dns_answer_status (T2pwDnsResponder *responder,
+                        const T2pDnsQuery *query,
+                        T2pDnsRcode rcode,
+                        gsize limit,
+                        T2pWriter *writer)
 {
   if (rcode != T2P_DNS_NOERROR && rcode != T2P_DNS_NXDOMAIN)
     responder->counters.failures++;
@@ -93,13 +83,16 @@ answer_status (T2pwDnsResponder *responder,
 }
 
 /* "No": the name does not exist, or has no such record; with an SOA so that it is not kept. */
-static T2pwDnsVerdict
-answer_negative (const T2pDnsQuery *query, T2pDnsRcode rcode, gsize limit, T2pWriter *writer)
+T2pwDnsVerdict
+t2pw_dns_answer_negative (const T2pDnsQuery *query,
+                          T2pDnsRcode rcode,
+                          gsize limit,
+                          T2pWriter *writer)
 {
   T2pDnsReply reply;
 
   t2p_dns_reply_begin (&reply, writer, query, rcode, limit);
-  t2p_dns_reply_add_soa (&reply, TTL_S);
+  t2p_dns_reply_add_soa (&reply, T2PW_DNS_TTL_S);
   return t2p_dns_reply_end (&reply) ? T2PW_DNS_ANSWERED : T2PW_DNS_DROP;
 }
 
@@ -116,44 +109,70 @@ answer_address (T2pwDnsResponder *responder,
   T2pDnsReply reply;
 
   if (family == AF_INET6 && !config->has_ipv6)
-    return answer_negative (query, T2P_DNS_NOERROR, limit, writer);
+    return t2pw_dns_answer_negative (query, T2P_DNS_NOERROR, limit, writer);
   index = t2pw_virtual_names_assign (config->virtual_names, query->name.text,
                                      t2p_reactor_get_now_us (config->reactor));
   if (index == T2PW_VIRTUAL_NONE)
-    return answer_status (responder, query, T2P_DNS_SERVFAIL, limit, writer);
+    return t2pw_dns_answer_status (responder, query, T2P_DNS_SERVFAIL, limit, writer);
   if (!t2pw_virtual_names_get_address (config->virtual_names, index, family, &address))
-    return answer_negative (query, T2P_DNS_NOERROR, limit, writer);
+    return t2pw_dns_answer_negative (query, T2P_DNS_NOERROR, limit, writer);
   t2p_dns_reply_begin (&reply, writer, query, T2P_DNS_NOERROR, limit);
-  t2p_dns_reply_add_address (&reply, &address, TTL_S);
+  t2p_dns_reply_add_address (&reply, &address, T2PW_DNS_TTL_S);
   return t2p_dns_reply_end (&reply) ? T2PW_DNS_ANSWERED : T2PW_DNS_DROP;
 }
 
+/* @address lies in a pool. */
 static T2pwDnsVerdict
-answer_ptr (T2pwDnsResponder *responder,
-            const T2pDnsQuery *query,
-            gsize limit,
-            T2pWriter *writer)
+answer_pointer (T2pwDnsResponder *responder,
+                const T2pDnsQuery *query,
+                const T2pIpAddress *address,
+                gsize limit,
+                T2pWriter *writer)
 {
   const T2pwVirtualNames *names = responder->config.virtual_names;
-  T2pIpAddress address;
-  const char *name;
+  const char *name =
+      t2pw_virtual_names_get_name (names, t2pw_virtual_names_find (names, address));
   T2pDnsReply reply;
 
-  if (!t2p_dns_reverse_address (query->name.text, &address) ||
-      !t2pw_virtual_names_covers (names, &address))
-    return answer_negative (query, T2P_DNS_NOERROR, limit, writer);
-  name = t2pw_virtual_names_get_name (names, t2pw_virtual_names_find (names, &address));
   if (name == NULL)
-    return answer_negative (query, T2P_DNS_NXDOMAIN, limit, writer);
+    return t2pw_dns_answer_negative (query, T2P_DNS_NXDOMAIN, limit, writer);
   t2p_dns_reply_begin (&reply, writer, query, T2P_DNS_NOERROR, limit);
-  t2p_dns_reply_add_ptr (&reply, name, TTL_S);
+  t2p_dns_reply_add_ptr (&reply, name, T2PW_DNS_TTL_S);
   return t2p_dns_reply_end (&reply) ? T2PW_DNS_ANSWERED : T2PW_DNS_DROP;
+}
+
+/* "localhost" and what is below it, at both loopback addresses (RFC 6761 section 6.3). */
+static T2pwDnsVerdict
+answer_localhost (const T2pDnsQuery *query, gsize limit, T2pWriter *writer)
+{
+  T2pIpAddress addresses[T2PW_LOCAL_NAMES_MAX_ADDRESSES];
+  guint n = t2pw_local_names_answer (query->name.text, addresses);
+  int family = query->type == T2P_DNS_TYPE_A ? AF_INET : AF_INET6;
+  T2pDnsReply reply;
+
+  if (query->type != T2P_DNS_TYPE_A && query->type != T2P_DNS_TYPE_AAAA)
+    return t2pw_dns_answer_negative (query, T2P_DNS_NOERROR, limit, writer);
+  t2p_dns_reply_begin (&reply, writer, query, T2P_DNS_NOERROR, limit);
+  for (guint i = 0; i < n; i++)
+    if (addresses[i].family == family)
+      t2p_dns_reply_add_address (&reply, &addresses[i], T2PW_DNS_TTL_S);
+  return t2p_dns_reply_end (&reply) ? T2PW_DNS_ANSWERED : T2PW_DNS_DROP;
+}
+
+/* --- who answers */
+
+static gboolean
+is_localhost (const T2pDnsQuery *query)
+{
+  T2pIpAddress ignored[T2PW_LOCAL_NAMES_MAX_ADDRESSES];
+
+  return t2pw_local_names_answer (query->name.text, ignored) == T2PW_LOCAL_NAMES_MAX_ADDRESSES;
 }
 
 static gboolean
-is_address_type (guint16 type)
+is_root (const T2pDnsQuery *query)
 {
-  return type == T2P_DNS_TYPE_A || type == T2P_DNS_TYPE_AAAA;
+  return strcmp (query->name.text, ".") == 0;
 }
 
 /* A name that a proxy can be given as it is. */
@@ -169,11 +188,136 @@ can_be_virtual (const T2pDnsName *name)
 static gboolean
 is_for_uplink (const T2pwDnsResponder *responder, const T2pDnsQuery *query)
 {
-  if (responder->config.names == NULL || strcmp (query->name.text, ".") == 0)
+  const T2pwDnsResponderConfig *config = &responder->config;
+
+  if (config->names == NULL || is_root (query))
     return FALSE;
   return strchr (query->name.text, '.') == NULL ||
-         (responder->config.exclude != NULL &&
-          t2pw_name_set_contains (responder->config.exclude, query->name.text));
+         (config->exclude != NULL &&
+          t2pw_name_set_contains (config->exclude, query->name.text));
+}
+
+static gboolean
+is_in_pool (const T2pwDnsResponder *responder, const T2pIpAddress *address)
+{
+  return responder->config.virtual_names != NULL &&
+         t2pw_virtual_names_covers (responder->config.virtual_names, address);
+}
+
+/* RFC 6303: nobody outside can know what it is called. */
+static gboolean
+is_of_this_place (const T2pIpAddress *address)
+{
+  return t2p_ip_address_is_private (address) || t2p_ip_address_is_loopback (address) ||
+         t2p_ip_address_is_link_local (address) || t2p_ip_address_is_unspecified (address);
+}
+
+static gboolean
+is_our_type (guint16 type)
+{
+  return type == T2P_DNS_TYPE_A || type == T2P_DNS_TYPE_AAAA || type == T2P_DNS_TYPE_SVCB ||
+         type == T2P_DNS_TYPE_HTTPS;
+}
+
+T2pwDnsRoute
+t2pw_dns_route_of (const T2pwDnsResponder *responder, const T2pDnsQuery *query)
+{
+  T2pIpAddress address;
+  gboolean is_reverse = t2p_dns_reverse_address (query->name.text, &address);
+
+  if ((query->klass != T2P_DNS_CLASS_IN && query->klass != T2P_DNS_CLASS_ANY) ||
+      strcmp (query->name.text, CANARY_NAME) == 0 || is_localhost (query) ||
+      (is_reverse && is_in_pool (responder, &address)))
+    return T2PW_DNS_ROUTE_OWN;
+  if (is_for_uplink (responder, query))
+    return T2PW_DNS_ROUTE_UPLINK;
+  if (is_reverse && is_of_this_place (&address))
+    return T2PW_DNS_ROUTE_OWN;
+  if (responder->config.virtual_names != NULL && is_our_type (query->type))
+    return T2PW_DNS_ROUTE_OWN;
+  return T2PW_DNS_ROUTE_UPSTREAM;
+}
+
+/* --- answers */
+
+static T2pwDnsVerdict
+answer_own (T2pwDnsResponder *responder,
+            const T2pDnsQuery *query,
+            gsize limit,
+            T2pWriter *writer)
+{
+  T2pIpAddress address;
+
+  if (query->klass != T2P_DNS_CLASS_IN && query->klass != T2P_DNS_CLASS_ANY)
+    return t2pw_dns_answer_status (responder, query, T2P_DNS_REFUSED, limit, writer);
+  if (strcmp (query->name.text, CANARY_NAME) == 0)
+    return t2pw_dns_answer_negative (query, T2P_DNS_NXDOMAIN, limit, writer);
+  if (is_localhost (query))
+    return answer_localhost (query, limit, writer);
+  if (query->type == T2P_DNS_TYPE_PTR && t2p_dns_reverse_address (query->name.text, &address) &&
+      is_in_pool (responder, &address))
+    return answer_pointer (responder, query, &address, limit, writer);
+  if ((query->type != T2P_DNS_TYPE_A && query->type != T2P_DNS_TYPE_AAAA) || is_root (query) ||
+      responder->config.virtual_names == NULL)
+    return t2pw_dns_answer_negative (query, T2P_DNS_NOERROR, limit, writer);
+  if (!can_be_virtual (&query->name))
+    return t2pw_dns_answer_negative (query, T2P_DNS_NXDOMAIN, limit, writer);
+  return answer_address (responder, query, limit, writer);
+}
+
+/* What is said when no server has said anything. */
+T2pwDnsVerdict
+t2pw_dns_answer_nothing (T2pwDnsResponder *responder,
+                         const T2pDnsQuery *query,
+                         gsize limit,
+                         T2pWriter *writer)
+{
+  if (responder->config.virtual_names != NULL &&
+      t2pw_dns_route_of (responder, query) == T2PW_DNS_ROUTE_UPSTREAM)
+    return t2pw_dns_answer_negative (query, T2P_DNS_NOERROR, limit, writer);
+  return t2pw_dns_answer_status (responder, query, T2P_DNS_SERVFAIL, limit, writer);
+}
+
+/* What a server has said. */
+T2pwDnsVerdict
+t2pw_dns_pass_on (T2pwDnsResponder *responder,
+                  const T2pDnsQuery *query,
+                  const T2pwDnsKept *kept,
+                  gsize limit,
+                  T2pWriter *writer)
+{
+  T2pIpAddress ignored;
+  gsize start = t2p_writer_length (writer);
+
+  if (!t2p_dns_answer_write (writer, query, kept->message, kept->answer, kept->age_s, limit))
+    return T2PW_DNS_DROP;
+  if (kept->answer->rcode != T2P_DNS_NOERROR && kept->answer->rcode != T2P_DNS_NXDOMAIN)
+    responder->counters.failures++;
+  if (kept->answer->rcode == T2P_DNS_NXDOMAIN && responder->config.virtual_names != NULL &&
+      t2pw_dns_route_of (responder, query) == T2PW_DNS_ROUTE_UPSTREAM &&
+      !t2p_dns_reverse_address (query->name.text, &ignored))
+    t2p_dns_answer_hide_absence (writer, start);
+  return T2PW_DNS_ANSWERED;
+}
+
+static T2pwDnsVerdict
+answer_from_upstream (T2pwDnsResponder *responder,
+                      const T2pDnsQuery *query,
+                      gsize limit,
+                      T2pWriter *writer)
+{
+  T2pwDnsForwarder *forwarder = responder->config.forwarder;
+  T2pwDnsKept kept;
+
+  if (forwarder != NULL && t2pw_dns_forwarder_find (forwarder, query, &kept))
+    {
+      responder->counters.cache_hits++;
+      return t2pw_dns_pass_on (responder, query, &kept, limit, writer);
+    }
+  if (forwarder == NULL ||
+      (responder->config.virtual_names != NULL && t2pw_dns_forwarder_is_down (forwarder)))
+    return t2pw_dns_answer_nothing (responder, query, limit, writer);
+  return T2PW_DNS_FORWARD;
 }
 
 static T2pwDnsVerdict
@@ -182,21 +326,20 @@ answer_question (T2pwDnsResponder *responder,
                  gsize limit,
                  T2pWriter *writer)
 {
-  if (query->klass != T2P_DNS_CLASS_IN && query->klass != T2P_DNS_CLASS_ANY)
-    return answer_status (responder, query, T2P_DNS_REFUSED, limit, writer);
-  if (strcmp (query->name.text, CANARY_NAME) == 0)
-    return answer_negative (query, T2P_DNS_NXDOMAIN, limit, writer);
-  if (query->type == T2P_DNS_TYPE_PTR)
-    return answer_ptr (responder, query, limit, writer);
-  if (!is_address_type (query->type) || strcmp (query->name.text, ".") == 0)
-    return answer_negative (query, T2P_DNS_NOERROR, limit, writer);
-  if (!can_be_virtual (&query->name))
-    return answer_negative (query, T2P_DNS_NXDOMAIN, limit, writer);
-  if (!is_for_uplink (responder, query))
-    return answer_address (responder, query, limit, writer);
-  if (responder->n_forwards < T2PW_DNS_MAX_FORWARDS)
-    return T2PW_DNS_FORWARD;
-  return answer_status (responder, query, T2P_DNS_SERVFAIL, limit, writer);
+  T2pwDnsVerdict verdict = T2PW_DNS_FORWARD;
+
+  switch (t2pw_dns_route_of (responder, query))
+    {
+    case T2PW_DNS_ROUTE_OWN:
+      return answer_own (responder, query, limit, writer);
+    case T2PW_DNS_ROUTE_UPLINK:
+      break;
+    case T2PW_DNS_ROUTE_UPSTREAM:
+      verdict = answer_from_upstream (responder, query, limit, writer);
+    }
+  if (verdict == T2PW_DNS_FORWARD && responder->n_forwards >= T2P_DNS_MAX_WAITING)
+    return t2pw_dns_answer_status (responder, query, T2P_DNS_SERVFAIL, limit, writer);
+  return verdict;
 }
 
 /**
@@ -223,107 +366,11 @@ t2pw_dns_responder_answer (T2pwDnsResponder *responder,
       return T2PW_DNS_DROP;
     case T2P_DNS_PARSE_REFUSE:
       responder->counters.queries++;
-      return answer_status (responder, &parsed, parsed.rcode, max_bytes (&parsed, transport),
-                            writer);
+      return t2pw_dns_answer_status (responder, &parsed, parsed.rcode,
+                                     t2pw_dns_max_bytes (&parsed, transport), writer);
     case T2P_DNS_PARSE_OK:
       break;
     }
   responder->counters.queries++;
-  return answer_question (responder, &parsed, max_bytes (&parsed, transport), writer);
-}
-
-/* --- what goes to the uplink's servers */
-
-static gboolean
-forward_write (T2pwDnsForward *forward,
-               const T2pIpAddress *addresses,
-               guint n,
-               guint32 ttl_s,
-               const GError *error,
-               T2pWriter *writer)
-{
-  T2pDnsQuery query;
-  T2pDnsReply reply;
-  int family;
-  gsize limit;
-
-  if (t2p_dns_query_decode (forward->query, forward->length, &query) != T2P_DNS_PARSE_OK)
-    return FALSE;
-  family = query.type == T2P_DNS_TYPE_A ? AF_INET : AF_INET6;
-  limit = max_bytes (&query, forward->transport);
-  if (g_error_matches (error, T2P_ERROR, T2P_ERROR_NOT_FOUND))
-    return answer_negative (&query, T2P_DNS_NXDOMAIN, limit, writer) == T2PW_DNS_ANSWERED;
-  if (g_error_matches (error, T2P_ERROR, T2P_ERROR_FAILED))
-    return answer_negative (&query, T2P_DNS_NOERROR, limit, writer) == T2PW_DNS_ANSWERED;
-  if (error != NULL)
-    return answer_status (forward->responder, &query, T2P_DNS_SERVFAIL, limit, writer) ==
-           T2PW_DNS_ANSWERED;
-  t2p_dns_reply_begin (&reply, writer, &query, T2P_DNS_NOERROR, limit);
-  for (guint i = 0; i < n; i++)
-    if (addresses[i].family == family)
-      t2p_dns_reply_add_address (&reply, &addresses[i], ttl_s);
-  if (reply.n_answers == 0)
-    t2p_dns_reply_add_soa (&reply, TTL_S);
-  return t2p_dns_reply_end (&reply);
-}
-
-static void
-forward_done_cb (const T2pIpAddress *addresses,
-                 guint n,
-                 guint32 ttl_s,
-                 const GError *error,
-                 gpointer user_data)
-{
-  g_autofree T2pwDnsForward *forward = user_data;
-  guint8 answer[T2P_DNS_MAX_UDP_BYTES];
-  T2pWriter writer;
-
-  t2p_writer_init (&writer, answer, sizeof answer);
-  forward->responder->n_forwards--;
-  if (!forward_write (forward, addresses, n, ttl_s, error, &writer))
-    t2p_writer_rewind (&writer, 0);
-  forward->done (answer, t2p_writer_length (&writer), forward->user_data);
-}
-
-/**
- * t2pw_dns_responder_forward:
- * @query: for which t2pw_dns_responder_answer() has just said FORWARD; copied
- * @done: gets the answer, of no bytes when none can be given; the forward is gone then
- *
- * Asks the uplink's servers.
- *
- * Returns: what can be cancelled
- */
-T2pwDnsForward *
-t2pw_dns_responder_forward (T2pwDnsResponder *responder,
-                            const guint8 *query,
-                            gsize length,
-                            T2pwDnsTransport transport,
-                            T2pwDnsForwardDone done,
-                            gpointer user_data)
-{
-  T2pwDnsForward *forward = g_malloc0 (sizeof *forward + length);
-  T2pDnsQuery parsed;
-
-  forward->responder = responder;
-  forward->transport = transport;
-  forward->done = done;
-  forward->user_data = user_data;
-  forward->length = length;
-  memcpy (forward->query, query, length);
-  responder->n_forwards++;
-  if (t2p_dns_query_decode (forward->query, length, &parsed) == T2P_DNS_PARSE_DROP)
-    parsed.name.text[0] = '\0';
-  forward->lookup = t2pw_names_lookup (responder->config.names, parsed.name.text,
-                                       FORWARD_TIMEOUT_MS, forward_done_cb, forward);
-  return forward;
-}
-
-/* Its callback is not called. */
-void
-t2pw_dns_forward_cancel (T2pwDnsForward *forward)
-{
-  forward->responder->n_forwards--;
-  t2pw_lookup_cancel (forward->lookup);
-  g_free (forward);
+  return answer_question (responder, &parsed, t2pw_dns_max_bytes (&parsed, transport), writer);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "t2p-cursor.h"
+#include "t2pw-dns-forwarder.h"
 #include "t2pw-name-set.h"
 #include "t2pw-names.h"
 #include "t2pw-virtual-names.h"
@@ -10,8 +11,6 @@ G_BEGIN_DECLS
 
 /* Longer queries are refused: a question and an OPT with every option in use fit many times. */
 #define T2PW_DNS_MAX_QUERY_BYTES 4096
-/* Queries that wait for the uplink's servers, all together; more are answered with SERVFAIL. */
-#define T2PW_DNS_MAX_FORWARDS 256
 
 typedef enum
 {
@@ -29,15 +28,19 @@ typedef enum
 
 /**
  * T2pwDnsResponderConfig:
- * @virtual_names: outlives the responder
- * @names: (nullable): for what is excluded; without it these names do not exist
+ * @virtual_names: (nullable): names get addresses of its pools; without it all questions are
+ *   asked through the upstream. Outlives the responder.
+ * @forwarder: (nullable): asks through the upstream; without it there are no records but
+ *   virtual addresses. Outlives the responder.
+ * @names: (nullable): asks the uplink's servers for what is excluded; without it nothing is
  * @exclude: (nullable): names that keep their real addresses
- * @has_ipv6: whether AAAA are answered
+ * @has_ipv6: whether AAAA are answered from the pools
  */
 typedef struct
 {
   T2pReactor *reactor;
   T2pwVirtualNames *virtual_names;
+  T2pwDnsForwarder *forwarder;
   T2pwNames *names;
   const T2pwNameSet *exclude;
   gboolean has_ipv6;
@@ -46,7 +49,8 @@ typedef struct
 typedef struct
 {
   guint64 queries;
-  guint64 failures; /* SERVFAIL, FORMERR and the like */
+  guint64 failures;   /* SERVFAIL, FORMERR and the like */
+  guint64 cache_hits; /* answers of servers that were known already */
 } T2pwDnsCounters;
 
 typedef struct _T2pwDnsResponder T2pwDnsResponder;

@@ -2,9 +2,9 @@
 /* Theory of operation
  *
  * One message at a time is collected in @held, answered into @output. Above the high-water
- * mark, or with too many queries on their way to the uplink, nothing is taken any more, and the
+ * mark, or with too many queries on their way to servers, nothing is taken any more, and the
  * window of the connection closes. So a client that sends and never reads costs
- * HIGH_WATER_BYTES. */
+ * HIGH_WATER_BYTES, and MAX_OUTPUT_BYTES when it asks for what is long. */
 #include "config.h"
 
 #include "t2pw-dns-session.h"
@@ -16,7 +16,8 @@
 #define HIGH_WATER_BYTES (16 * 1024)
 #define MAX_FORWARDS 16
 #define LENGTH_BYTES 2
-#define ANSWER_BYTES T2P_DNS_MAX_UDP_BYTES /* none of ours is longer */
+/* What a client may leave unread; answers beyond it are lost to it. */
+#define MAX_OUTPUT_BYTES (HIGH_WATER_BYTES + 128 * 1024)
 
 struct _T2pwDnsSession
 {
@@ -93,7 +94,7 @@ forward_done_cb (const guint8 *answer, gsize length, gpointer user_data)
 
   forward->forward = NULL;
   g_ptr_array_remove_fast (session->forwards, forward);
-  if (length > 0)
+  if (length > 0 && session->output->len + length <= MAX_OUTPUT_BYTES)
     push_answer (session, answer, length);
   session->output_cb (session->user_data);
 }
@@ -101,7 +102,7 @@ forward_done_cb (const guint8 *answer, gsize length, gpointer user_data)
 static gboolean
 take_query (T2pwDnsSession *session, const guint8 *query, gsize length)
 {
-  guint8 answer[ANSWER_BYTES];
+  guint8 answer[T2P_DNS_MAX_MESSAGE_BYTES];
   T2pWriter writer;
   Forward *forward;
 

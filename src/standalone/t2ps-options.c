@@ -120,7 +120,7 @@ take_dns (const Raw *raw, T2psOptions *options, GError **error)
 
   if (strcmp (dns, "direct") != 0 && strcmp (dns, "virtual") != 0)
     return fail (error, "--dns", dns, "virtual or direct");
-  plane->virtual_dns = strcmp (dns, "virtual") == 0;
+  plane->dns = strcmp (dns, "virtual") == 0 ? T2P_DNS_MODE_VIRTUAL : T2P_DNS_MODE_OFF;
   if (!t2p_ip_prefix_parse (pool, &plane->pool4, error))
     return FALSE;
   if (plane->pool4.address.family != AF_INET || plane->pool4.length > 29)

@@ -24,6 +24,7 @@ struct _T2pwDataPlane
   T2pwRuleSet *rules;
   T2pwFlowOwners *owners;
   T2pwVirtualNames *virtual_names;
+  T2pwDnsForwarder *forwarder;
   T2pwNameSet *exclude;
   T2pwDnsResponder *responder;
   T2pwRelay *relay;
@@ -122,17 +123,31 @@ plane_make_rules (T2pwDataPlane *plane, const T2pwPlaneConfig *config, GError **
 }
 
 static void
+plane_make_forwarder (T2pwDataPlane *plane, const T2pwPlaneConfig *config)
+{
+  T2pwDnsForwarderConfig forwarder = { .reactor = plane->context.reactor,
+                                       .outbound = plane->group,
+                                       .servers = config->dns_servers,
+                                       .n_servers = config->n_dns_servers };
+
+  plane->forwarder = t2pw_dns_forwarder_new (&forwarder);
+}
+
+static void
 plane_make_resolver (T2pwDataPlane *plane, const T2pwPlaneConfig *config)
 {
   T2pwDnsResponderConfig responder;
 
-  if (!config->virtual_dns)
+  if (config->dns == T2P_DNS_MODE_OFF)
     return;
-  plane->virtual_names =
-      t2pw_virtual_names_new (&config->pool4, config->has_pool6 ? &config->pool6 : NULL);
+  if (config->dns == T2P_DNS_MODE_VIRTUAL)
+    plane->virtual_names =
+        t2pw_virtual_names_new (&config->pool4, config->has_pool6 ? &config->pool6 : NULL);
+  plane_make_forwarder (plane, config);
   plane->exclude = t2pw_name_set_new ((const char *const *) config->dns_exclude);
   responder = (T2pwDnsResponderConfig){ .reactor = plane->context.reactor,
                                         .virtual_names = plane->virtual_names,
+                                        .forwarder = plane->forwarder,
                                         .names = plane->names,
                                         .exclude = plane->exclude,
                                         .has_ipv6 = config->has_ipv6 };
@@ -243,6 +258,7 @@ t2pw_data_plane_free (T2pwDataPlane *plane)
   g_clear_pointer (&plane->relay, t2pw_relay_free);
   g_clear_pointer (&plane->stack, t2pw_stack_free);
   g_clear_pointer (&plane->responder, t2pw_dns_responder_free);
+  g_clear_pointer (&plane->forwarder, t2pw_dns_forwarder_free);
   g_clear_pointer (&plane->exclude, t2pw_name_set_free);
   g_clear_pointer (&plane->virtual_names, t2pw_virtual_names_free);
   g_clear_pointer (&plane->owners, t2pw_flow_owners_free);
@@ -323,6 +339,8 @@ t2pw_data_plane_set_uplink (T2pwDataPlane *plane,
     plane_set_exclude (plane, dns_exclude);
   t2pw_relay_close_stalled (plane->relay);
   t2pw_group_uplink_changed (plane->group);
+  if (plane->forwarder != NULL)
+    t2pw_dns_forwarder_uplink_changed (plane->forwarder);
   return TRUE;
 }
 
@@ -379,6 +397,7 @@ add_dns_counters (T2pwDataPlane *plane, GVariantBuilder *builder)
 
   g_variant_builder_add (builder, "{st}", "dns-queries", dns->queries);
   g_variant_builder_add (builder, "{st}", "dns-failures", dns->failures);
+  g_variant_builder_add (builder, "{st}", "dns-cache-hits", dns->cache_hits);
 }
 
 static void

@@ -28,6 +28,7 @@ typedef struct
  * @rule_uids: (nullable): user name → uid, of the names in @rules
  * @has_pool6: whether @pool6 is set
  * @socket_helper: (nullable): connects unix sockets; outlives the plane
+ * @dns_servers: that are asked through the upstream
  */
 typedef struct
 {
@@ -41,7 +42,9 @@ typedef struct
   T2pIpPrefix pool4;
   T2pIpPrefix pool6;
   gboolean has_pool6;
-  gboolean virtual_dns;
+  T2pDnsMode dns;
+  T2pIpEndpoint dns_servers[T2PW_DNS_MAX_SERVERS];
+  guint n_dns_servers;
   gboolean has_ipv6;
   gboolean early_accept;
   gboolean drop_icmp;
@@ -62,6 +65,9 @@ T2pwPlaneConfig *t2pw_plane_config_new (void);
 gsize t2pw_plane_config_memory_share (guint64 machine_bytes);
 void t2pw_plane_config_free (T2pwPlaneConfig *config);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (T2pwPlaneConfig, t2pw_plane_config_free)
+gboolean t2pw_plane_config_set_dns_servers (T2pwPlaneConfig *config,
+                                            const char *const *servers,
+                                            GError **error);
 void t2pw_plane_config_add_proxy (T2pwPlaneConfig *config,
                                   T2pEndpoint *endpoint,
                                   const T2pIpAddress *addresses,

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
+#include "t2p-error.h"
 #include "t2p-limits.h"
+#include "t2p-quote.h"
 #include "t2p-settings.h"
 #include "t2pw-data-plane.h"
 
+#include <string.h>
 #include <unistd.h>
 
+#define DNS_PORT 53
 #define MEMORY_SHARE 16 /* of the machine's, at most */
 
 static void
@@ -38,12 +42,49 @@ machine_bytes (void)
   return pages > 0 && page_bytes > 0 ? (guint64) pages * (guint64) page_bytes : 0;
 }
 
+/**
+ * t2pw_plane_config_set_dns_servers:
+ * @servers: addresses, with a port when it is not 53: "192.0.2.1:5353"
+ *
+ * Errors: T2P_ERROR_INVALID_SETTINGS; then @config is as before.
+ */
+gboolean
+t2pw_plane_config_set_dns_servers (T2pwPlaneConfig *config,
+                                   const char *const *servers,
+                                   GError **error)
+{
+  T2pIpEndpoint endpoints[T2PW_DNS_MAX_SERVERS];
+  guint n = 0;
+
+  for (; servers[n] != NULL; n++)
+    {
+      T2pIpAddress address;
+
+      if (n < T2PW_DNS_MAX_SERVERS && t2p_ip_address_parse (servers[n], &address))
+        endpoints[n] = (T2pIpEndpoint){ .address = address, .port = DNS_PORT };
+      else if (n >= T2PW_DNS_MAX_SERVERS || !t2p_ip_endpoint_parse (servers[n], &endpoints[n]))
+        {
+          g_autofree char *quoted = t2p_quote (servers[n]);
+
+          g_set_error (error, T2P_ERROR, T2P_ERROR_INVALID_SETTINGS,
+                       "dns-servers: saw %s, expected at most %d addresses", quoted,
+                       T2PW_DNS_MAX_SERVERS);
+          return FALSE;
+        }
+    }
+  config->n_dns_servers = n;
+  memcpy (config->dns_servers, endpoints, n * sizeof *endpoints);
+  return TRUE;
+}
+
 /* With the defaults of the public settings, and no proxy. */
 T2pwPlaneConfig *
 t2pw_plane_config_new (void)
 {
+  static const char *const servers[] = { "1.1.1.1", "8.8.8.8", NULL };
   T2pwPlaneConfig *config = g_new0 (T2pwPlaneConfig, 1);
 
+  t2pw_plane_config_set_dns_servers (config, servers, NULL);
   config->proxies = g_ptr_array_new_with_free_func (proxy_free);
   config->mtu = 1500;
   config->memory_limit_bytes = t2pw_plane_config_memory_share (machine_bytes ());

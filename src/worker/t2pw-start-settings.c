@@ -62,7 +62,7 @@ take_switches (GVariant *settings, T2pwPlaneConfig *config)
   if (g_variant_lookup (settings, "icmp", "&s", &text))
     config->drop_icmp = g_strcmp0 (text, "drop") == 0;
   if (g_variant_lookup (settings, "dns", "&s", &text))
-    config->virtual_dns = g_strcmp0 (text, "virtual") == 0;
+    t2p_dns_mode_from_string (text, &config->dns);
 }
 
 /* The uplink's servers are what the daemon says, also when it says none: resolv.conf may be
@@ -73,6 +73,15 @@ take_lists (GVariant *settings, T2pwPlaneConfig *config)
   g_variant_lookup (settings, "dns-exclude", "^as", &config->dns_exclude);
   if (!g_variant_lookup (settings, "uplink-dns", "^as", &config->uplink_dns))
     config->uplink_dns = g_new0 (char *, 1);
+}
+
+static gboolean
+take_dns_servers (GVariant *settings, T2pwPlaneConfig *config, GError **error)
+{
+  g_autofree const char **servers = NULL;
+
+  return !g_variant_lookup (settings, "dns-servers", "^a&s", &servers) ||
+         t2pw_plane_config_set_dns_servers (config, servers, error);
 }
 
 static gboolean
@@ -102,7 +111,7 @@ take_pools (GVariant *settings, T2pwPlaneConfig *config, GError **error)
 {
   const char *text = "";
 
-  if (!config->virtual_dns)
+  if (config->dns != T2P_DNS_MODE_VIRTUAL)
     return TRUE;
   g_variant_lookup (settings, "dns-pool6", "&s", &text);
   config->has_pool6 = *text != '\0';
@@ -169,6 +178,8 @@ t2pw_start_settings_parse (GVariant *settings, GUnixFDList *fds, GError **error)
   take_switches (settings, config);
   take_lists (settings, config);
   if (!check_numbers (config, error))
+    return NULL;
+  if (!take_dns_servers (settings, config, error))
     return NULL;
   if (!take_pools (settings, config, error) || !take_proxies (settings, config, error) ||
       !take_files (settings, fds, config, error))

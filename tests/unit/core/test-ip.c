@@ -83,7 +83,7 @@ test_address_v4 (void)
 static void
 test_address_kinds (void)
 {
-  /* loopback, unspecified, multicast, link-local */
+  /* loopback, unspecified, multicast, link-local, private */
   static const struct
   {
     const char *text;
@@ -104,6 +104,17 @@ test_address_kinds (void)
     { "fe80::1", "k" },
     { "febf::1", "k" },
     { "::ffff:169.254.1.1", "k" },
+    { "10.255.0.1", "p" },
+    { "172.16.0.1", "p" },
+    { "172.31.255.255", "p" },
+    { "192.168.1.1", "p" },
+    { "100.64.0.1", "p" },
+    { "fd00::1", "p" },
+    { "::ffff:10.0.0.1", "p" },
+    { "172.32.0.1", "" },
+    { "100.128.0.1", "" },
+    { "192.169.0.1", "" },
+    { "fe00::1", "" },
     { "192.0.2.1", "" },
     { "128.0.0.1", "" },
     { "240.0.0.1", "" },
@@ -122,6 +133,7 @@ test_address_kinds (void)
       g_assert_cmpint (t2p_ip_address_is_unspecified (&a), ==, strchr (kinds, 'u') != NULL);
       g_assert_cmpint (t2p_ip_address_is_multicast (&a), ==, strchr (kinds, 'm') != NULL);
       g_assert_cmpint (t2p_ip_address_is_link_local (&a), ==, strchr (kinds, 'k') != NULL);
+      g_assert_cmpint (t2p_ip_address_is_private (&a), ==, strchr (kinds, 'p') != NULL);
     }
 }
 

@@ -222,7 +222,10 @@ forward (Fixture *f, const char *name, T2pDnsRcode rcode, guint n_answers)
 static void
 test_excluded (Fixture *f, gconstpointer data)
 {
-  forward (f, "localhost", T2P_DNS_NOERROR, 1); /* a single label */
+  ask (f, "localhost", T2P_DNS_TYPE_A, T2P_DNS_NOERROR, 1);
+  ask (f, "me.localhost", T2P_DNS_TYPE_AAAA, T2P_DNS_NOERROR, 1);
+  ask (f, "localhost", T2P_DNS_TYPE_MX, T2P_DNS_NOERROR, 0);
+  forward (f, "printer", T2P_DNS_SERVFAIL, 0); /* no server is known */
   make_query (f, "pool.ntp.example", T2P_DNS_TYPE_A);
   g_assert_cmpint (ask_bytes (f), ==, T2PW_DNS_FORWARD);
   make_query (f, "printer.local", T2P_DNS_TYPE_A);
@@ -244,7 +247,7 @@ test_pipelined_session (Fixture *f, gconstpointer data)
 {
   g_autoptr (T2pwDnsSession) session = t2pw_dns_session_new (f->responder, output_cb, f);
   g_autoptr (GByteArray) input = g_byte_array_new ();
-  static const char *const names[] = { "a.example", "localhost", "b.example" };
+  static const char *const names[] = { "a.example", "printer", "b.example" };
   const guint8 *output;
   gsize used;
   guint n_answers = 0;

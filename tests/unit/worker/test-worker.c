@@ -248,6 +248,7 @@ assert_contract (GVariant *counters)
     "udp-flows",
     "dns-queries",
     "dns-failures",
+    "dns-cache-hits",
     "reassembled",
     NULL,
   };

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "fake-server.h"
+#include "t2p-limits.h"
+#include "t2pw-dns-forwarder.h"
+
+typedef struct
+{
+  T2pReactor *reactor;
+  FakeOutbound outbound;
+  T2pwDnsForwarder *forwarder;
+  guint n_answers;
+  guint n_failures;
+  T2pDnsRcode rcode;
+  guint8 last; /* byte of the last answer */
+} Fixture;
+
+static void
+set_up (Fixture *f, gconstpointer data)
+{
+  T2pIpEndpoint servers[2];
+  T2pwDnsForwarderConfig config;
+
+  f->reactor = t2p_reactor_new (NULL, NULL);
+  fake_outbound_init (&f->outbound);
+  g_assert_true (t2p_ip_endpoint_parse ("192.0.2.53:53", &servers[0]));
+  g_assert_true (t2p_ip_endpoint_parse ("[2001:db8::53]:53", &servers[1]));
+  config = (T2pwDnsForwarderConfig){ .reactor = f->reactor,
+                                     .outbound = &f->outbound.base,
+                                     .servers = servers,
+                                     .n_servers = G_N_ELEMENTS (servers) };
+  f->forwarder = t2pw_dns_forwarder_new (&config);
+}
+
+static void
+tear_down (Fixture *f, gconstpointer data)
+{
+  t2pw_dns_forwarder_free (f->forwarder);
+  fake_outbound_clear (&f->outbound);
+  t2p_reactor_free (f->reactor);
+}
+
+static void
+answered_cb (const guint8 *message, const T2pDnsAnswer *answer, gpointer user_data)
+{
+  Fixture *f = user_data;
+
+  if (answer == NULL)
+    {
+      f->n_failures++;
+      return;
+    }
+  f->n_answers++;
+  f->rcode = answer->rcode;
+  f->last = message[answer->length - 1];
+}
+
+/* The query borrows @buffer. */
+static void
+make_query (guint8 *buffer, gsize size, const char *name, T2pDnsQuery *out_query)
+{
+  T2pWriter writer;
+
+  t2p_writer_init (&writer, buffer, size);
+  g_assert_true (t2p_dns_query_write (&writer, 0x1234, name, T2P_DNS_TYPE_A));
+  g_assert_cmpint (t2p_dns_query_decode (buffer, t2p_writer_length (&writer), out_query), ==,
+                   T2P_DNS_PARSE_OK);
+}
+
+static T2pwDnsWaiter *
+ask (Fixture *f, const char *name)
+{
+  guint8 buffer[300];
+  T2pDnsQuery query;
+
+  make_query (buffer, sizeof buffer, name, &query);
+  return t2pw_dns_forwarder_ask (f->forwarder, &query, answered_cb, f);
+}
+
+static gboolean
+is_known (Fixture *f, const char *name)
+{
+  guint8 buffer[300];
+  T2pDnsQuery query;
+  T2pwDnsKept kept;
+
+  make_query (buffer, sizeof buffer, name, &query);
+  return t2pw_dns_forwarder_find (f->forwarder, &query, &kept);
+}
+
+static void
+wait_until (const guint *counter, guint value)
+{
+  while (*counter < value)
+    g_main_context_iteration (NULL, TRUE);
+}
+
+static void
+test_out_of_order (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GByteArray) first = NULL;
+  g_autoptr (GByteArray) second = NULL;
+  FakeConnection *connection;
+
+  g_assert_nonnull (ask (f, "a.example"));
+  connection = fake_outbound_get (&f->outbound, 0);
+  g_assert_cmpuint (connection->to.port, ==, 53);
+  fake_connection_accept (connection);
+  g_assert_nonnull (ask (f, "b.example"));
+  first = fake_connection_take_query (connection);
+  second = fake_connection_take_query (connection);
+  g_assert_cmpuint (t2p_load_be16 (first->data), !=, t2p_load_be16 (second->data));
+  fake_connection_answer (connection, second, 0, 22);
+  g_assert_cmpuint (f->n_answers, ==, 1);
+  g_assert_cmpuint (f->last, ==, 22);
+  fake_connection_answer (connection, first, 0, 11);
+  g_assert_cmpuint (f->n_answers, ==, 2);
+  g_assert_cmpuint (f->last, ==, 11);
+  g_assert_cmpuint (f->outbound.connections->len, ==, 1);
+}
+
+static void
+test_joined_and_kept (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GByteArray) query = NULL;
+  T2pwDnsWaiter *impatient;
+
+  ask (f, "a.example");
+  impatient = ask (f, "A.Example");
+  ask (f, "a.EXAMPLE");
+  t2pw_dns_waiter_cancel (impatient);
+  fake_connection_accept (fake_outbound_get (&f->outbound, 0));
+  query = fake_connection_take_query (fake_outbound_get (&f->outbound, 0));
+  g_assert_null (fake_connection_take_query (fake_outbound_get (&f->outbound, 0)));
+  g_assert_false (is_known (f, "a.example"));
+  fake_connection_answer (fake_outbound_get (&f->outbound, 0), query, 0, 1);
+  g_assert_cmpuint (f->n_answers, ==, 2);
+  g_assert_true (is_known (f, "a.example"));
+  t2pw_dns_forwarder_uplink_changed (f->forwarder);
+  g_assert_false (is_known (f, "a.example"));
+}
+
+/* Neither another name, nor another id, nor what is no answer. */
+static void
+test_strangers_are_ignored (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GByteArray) query = NULL;
+  FakeConnection *connection;
+
+  ask (f, "a.example");
+  connection = fake_outbound_get (&f->outbound, 0);
+  fake_connection_accept (connection);
+  query = fake_connection_take_query (connection);
+  query->data[0] ^= 1;
+  fake_connection_answer (connection, query, 0, 66);
+  query->data[0] ^= 1;
+  query->data[13] ^= 1;
+  fake_connection_answer (connection, query, 0, 66);
+  query->data[13] ^= 1;
+  fake_connection_say (connection, (const guint8 *) "\0\0\0\1x", 5);
+  g_assert_cmpuint (f->n_answers, ==, 0);
+  fake_connection_answer (connection, query, 0, 1);
+  g_assert_cmpuint (f->n_answers, ==, 1);
+  g_assert_cmpuint (f->last, ==, 1);
+}
+
+/* A server may close whenever it likes: what it had not answered is asked again. */
+static void
+test_closed_after_an_answer (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GByteArray) first = NULL;
+  g_autoptr (GByteArray) again = NULL;
+  FakeConnection *connection;
+
+  ask (f, "a.example");
+  ask (f, "b.example");
+  connection = fake_outbound_get (&f->outbound, 0);
+  fake_connection_accept (connection);
+  first = fake_connection_take_query (connection);
+  fake_connection_answer (connection, first, 0, 1);
+  fake_connection_end (connection);
+  g_assert_true (connection->is_closed);
+  connection = fake_outbound_get (&f->outbound, 1);
+  fake_connection_accept (connection);
+  again = fake_connection_take_query (connection);
+  g_assert_null (fake_connection_take_query (connection));
+  fake_connection_answer (connection, again, 0, 2);
+  g_assert_cmpuint (f->n_answers, ==, 2);
+  g_assert_cmpuint (f->n_failures, ==, 0);
+}
+
+static void
+test_next_server (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GByteArray) query = NULL;
+  FakeConnection *connection;
+
+  ask (f, "a.example");
+  fake_connection_refuse (fake_outbound_get (&f->outbound, 0));
+  connection = fake_outbound_get (&f->outbound, 1);
+  g_assert_cmpint (connection->to.address.family, ==, AF_INET6);
+  fake_connection_accept (connection);
+  query = fake_connection_take_query (connection);
+  fake_connection_answer (connection, query, 0, 1);
+  g_assert_cmpuint (f->n_answers, ==, 1);
+  /* the one that failed rests: the other is asked first */
+  ask (f, "b.example");
+  g_byte_array_unref (g_steal_pointer (&query));
+  query = fake_connection_take_query (connection);
+  g_assert_nonnull (query);
+  g_assert_false (t2pw_dns_forwarder_is_down (f->forwarder));
+  g_assert_cmpuint (f->outbound.connections->len, ==, 2);
+}
+
+static void
+test_silence (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GByteArray) query = NULL;
+  FakeConnection *connection;
+
+  ask (f, "a.example");
+  fake_connection_accept (fake_outbound_get (&f->outbound, 0));
+  wait_until (&f->outbound.connections->len, 2);
+  /* the silent one is not trusted, and still asked: over a new connection */
+  g_assert_true (fake_outbound_get (&f->outbound, 0)->is_closed);
+  wait_until (&f->outbound.connections->len, 3);
+  for (guint i = 1; i < 3; i++)
+    {
+      connection = fake_outbound_get (&f->outbound, i);
+      fake_connection_accept (connection);
+      query = fake_connection_take_query (connection);
+      g_assert_nonnull (query);
+      g_byte_array_unref (g_steal_pointer (&query));
+    }
+  wait_until (&f->n_failures, 1); /* T2P_DNS_ANSWER_TIMEOUT_MS */
+  g_assert_true (t2pw_dns_forwarder_is_down (f->forwarder));
+}
+
+static void
+test_nobody (Fixture *f, gconstpointer data)
+{
+  ask (f, "a.example");
+  fake_connection_refuse (fake_outbound_get (&f->outbound, 0));
+  fake_connection_refuse (fake_outbound_get (&f->outbound, 1));
+  g_assert_cmpuint (f->n_failures, ==, 1);
+  g_assert_true (t2pw_dns_forwarder_is_down (f->forwarder));
+  /* and yet they are asked when somebody wants to know */
+  ask (f, "b.example");
+  g_assert_cmpuint (f->outbound.connections->len, ==, 3);
+  t2pw_dns_forwarder_uplink_changed (f->forwarder);
+  g_assert_false (t2pw_dns_forwarder_is_down (f->forwarder));
+}
+
+/* "I could not" counts when nobody knows better. */
+static void
+test_refusals (Fixture *f, gconstpointer data)
+{
+  for (guint i = 0; i < 2; i++)
+    {
+      g_autoptr (GByteArray) first = NULL;
+      g_autoptr (GByteArray) second = NULL;
+
+      ask (f, i == 0 ? "a.example" : "b.example");
+      if (i == 0)
+        fake_connection_accept (fake_outbound_get (&f->outbound, 0));
+      first = fake_connection_take_query (fake_outbound_get (&f->outbound, 0));
+      fake_connection_answer (fake_outbound_get (&f->outbound, 0), first, T2P_DNS_REFUSED, 0);
+      g_assert_cmpuint (f->n_answers, ==, i);
+      if (i == 0)
+        fake_connection_accept (fake_outbound_get (&f->outbound, 1));
+      second = fake_connection_take_query (fake_outbound_get (&f->outbound, 1));
+      fake_connection_answer (fake_outbound_get (&f->outbound, 1), second,
+                              i == 0 ? T2P_DNS_NOERROR : T2P_DNS_SERVFAIL, 5);
+      g_assert_cmpuint (f->n_answers, ==, i + 1);
+      g_assert_cmpint (f->rcode, ==, i == 0 ? T2P_DNS_NOERROR : T2P_DNS_REFUSED);
+    }
+  g_assert_false (is_known (f, "b.example"));
+}
+
+static void
+test_is_bounded (Fixture *f, gconstpointer data)
+{
+  for (guint i = 0; i < T2P_DNS_MAX_EXCHANGES; i++)
+    {
+      g_autofree char *name = g_strdup_printf ("n%u.example", i);
+
+      g_assert_nonnull (ask (f, name));
+    }
+  g_assert_null (ask (f, "one-more.example"));
+  for (guint i = T2P_DNS_MAX_EXCHANGES; i < T2P_DNS_MAX_WAITING; i++)
+    g_assert_nonnull (ask (f, "n0.example"));
+  g_assert_null (ask (f, "n0.example"));
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+#define ADD(path, function) g_test_add (path, Fixture, NULL, set_up, function, tear_down)
+  ADD ("/dns-forwarder/pipelined-and-answered-out-of-order", test_out_of_order);
+  ADD ("/dns-forwarder/same-questions-are-joined-and-kept", test_joined_and_kept);
+  ADD ("/dns-forwarder/answers-to-nothing-are-ignored", test_strangers_are_ignored);
+  ADD ("/dns-forwarder/asked-again-when-the-server-closes", test_closed_after_an_answer);
+  ADD ("/dns-forwarder/the-next-server-when-one-fails", test_next_server);
+  ADD ("/dns-forwarder/silence-ends", test_silence);
+  ADD ("/dns-forwarder/nobody-answers", test_nobody);
+  ADD ("/dns-forwarder/a-refusal-counts-last", test_refusals);
+  ADD ("/dns-forwarder/waiters-are-bounded", test_is_bounded);
+  return g_test_run ();
+}

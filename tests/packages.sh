@@ -11,6 +11,7 @@ build_packages=(
   libglib2.0-dev-bin        # gdbus-codegen, glib-mkenums
   liblwip-dev               # TCP for packets of the tun
   libc-ares-dev             # name look-ups on sockets of our own
+  libssl-dev                # TLS to proxies
   libkrb5-dev               # logins by Kerberos
   libnl-route-3-dev         # links, addresses, routes, rules
   libpolkit-gobject-1-dev   # who may

@@ -169,11 +169,13 @@ check_hop (const T2pSettingKey *key, guint index, const T2pEndpoint *hop, GError
 {
   const T2pScheme scheme = t2p_endpoint_get_scheme (hop);
 
-  if (scheme == T2P_SCHEME_SOCKS5 || scheme == T2P_SCHEME_SOCKS5H)
+  if (scheme == T2P_SCHEME_SOCKS5 || scheme == T2P_SCHEME_SOCKS5H ||
+      scheme == T2P_SCHEME_SOCKS5_TLS)
     return TRUE;
   return t2p_setting_refuse_code (
       key->name, T2P_ERROR_NOT_SUPPORTED, error,
-      "entry %u: scheme '%s' is not carried out by this version, expected socks5 or socks5h",
+      "entry %u: scheme '%s' is not carried out by this version, expected socks5, "
+      "socks5h or socks5+tls",
       index + 1, t2p_scheme_to_string (scheme));
 }
 

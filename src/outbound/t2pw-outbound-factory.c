@@ -9,6 +9,7 @@
 #include "t2pw-reject.h"
 #include "t2pw-socks5.h"
 #include "t2pw-tcp-lower.h"
+#include "t2pw-tls-lower.h"
 #include "t2pw-unix-lower.h"
 
 #include <netinet/in.h>
@@ -41,8 +42,8 @@ refuse_scheme (T2pScheme scheme, GError **error)
   return NULL;
 }
 
-/* The protocol of one proxy over what connects to it. @lower: (transfer full), also on failure
- */
+/* The protocol of one proxy over what connects to it, or over TLS over that. @lower: (transfer
+ * full), also on failure */
 static T2pwOutbound *
 hop_new (const T2pwOutboundContext *context,
          T2pEndpoint *endpoint,
@@ -52,16 +53,20 @@ hop_new (const T2pwOutboundContext *context,
   g_autoptr (T2pwOutbound) owned = lower;
   T2pScheme scheme = t2p_endpoint_get_scheme (endpoint);
 
+  if (t2p_scheme_get_traits (scheme)->has_tls)
+    owned = t2pw_tls_lower_new (context, endpoint, g_steal_pointer (&owned), error);
+  if (owned == NULL)
+    return NULL;
   switch (scheme)
     {
     case T2P_SCHEME_SOCKS5:
     case T2P_SCHEME_SOCKS5H:
+    case T2P_SCHEME_SOCKS5_TLS:
       return t2pw_socks5_new (context, endpoint, g_steal_pointer (&owned));
     case T2P_SCHEME_SOCKS4:
     case T2P_SCHEME_SOCKS4A:
     case T2P_SCHEME_HTTP:
     case T2P_SCHEME_HTTPS:
-    case T2P_SCHEME_SOCKS5_TLS:
     case T2P_SCHEME_DIRECT: /* never a hop */
     case T2P_SCHEME_REJECT:
       break;
@@ -92,7 +97,7 @@ chain_new (const T2pwOutboundContext *context,
  * already
  *
  * Returns: (transfer full): the kind of outbound that @endpoint names. Errors:
- * T2P_ERROR_NOT_SUPPORTED.
+ * T2P_ERROR_NOT_SUPPORTED, and T2P_ERROR_INVALID_SETTINGS for files that are of no use.
  */
 T2pwOutbound *
 t2pw_outbound_new_for_endpoint (const T2pwOutboundContext *context,

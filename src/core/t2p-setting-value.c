@@ -165,17 +165,36 @@ check_format (T2pSettingValue *value,
 /* --- what this version carries out */
 
 static gboolean
+is_carried_out (T2pScheme scheme)
+{
+  switch (scheme)
+    {
+    case T2P_SCHEME_SOCKS5:
+    case T2P_SCHEME_SOCKS5H:
+    case T2P_SCHEME_SOCKS5_TLS:
+    case T2P_SCHEME_DIRECT:
+    case T2P_SCHEME_REJECT:
+      return TRUE;
+    case T2P_SCHEME_SOCKS4:
+    case T2P_SCHEME_SOCKS4A:
+    case T2P_SCHEME_HTTP:
+    case T2P_SCHEME_HTTPS:
+      return FALSE;
+    }
+  return FALSE;
+}
+
+static gboolean
 check_hop (const T2pSettingKey *key, guint index, const T2pEndpoint *hop, GError **error)
 {
   const T2pScheme scheme = t2p_endpoint_get_scheme (hop);
 
-  if (scheme == T2P_SCHEME_SOCKS5 || scheme == T2P_SCHEME_SOCKS5H ||
-      scheme == T2P_SCHEME_SOCKS5_TLS)
+  if (is_carried_out (scheme))
     return TRUE;
   return t2p_setting_refuse_code (
       key->name, T2P_ERROR_NOT_SUPPORTED, error,
-      "entry %u: scheme '%s' is not carried out by this version, expected socks5, "
-      "socks5h or socks5+tls",
+      "entry %u: scheme '%s' is not carried out by this version, expected socks5, socks5h, "
+      "socks5+tls, direct or reject",
       index + 1, t2p_scheme_to_string (scheme));
 }
 

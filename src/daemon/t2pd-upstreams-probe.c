@@ -6,6 +6,8 @@
 #include "t2pd-reason.h"
 #include "t2pd-worker-row.h"
 
+#include <string.h>
+
 static void probe_next (GTask *task);
 
 static T2pdIpv6
@@ -39,7 +41,8 @@ take_probe (T2pdUpstream *upstream, GVariant *reply)
   g_clear_error (&upstream->error);
   clean = t2pd_worker_row_clean_text (message[0] != '\0' ? message : "it does not answer");
   upstream->error = t2pd_error_from_nick (nick[0] != '\0' ? nick : "ProxyUnreachable", clean);
-  g_prefix_error (&upstream->error, "%s: ", t2p_endpoint_get_display (upstream->endpoint));
+  if (strstr (clean, t2p_endpoint_get_display (upstream->endpoint)) == NULL)
+    g_prefix_error (&upstream->error, "%s: ", t2p_endpoint_get_display (upstream->endpoint));
   return FALSE;
 }
 

@@ -109,8 +109,11 @@ class Files(UnixCase):
         return self.service.call('TestProxy', 'sa{sv}', uri, {})
 
     def test_missing(self):
-        """a file that is not there is told by its name"""
-        with self.assertRaisesRegex(BusError, "'/nowhere/ca.pem': No such file"):
+        """a file that is not there is told by its name, with its place in the settings"""
+        with self.assertRaisesRegex(BusError, "proxies: entry 2: '/nowhere/ca.pem': No such file"):
+            self.service.create('work', (plan.DANTED_URI,
+                                         'socks5+tls://h.example?tls-ca=/nowhere/ca.pem'))
+        with self.assertRaisesRegex(BusError, ": '/nowhere/ca.pem': No such file"):
             self.probe('https://h.example?tls-ca=/nowhere/ca.pem')
 
     def test_special(self):

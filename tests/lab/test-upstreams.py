@@ -84,6 +84,24 @@ class Upstreams(UpstreamCase):
                 self.assertLess(self.seconds(), 1)
                 tunnel.delete()
 
+    def test_direct(self):
+        """`direct` goes past the proxy, also when the proxy before it is dead"""
+        for proxies in (['direct'], ['direct', plan.DANTED_URI], [CLOSED, 'direct']):
+            with self.subTest(proxies):
+                tunnel = self.create(*proxies)
+                self.assertEqual(self.seen_as(), plan.LAB4)
+                name = self.lab.run(['curl', '-sS', '-m', '15', 'http://v4.example/ip'])
+                self.assertEqual(name.stdout.strip(), plan.LAB4)
+                self.assertEqual(tunnel.details()['active-proxy'], 'direct://')
+                tunnel.delete()
+
+    def test_reject(self):
+        """`reject` refuses at once"""
+        self.create('reject', plan.DANTED_URI)
+        outcome, seconds, _ = self.lab.client('connect', plan.SERVER4, 80)
+        self.assertIn(outcome, ('refused', 'unreachable'))
+        self.assertLess(seconds, 1)
+
 
 class Told(UpstreamCase):
     def test_live_rows(self):

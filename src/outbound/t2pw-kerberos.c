@@ -15,9 +15,8 @@
 #include "t2p-error.h"
 #include "t2pw-direct.h"
 #include "t2pw-kdc-exchange.h"
+#include "t2pw-kerberos-token.h"
 
-#include <gssapi/gssapi_ext.h>
-#include <gssapi/gssapi_krb5.h>
 #include <krb5/krb5.h>
 #include <profile.h>
 #include <string.h>
@@ -27,8 +26,6 @@
 /* A ticket is given up this long before it expires. */
 #define EARLY_S 60
 #define MAX_STEPS 16 /* of one ticket: pre-authentication, referrals */
-/* What several domains' worth of group memberships need; proxies take no longer header. */
-#define MAX_TOKEN_BYTES (32 * 1024)
 
 typedef enum
 {
@@ -322,93 +319,21 @@ t2pw_kerberos_forget (T2pwKerberos *kerberos)
     clear_tickets (kerberos);
 }
 
-/* --- tokens */
-
-static GError *
-gss_error_new (T2pwKerberos *kerberos, OM_uint32 minor)
-{
-  gss_buffer_desc text = GSS_C_EMPTY_BUFFER;
-  OM_uint32 ignored, more = 0;
-  GError *error;
-
-  gss_display_status (&ignored, minor, GSS_C_MECH_CODE, GSS_C_NO_OID, &more, &text);
-  error = g_error_new (T2P_ERROR, T2P_ERROR_PROXY_AUTHENTICATION_FAILED,
-                       "no Kerberos token for %s: %.*s", kerberos->service_name,
-                       (int) text.length, (const char *) text.value);
-  gss_release_buffer (&ignored, &text);
-  return error;
-}
-
-static gss_OID_desc spnego = { 6, (char *) "\x2b\x06\x01\x05\x05\x02" };
-
-static OM_uint32
-acquire (T2pwKerberos *kerberos, gss_cred_id_t *out_credential, OM_uint32 *out_minor)
-{
-  g_autofree char *name =
-      g_strdup_printf ("MEMORY:%s", krb5_cc_get_name (kerberos->krb5, kerberos->cache));
-  gss_key_value_element_desc element = { "ccache", name };
-  gss_key_value_set_desc store = { 1, &element };
-  gss_OID_set_desc mechanisms = { 1, &spnego };
-
-  return gss_acquire_cred_from (out_minor, GSS_C_NO_NAME, 0, &mechanisms, GSS_C_INITIATE,
-                                &store, out_credential, NULL, NULL);
-}
-
-/* The token of a first message, of a context that nobody needs after it. */
-static OM_uint32
-init_context (T2pwKerberos *kerberos,
-              gss_cred_id_t credential,
-              gss_buffer_t token,
-              OM_uint32 *out_minor)
-{
-  gss_buffer_desc text = { strlen (kerberos->service_name), kerberos->service_name };
-  gss_ctx_id_t context = GSS_C_NO_CONTEXT;
-  gss_name_t name = GSS_C_NO_NAME;
-  OM_uint32 ignored;
-  OM_uint32 major =
-      gss_import_name (out_minor, &text, (gss_OID) GSS_KRB5_NT_PRINCIPAL_NAME, &name);
-
-  if (!GSS_ERROR (major))
-    major = gss_init_sec_context (out_minor, credential, &context, name, &spnego, 0, 0,
-                                  GSS_C_NO_CHANNEL_BINDINGS, GSS_C_NO_BUFFER, NULL, token, NULL,
-                                  NULL);
-  gss_delete_sec_context (&ignored, &context, GSS_C_NO_BUFFER);
-  gss_release_name (&ignored, &name);
-  return major;
-}
-
 /**
  * t2pw_kerberos_make_token:
  * @kerberos: that is ready
  *
- * Returns: (transfer full) (nullable): what stands behind "Negotiate" (RFC 4559 section 4), for
- * one request. Errors: T2P_ERROR_PROXY_AUTHENTICATION_FAILED.
+ * Returns: (transfer full) (nullable): as t2pw_kerberos_token_new()
  */
 char *
 t2pw_kerberos_make_token (T2pwKerberos *kerberos, GError **error)
 {
-  gss_cred_id_t credential = GSS_C_NO_CREDENTIAL;
-  gss_buffer_desc token = GSS_C_EMPTY_BUFFER;
-  OM_uint32 minor = 0, ignored;
-  OM_uint32 major;
-  char *text = NULL;
+  g_autofree char *cache = NULL;
 
   g_return_val_if_fail (kerberos->state == KERBEROS_READY, NULL);
 
-  major = acquire (kerberos, &credential, &minor);
-  if (!GSS_ERROR (major))
-    major = init_context (kerberos, credential, &token, &minor);
-  if (GSS_ERROR (major))
-    g_propagate_error (error, gss_error_new (kerberos, minor));
-  else if (token.length > MAX_TOKEN_BYTES)
-    g_set_error (error, T2P_ERROR, T2P_ERROR_PROXY_AUTHENTICATION_FAILED,
-                 "the Kerberos token has %zu bytes, expected at most %d", token.length,
-                 MAX_TOKEN_BYTES);
-  else
-    text = g_base64_encode (token.value, token.length);
-  gss_release_buffer (&ignored, &token);
-  gss_release_cred (&ignored, &credential);
-  return text;
+  cache = g_strdup_printf ("MEMORY:%s", krb5_cc_get_name (kerberos->krb5, kerberos->cache));
+  return t2pw_kerberos_token_new (cache, kerberos->service_name, error);
 }
 
 /* --- the whole */

@@ -5,6 +5,9 @@
 
 G_BEGIN_DECLS
 
+/* Header, question and OPT: what t2p_dns_query_write_onward() writes at most. */
+#define T2P_DNS_MAX_ONWARD_BYTES (T2P_DNS_HEADER_BYTES + T2P_DNS_MAX_NAME_BYTES + 4 + 11)
+
 /** T2pDnsAnswer: what a server's message says. It is whole and every record well-formed.
  * @question_bytes: of the question behind the header; 0 when there is none
  * @is_negative: no such name, or no such record (RFC 2308 section 2)

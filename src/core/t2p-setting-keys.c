@@ -69,7 +69,7 @@ static const T2pSettingKey keys[] = {
     N_ ("IPv6: by what the upstream can, always, refused at once, or left alone"), CHOICE },
   { "dns", "s", NULL, "off|virtual|tcp|udp", TRUE,
     N_ ("Names: left alone, sent to the upstream as names, or asked of the servers through it"),
-    CHOICE, "off|virtual|tcp" },
+    CHOICE },
   { "dns-servers", "as", "1.1.1.1,8.8.8.8", NULL, TRUE,
     N_ ("Name servers that are asked through the upstream"), T2P_SETTING_FORMAT_ADDRESS, NULL,
     0, T2P_MAX_ADDRESSES },

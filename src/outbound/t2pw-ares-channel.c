@@ -203,3 +203,19 @@ t2pw_ares_channel_look_up (T2pwAresChannel *channel,
   ares_getaddrinfo (channel->ares, name, NULL, &hints, done, user_data);
   channel_rearm (channel);
 }
+
+/**
+ * t2pw_ares_channel_send:
+ * @message: a whole query; c-ares takes its id and asks over TCP what was truncated
+ * @done: may be called from within, when there is no server
+ */
+void
+t2pw_ares_channel_send (T2pwAresChannel *channel,
+                        const guint8 *message,
+                        gsize length,
+                        ares_callback done,
+                        gpointer user_data)
+{
+  ares_send (channel->ares, message, (int) length, done, user_data);
+  channel_rearm (channel);
+}

@@ -27,5 +27,10 @@ void t2pw_ares_channel_look_up (T2pwAresChannel *channel,
                                 const char *name,
                                 ares_addrinfo_callback done,
                                 gpointer user_data);
+void t2pw_ares_channel_send (T2pwAresChannel *channel,
+                             const guint8 *message,
+                             gsize length,
+                             ares_callback done,
+                             gpointer user_data);
 
 G_END_DECLS

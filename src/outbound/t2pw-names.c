@@ -55,6 +55,7 @@ struct _T2pwNames
   T2pReactor *reactor;
   T2pwSocketPolicy *policy;
   T2pwAresChannel *channel; /* NULL when c-ares has none to give */
+  T2pwRawQueries *raw;      /* by the same channel */
   gboolean has_library;
   gboolean is_closing;
   GHashTable *entries; /* name → Entry */
@@ -383,6 +384,7 @@ channel_replace (T2pwNames *names, gboolean of_the_system, const char *csv, GErr
   gboolean is_understood = TRUE;
 
   g_clear_pointer (&names->channel, t2pw_ares_channel_free);
+  t2pw_raw_queries_set_channel (names->raw, NULL);
   names->channel =
       t2pw_ares_channel_new (names->reactor, names->policy, of_the_system, has_servers, error);
   if (names->channel == NULL)
@@ -391,6 +393,7 @@ channel_replace (T2pwNames *names, gboolean of_the_system, const char *csv, GErr
     is_understood = t2pw_ares_channel_set_servers (names->channel, csv);
   t2pw_names_flush (names);
   names_ask_again (names);
+  t2pw_raw_queries_set_channel (names->raw, names->channel);
   if (!is_understood)
     g_set_error (error, T2P_ERROR, T2P_ERROR_INVALID_ARGUMENT,
                  "name servers: saw '%s', expected addresses", csv);
@@ -458,10 +461,17 @@ t2pw_names_new (T2pReactor *reactor, T2pwSocketPolicy *policy)
   names->policy = policy;
   names->entries = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, entry_free);
   names->lookups = g_hash_table_new (NULL, NULL);
+  names->raw = t2pw_raw_queries_new (reactor);
   names->has_library = ares_library_init (ARES_LIB_INIT_ALL) == ARES_SUCCESS;
   if (names->has_library)
     names->channel = t2pw_ares_channel_new (reactor, policy, FALSE, FALSE, NULL);
   return names;
+}
+
+T2pwRawQueries *
+t2pw_names_get_raw (T2pwNames *names)
+{
+  return names->raw;
 }
 
 /**
@@ -477,6 +487,7 @@ t2pw_names_free (T2pwNames *names)
 
   names->is_closing = TRUE;
   g_clear_pointer (&names->channel, t2pw_ares_channel_free);
+  t2pw_raw_queries_free (names->raw);
   for (g_hash_table_iter_init (&iter, names->lookups);
        g_hash_table_iter_next (&iter, &lookup, NULL);
        g_hash_table_iter_init (&iter, names->lookups))

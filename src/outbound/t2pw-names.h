@@ -3,6 +3,7 @@
 
 #include "t2p-ip.h"
 #include "t2p-reactor.h"
+#include "t2pw-raw-query.h"
 #include "t2pw-upstream-socket.h"
 
 G_BEGIN_DECLS
@@ -41,6 +42,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (T2pwNames, t2pw_names_free)
 gboolean t2pw_names_set_servers (T2pwNames *names, const char *const *servers, GError **error);
 gboolean t2pw_names_use_system_servers (T2pwNames *names, GError **error);
 void t2pw_names_flush (T2pwNames *names);
+/* Whatever else the uplink's servers are to be asked. */
+T2pwRawQueries *t2pw_names_get_raw (T2pwNames *names);
 
 T2pwLookup *t2pw_names_lookup (T2pwNames *names,
                                const char *name,

@@ -2,8 +2,8 @@
 /* A query that others answer: the uplink's servers, or those behind the upstream. */
 #include "config.h"
 
-#include "t2p-error.h"
 #include "t2p-limits.h"
+#include "t2pw-dns-pending.h"
 #include "t2pw-dns-responder-private.h"
 
 #include <string.h>
@@ -11,9 +11,10 @@
 struct _T2pwDnsForward
 {
   T2pwDnsResponder *responder;
-  T2pwLookup *lookup;    /* at the uplink's servers */
+  T2pwRawQuery *raw;     /* at the uplink's servers */
   T2pwDnsWaiter *waiter; /* behind the upstream */
   T2pTask task;          /* neither of them: there is no answer */
+  guint16 sent_id;
   T2pwDnsTransport transport;
   T2pwDnsForwardDone done;
   gpointer user_data;
@@ -72,58 +73,42 @@ upstream_cb (const guint8 *message, const T2pDnsAnswer *answer, gpointer user_da
 
 /* --- what goes to the uplink's servers */
 
+/* What was sent had another id, and no options. */
 static gboolean
-uplink_write (T2pwDnsForward *forward,
-              const T2pIpAddress *addresses,
-              guint n,
-              guint32 ttl_s,
-              const GError *error,
-              T2pWriter *writer)
+is_answer_to (const T2pwDnsForward *forward, const guint8 *message, gsize length)
 {
   T2pDnsQuery query;
-  T2pDnsReply reply;
-  int family;
-  gsize limit;
 
   if (t2p_dns_query_decode (forward->query, forward->length, &query) != T2P_DNS_PARSE_OK)
     return FALSE;
-  family = query.type == T2P_DNS_TYPE_A      ? AF_INET
-           : query.type == T2P_DNS_TYPE_AAAA ? AF_INET6
-                                             : AF_UNSPEC;
-  limit = t2pw_dns_max_bytes (&query, forward->transport);
-  if (g_error_matches (error, T2P_ERROR, T2P_ERROR_NOT_FOUND))
-    return t2pw_dns_answer_negative (&query, T2P_DNS_NXDOMAIN, limit, writer) ==
-           T2PW_DNS_ANSWERED;
-  if (g_error_matches (error, T2P_ERROR, T2P_ERROR_FAILED))
-    return t2pw_dns_answer_negative (&query, T2P_DNS_NOERROR, limit, writer) ==
-           T2PW_DNS_ANSWERED;
-  if (error != NULL)
-    return t2pw_dns_answer_status (forward->responder, &query, T2P_DNS_SERVFAIL, limit,
-                                   writer) == T2PW_DNS_ANSWERED;
-  t2p_dns_reply_begin (&reply, writer, &query, T2P_DNS_NOERROR, limit);
-  for (guint i = 0; i < n; i++)
-    if (addresses[i].family == family)
-      t2p_dns_reply_add_address (&reply, &addresses[i], ttl_s);
-  if (reply.n_answers == 0)
-    t2p_dns_reply_add_soa (&reply, T2PW_DNS_TTL_S);
-  return t2p_dns_reply_end (&reply);
+  query.id = forward->sent_id;
+  return t2p_dns_response_matches (message, length, &query);
 }
 
 static void
-uplink_cb (const T2pIpAddress *addresses,
-           guint n,
-           guint32 ttl_s,
-           const GError *error,
-           gpointer user_data)
+uplink_cb (const guint8 *message, gsize length, gpointer user_data)
 {
   T2pwDnsForward *forward = user_data;
-  guint8 answer[T2P_DNS_MAX_UDP_BYTES];
+  T2pDnsAnswer answer;
+  T2pwDnsKept kept = { .message = message, .answer = &answer };
+  gboolean is_good = message != NULL && is_answer_to (forward, message, length) &&
+                     t2p_dns_answer_decode (message, length, &answer);
+
+  forward_end (forward, is_good ? &kept : NULL);
+}
+
+static T2pwRawQuery *
+ask_uplink (T2pwDnsForward *forward, const T2pDnsQuery *query)
+{
+  guint8 message[T2P_DNS_MAX_ONWARD_BYTES];
   T2pWriter writer;
 
-  t2p_writer_init (&writer, answer, sizeof answer);
-  if (!uplink_write (forward, addresses, n, ttl_s, error, &writer))
-    t2p_writer_rewind (&writer, 0);
-  forward_tell (forward, answer, t2p_writer_length (&writer));
+  forward->sent_id = t2pw_dns_random_id ();
+  t2p_writer_init (&writer, message, sizeof message);
+  t2p_dns_query_write_onward (&writer, forward->sent_id, query);
+  return t2pw_raw_queries_ask (t2pw_names_get_raw (forward->responder->config.names), message,
+                               t2p_writer_length (&writer), T2P_DNS_ANSWER_TIMEOUT_MS,
+                               uplink_cb, forward);
 }
 
 /* --- the beginning */
@@ -139,13 +124,12 @@ forward_start (T2pwDnsForward *forward)
       T2pwDnsRoute route = t2pw_dns_route_of (responder, &query);
 
       if (route == T2PW_DNS_ROUTE_UPLINK)
-        forward->lookup = t2pw_names_lookup (responder->config.names, query.name.text,
-                                             T2P_DNS_ANSWER_TIMEOUT_MS, uplink_cb, forward);
+        forward->raw = ask_uplink (forward, &query);
       else if (route == T2PW_DNS_ROUTE_UPSTREAM && responder->config.forwarder != NULL)
         forward->waiter =
             t2pw_dns_forwarder_ask (responder->config.forwarder, &query, upstream_cb, forward);
     }
-  if (forward->lookup == NULL && forward->waiter == NULL)
+  if (forward->raw == NULL && forward->waiter == NULL)
     t2p_reactor_defer (responder->config.reactor, &forward->task, nobody_cb);
 }
 
@@ -188,8 +172,8 @@ t2pw_dns_forward_cancel (T2pwDnsForward *forward)
 
   responder->n_forwards--;
   t2p_reactor_cancel (responder->config.reactor, &forward->task);
-  if (forward->lookup != NULL)
-    t2pw_lookup_cancel (forward->lookup);
+  if (forward->raw != NULL)
+    t2pw_raw_query_cancel (forward->raw);
   if (forward->waiter != NULL)
     t2pw_dns_waiter_cancel (forward->waiter);
   g_free (forward);

@@ -4,22 +4,26 @@
  * An exchange is one question that is under way, whoever waits for it: who asks the same joins.
  * It makes one attempt after another, each at the next server: when the one before has failed,
  * or has said nothing for ATTEMPT_MS. Earlier attempts go on meanwhile, and the first answer
- * counts. "I could not" (SERVFAIL, REFUSED) is an answer only when no server knows better. An
- * exchange that nobody waits for any more goes on to its end, for the cache.
+ * counts. By datagrams all servers are tried first, then over TCP; an answer that did not fit
+ * into a datagram is fetched over TCP from the same server. "I could not" (SERVFAIL, REFUSED)
+ * is an answer only when no server knows better. An exchange that nobody waits for any more
+ * goes on to its end, for the cache.
  *
  * Bounded: exchanges by T2P_DNS_MAX_EXCHANGES, waiters by T2P_DNS_MAX_WAITING, the life of an
- * exchange by T2P_DNS_ANSWER_TIMEOUT_MS, attempts by the number of servers. */
+ * exchange by T2P_DNS_ANSWER_TIMEOUT_MS, attempts by the number of servers and ways. */
 #include "config.h"
 
 #include "t2pw-dns-forwarder.h"
 
 #include "t2p-limits.h"
+#include "t2pw-dns-datagrams.h"
 #include "t2pw-dns-server.h"
 
 #include <string.h>
 
 #define ATTEMPT_MS 1500
-#define MAX_MESSAGE_BYTES (T2P_DNS_HEADER_BYTES + T2P_DNS_MAX_NAME_BYTES + 4 + 11)
+#define DATAGRAM_ATTEMPT_MS 1000
+#define MAX_ATTEMPTS (2 * T2PW_DNS_MAX_SERVERS)
 
 struct _T2pwDnsForwarder
 {
@@ -27,7 +31,8 @@ struct _T2pwDnsForwarder
   T2pwDnsCache *cache;
   T2pwDnsServer servers[T2PW_DNS_MAX_SERVERS];
   guint n_servers;
-  GHashTable *exchanges; /* key → Exchange */
+  T2pwDnsDatagrams *datagrams; /* (nullable) */
+  GHashTable *exchanges;       /* key → Exchange */
   guint n_waiting;
 };
 
@@ -37,7 +42,9 @@ typedef struct
 {
   Exchange *exchange;
   T2pwDnsServer *server;
-  T2pwDnsAsked *asked; /* NULL: not made yet, or over */
+  gboolean is_datagram;
+  gboolean was_silent;
+  T2pwDnsAsked *asked; /* NULL: over */
   gint64 since_us;
 } Attempt;
 
@@ -49,11 +56,12 @@ struct _Exchange
   T2pTimer timer;
   gint64 deadline_us;
   guint8 order[T2PW_DNS_MAX_SERVERS];
-  guint n_attempts; /* made so far */
-  Attempt attempts[T2PW_DNS_MAX_SERVERS];
+  guint step; /* the next: by datagrams in that order, then over TCP */
+  guint n_attempts;
+  Attempt attempts[MAX_ATTEMPTS];
   guint8 *refusal; /* (nullable): of a server that could not */
   T2pDnsAnswer refusal_decoded;
-  guint8 query[MAX_MESSAGE_BYTES];
+  guint8 query[T2P_DNS_MAX_ONWARD_BYTES];
   gsize query_bytes;
 };
 
@@ -157,7 +165,26 @@ keep_refusal (Exchange *exchange, const guint8 *message, const T2pDnsAnswer *ans
   exchange->refusal_decoded = *answer;
 }
 
+static gboolean
+was_asked_over_tcp (const Exchange *exchange, const T2pwDnsServer *server)
+{
+  for (guint i = 0; i < exchange->n_attempts; i++)
+    if (exchange->attempts[i].server == server && !exchange->attempts[i].is_datagram)
+      return TRUE;
+  return FALSE;
+}
+
+static void
+note_outcome (const Attempt *attempt, const T2pDnsAnswer *answer)
+{
+  if (answer != NULL)
+    t2pw_dns_server_answered (attempt->server);
+  else if (!attempt->is_datagram)
+    t2pw_dns_server_failed (attempt->server);
+}
+
 static void exchange_next (Exchange *exchange);
+static void attempt_start (Exchange *exchange, T2pwDnsServer *server, gboolean is_datagram);
 
 static void
 asked_cb (const guint8 *message, const T2pDnsAnswer *answer, gpointer user_data)
@@ -167,10 +194,7 @@ asked_cb (const guint8 *message, const T2pDnsAnswer *answer, gpointer user_data)
   T2pwDnsForwarder *forwarder = exchange->forwarder;
 
   attempt->asked = NULL;
-  if (answer == NULL)
-    t2pw_dns_server_failed (attempt->server);
-  else
-    t2pw_dns_server_answered (attempt->server);
+  note_outcome (attempt, answer);
   if (answer != NULL && is_definite (answer))
     {
       t2pw_dns_cache_add (forwarder->cache, exchange->key, message, answer,
@@ -178,24 +202,70 @@ asked_cb (const guint8 *message, const T2pDnsAnswer *answer, gpointer user_data)
       exchange_end (exchange, message, answer);
       return;
     }
+  if (answer != NULL && answer->is_truncated && !was_asked_over_tcp (exchange, attempt->server))
+    {
+      attempt_start (exchange, attempt->server, FALSE);
+      return;
+    }
   if (answer != NULL)
     keep_refusal (exchange, message, answer);
   exchange_next (exchange);
 }
 
+/* It is over at once when no datagrams can be sent. */
 static void
-attempt_start (Exchange *exchange)
+attempt_start (Exchange *exchange, T2pwDnsServer *server, gboolean is_datagram)
 {
   T2pwDnsForwarder *forwarder = exchange->forwarder;
-  Attempt *attempt = &exchange->attempts[exchange->n_attempts];
+  Attempt *attempt = &exchange->attempts[exchange->n_attempts++];
   T2pDnsQuery query;
 
   attempt->exchange = exchange;
-  attempt->server = &forwarder->servers[exchange->order[exchange->n_attempts++]];
+  attempt->server = server;
+  attempt->is_datagram = is_datagram;
   attempt->since_us = t2p_reactor_get_now_us (forwarder->reactor);
   t2p_dns_query_decode (exchange->query, exchange->query_bytes, &query);
   attempt->asked =
-      t2pw_dns_stream_server_ask (attempt->server->stream, &query, asked_cb, attempt);
+      is_datagram
+          ? t2pw_dns_datagrams_ask (forwarder->datagrams, (guint) (server - forwarder->servers),
+                                    &query, asked_cb, attempt)
+          : t2pw_dns_stream_server_ask (server->stream, &query, asked_cb, attempt);
+}
+
+/* FALSE when there are no more. */
+static gboolean
+exchange_take_step (Exchange *exchange)
+{
+  T2pwDnsForwarder *forwarder = exchange->forwarder;
+  guint n = forwarder->n_servers;
+
+  while (exchange->step < 2 * n)
+    {
+      T2pwDnsServer *server = &forwarder->servers[exchange->order[exchange->step % n]];
+      gboolean is_datagram = exchange->step++ < n;
+
+      if (is_datagram
+              ? forwarder->datagrams == NULL || !t2pw_dns_datagrams_work (forwarder->datagrams)
+              : was_asked_over_tcp (exchange, server))
+        continue;
+      attempt_start (exchange, server, is_datagram);
+      if (exchange->attempts[exchange->n_attempts - 1].asked != NULL)
+        return TRUE;
+    }
+  return FALSE;
+}
+
+static void
+note_silence (Attempt *attempt)
+{
+  T2pwDnsForwarder *forwarder = attempt->exchange->forwarder;
+
+  if (attempt->asked == NULL)
+    return;
+  if (attempt->is_datagram && !attempt->was_silent)
+    t2pw_dns_datagrams_are_silent (forwarder->datagrams, attempt->since_us);
+  attempt->was_silent = TRUE;
+  t2pw_dns_server_is_silent (attempt->server, attempt->since_us);
 }
 
 static void
@@ -204,8 +274,7 @@ exchange_timer_cb (T2pTimer *timer)
   Exchange *exchange = T2P_OWNER_OF (timer, Exchange, timer);
 
   for (guint i = 0; i < exchange->n_attempts; i++)
-    if (exchange->attempts[i].asked != NULL)
-      t2pw_dns_server_is_silent (exchange->attempts[i].server, exchange->attempts[i].since_us);
+    note_silence (&exchange->attempts[i]);
   exchange_next (exchange);
 }
 
@@ -217,11 +286,10 @@ exchange_next (Exchange *exchange)
   gint64 left_us = exchange->deadline_us - t2p_reactor_get_now_us (forwarder->reactor);
   guint wait_ms = left_us > 0 ? (guint) (left_us / 1000) : 0;
 
-  if (left_us > 0 && exchange->n_attempts < forwarder->n_servers)
-    {
-      attempt_start (exchange);
-      wait_ms = MIN (wait_ms, ATTEMPT_MS);
-    }
+  if (left_us > 0 && exchange_take_step (exchange))
+    wait_ms = MIN (wait_ms, exchange->attempts[exchange->n_attempts - 1].is_datagram
+                                ? DATAGRAM_ATTEMPT_MS
+                                : ATTEMPT_MS);
   if (left_us <= 0 || !has_attempts_under_way (exchange))
     exchange_give_up (exchange);
   else
@@ -315,6 +383,9 @@ t2pw_dns_forwarder_new (const T2pwDnsForwarderConfig *config)
   for (guint i = 0; i < forwarder->n_servers; i++)
     t2pw_dns_server_init (&forwarder->servers[i], config->reactor, config->outbound,
                           &config->servers[i]);
+  if (config->by_datagrams)
+    forwarder->datagrams = t2pw_dns_datagrams_new (config->reactor, config->outbound,
+                                                   config->servers, forwarder->n_servers);
   return forwarder;
 }
 
@@ -334,6 +405,7 @@ t2pw_dns_forwarder_free (T2pwDnsForwarder *forwarder)
     }
   for (guint i = 0; i < forwarder->n_servers; i++)
     t2pw_dns_server_clear (&forwarder->servers[i]);
+  g_clear_pointer (&forwarder->datagrams, t2pw_dns_datagrams_free);
   g_hash_table_unref (forwarder->exchanges);
   t2pw_dns_cache_free (forwarder->cache);
   g_free (forwarder);
@@ -356,4 +428,6 @@ t2pw_dns_forwarder_uplink_changed (T2pwDnsForwarder *forwarder)
   t2pw_dns_cache_flush (forwarder->cache);
   for (guint i = 0; i < forwarder->n_servers; i++)
     t2pw_dns_server_forgive (&forwarder->servers[i]);
+  if (forwarder->datagrams != NULL)
+    t2pw_dns_datagrams_reset (forwarder->datagrams);
 }

@@ -13,6 +13,7 @@ G_BEGIN_DECLS
  * T2pwDnsForwarderConfig:
  * @outbound: by which the servers are reached; outlives the forwarder
  * @servers: in the order of preference; copied
+ * @by_datagrams: whether they are asked by UDP first, and over TCP where that does not work
  */
 typedef struct
 {
@@ -20,6 +21,7 @@ typedef struct
   T2pwOutbound *outbound;
   const T2pIpEndpoint *servers;
   guint n_servers;
+  gboolean by_datagrams;
 } T2pwDnsForwarderConfig;
 
 /* Questions that are asked of name servers through the upstream, and the answers that are

@@ -5,9 +5,6 @@
 
 #include <sys/random.h>
 
-/* Header, question and OPT: nothing else is sent. */
-#define MESSAGE_BYTES (T2P_DNS_HEADER_BYTES + T2P_DNS_MAX_NAME_BYTES + 4 + 11)
-
 struct _T2pwDnsPending
 {
   GHashTable *by_id; /* id → T2pwDnsAsked */
@@ -24,7 +21,7 @@ struct _T2pwDnsAsked
   guint since; /* `n_failures` then */
   guint16 id;
   guint16 length;
-  guint8 message[MESSAGE_BYTES];
+  guint8 message[T2P_DNS_MAX_ONWARD_BYTES];
 };
 
 T2pwDnsPending *
@@ -44,8 +41,9 @@ t2pw_dns_pending_free (T2pwDnsPending *pending)
   g_free (pending);
 }
 
-static guint16
-random_id (void)
+/* One that nobody can guess. */
+guint16
+t2pw_dns_random_id (void)
 {
   guint16 id;
 
@@ -58,7 +56,7 @@ random_id (void)
 static guint16
 free_id (const T2pwDnsPending *pending)
 {
-  guint16 id = random_id ();
+  guint16 id = t2pw_dns_random_id ();
 
   while (g_hash_table_contains (pending->by_id, GUINT_TO_POINTER (id)))
     id++;

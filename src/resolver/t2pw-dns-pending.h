@@ -24,6 +24,8 @@ typedef void (*T2pwDnsAskedDone) (const guint8 *message,
 
 typedef void (*T2pwDnsAskedFunc) (T2pwDnsAsked *asked, gpointer user_data);
 
+guint16 t2pw_dns_random_id (void);
+
 T2pwDnsPending *t2pw_dns_pending_new (void);
 void t2pw_dns_pending_free (T2pwDnsPending *pending);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (T2pwDnsPending, t2pw_dns_pending_free)

@@ -333,6 +333,6 @@ t2pw_dns_stream_server_suspect (T2pwDnsStreamServer *server)
 {
   gint64 quiet_us = t2p_reactor_get_now_us (server->reactor) - server->heard_us;
 
-  if (server->is_open && quiet_us >= SUSPECT_US)
+  if (server->is_open && t2pw_dns_pending_get_n (server->pending) > 0 && quiet_us >= SUSPECT_US)
     t2pw_dns_stream_server_reset (server);
 }

@@ -128,7 +128,8 @@ plane_make_forwarder (T2pwDataPlane *plane, const T2pwPlaneConfig *config)
   T2pwDnsForwarderConfig forwarder = { .reactor = plane->context.reactor,
                                        .outbound = plane->group,
                                        .servers = config->dns_servers,
-                                       .n_servers = config->n_dns_servers };
+                                       .n_servers = config->n_dns_servers,
+                                       .by_datagrams = config->dns == T2P_DNS_MODE_UDP };
 
   plane->forwarder = t2pw_dns_forwarder_new (&forwarder);
 }

@@ -210,6 +210,77 @@ test_bad_server (Fixture *f, gconstpointer data)
   g_assert_error (error, T2P_ERROR, T2P_ERROR_INVALID_ARGUMENT);
 }
 
+/* --- queries as they are */
+
+static void
+raw_cb (const guint8 *message, gsize length, gpointer data)
+{
+  Fixture *f = data;
+
+  f->n_done++;
+  f->n_addresses = message != NULL ? (guint) length : 0;
+}
+
+/* Type 15; the id is @id. */
+static T2pwRawQuery *
+ask_raw (Fixture *f, guint8 id, const char *label, guint timeout_ms)
+{
+  guint8 message[40] = { 0, id, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0 };
+  gsize length = strlen (label);
+
+  message[12] = (guint8) length;
+  memcpy (message + 13, label, length);
+  message[13 + length + 2] = 15;
+  message[13 + length + 4] = 1;
+  return t2pw_raw_queries_ask (t2pw_names_get_raw (f->names), message, 18 + length, timeout_ms,
+                               raw_cb, f);
+}
+
+static void
+test_raw (Fixture *f, gconstpointer data)
+{
+  ask_raw (f, 1, "mail", 3000);
+  t2pw_raw_query_cancel (ask_raw (f, 2, "other", 3000));
+  g_assert_cmpuint (f->n_done, ==, 0);
+  wait_for (f, 1);
+  g_assert_cmpuint (f->n_addresses, ==, 18 + 4);
+  ask_raw (f, 3, "lost", 50);
+  wait_for (f, 2);
+  g_assert_cmpuint (f->n_addresses, ==, 0);
+}
+
+/* No server: told at once, and not from within. */
+static void
+test_raw_without_servers (Fixture *f, gconstpointer data)
+{
+  const char *none[] = { NULL };
+
+  g_assert_true (t2pw_names_set_servers (f->names, none, NULL));
+  ask_raw (f, 1, "mail", 3000);
+  g_assert_cmpuint (f->n_done, ==, 0);
+  wait_for (f, 1);
+  g_assert_cmpuint (f->n_addresses, ==, 0);
+}
+
+/* What is under way when the servers change is asked of the new ones. */
+static void
+test_raw_servers_change (Fixture *f, gconstpointer data)
+{
+  struct sockaddr_in address;
+  socklen_t length = sizeof address;
+  g_autofree char *server = NULL;
+  const char *servers[] = { NULL, NULL };
+  const char *unreachable[] = { "127.0.0.1:9", NULL };
+
+  getsockname (f->server, (struct sockaddr *) &address, &length);
+  servers[0] = server = g_strdup_printf ("127.0.0.1:%u", ntohs (address.sin_port));
+  g_assert_true (t2pw_names_set_servers (f->names, unreachable, NULL));
+  ask_raw (f, 1, "mail", 4000);
+  g_assert_true (t2pw_names_set_servers (f->names, servers, NULL));
+  wait_for (f, 1);
+  g_assert_cmpuint (f->n_addresses, ==, 18 + 4);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -221,5 +292,10 @@ main (int argc, char **argv)
   ADD ("/names/pending-names-are-asked-of-new-servers", test_new_servers_are_asked_again);
   ADD ("/names/literals-and-localhost-ask-nobody", test_literal_and_localhost);
   ADD ("/names/server-that-is-no-address-is-refused", test_bad_server);
+  g_test_add ("/names/raw/answered-as-it-is", Fixture, NULL, set_up, test_raw, tear_down);
+  g_test_add ("/names/raw/no-server-is-told", Fixture, NULL, set_up, test_raw_without_servers,
+              tear_down);
+  g_test_add ("/names/raw/asked-of-the-new-servers", Fixture, NULL, set_up,
+              test_raw_servers_change, tear_down);
   return g_test_run ();
 }

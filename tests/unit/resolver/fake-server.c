@@ -76,7 +76,71 @@ fake_open (T2pwOutbound *base,
   return &connection->base;
 }
 
-static const T2pwOutboundClass outbound_class = { .kind = "fake", .open = fake_open };
+static gboolean
+fake_send_datagram (T2pwAssociation *base,
+                    const T2pwDestination *to,
+                    const guint8 *data,
+                    gsize length,
+                    gsize datagram_bytes)
+{
+  FakeAssociation *association = (FakeAssociation *) base;
+  T2pIpEndpoint endpoint = { to->address, to->port };
+  GByteArray *copy = g_byte_array_new ();
+
+  g_assert_true (association->is_open && !association->is_closed);
+  g_byte_array_append (copy, data, (guint) length);
+  g_ptr_array_add (association->sent, copy);
+  g_array_append_val (association->to, endpoint);
+  return TRUE;
+}
+
+static void
+fake_close_association (T2pwAssociation *base)
+{
+  FakeAssociation *association = (FakeAssociation *) base;
+
+  g_assert_false (association->is_closed);
+  association->is_closed = TRUE;
+}
+
+static const T2pwAssociationClass association_class = {
+  .send = fake_send_datagram,
+  .close = fake_close_association,
+};
+
+static T2pwAssociation *
+fake_associate (T2pwOutbound *base, const T2pwAssociationHandler *handler, gpointer user_data)
+{
+  FakeOutbound *outbound = (FakeOutbound *) base;
+  FakeAssociation *association;
+
+  if (!outbound->has_udp)
+    return NULL;
+  association = g_new0 (FakeAssociation, 1);
+  association->base.klass = &association_class;
+  association->base.handler = handler;
+  association->base.user_data = user_data;
+  association->sent = g_ptr_array_new_with_free_func ((GDestroyNotify) g_byte_array_unref);
+  association->to = g_array_new (FALSE, FALSE, sizeof (T2pIpEndpoint));
+  g_ptr_array_add (outbound->associations, association);
+  return &association->base;
+}
+
+static void
+association_free (gpointer data)
+{
+  FakeAssociation *association = data;
+
+  g_ptr_array_unref (association->sent);
+  g_array_unref (association->to);
+  g_free (association);
+}
+
+static const T2pwOutboundClass outbound_class = {
+  .kind = "fake",
+  .open = fake_open,
+  .associate = fake_associate,
+};
 
 static void
 connection_free (gpointer data)
@@ -93,6 +157,7 @@ fake_outbound_init (FakeOutbound *outbound)
 {
   outbound->base.klass = &outbound_class;
   outbound->connections = g_ptr_array_new_with_free_func (connection_free);
+  outbound->associations = g_ptr_array_new_with_free_func (association_free);
 }
 
 void
@@ -100,7 +165,10 @@ fake_outbound_clear (FakeOutbound *outbound)
 {
   for (guint i = 0; i < outbound->connections->len; i++)
     g_assert_true (fake_outbound_get (outbound, i)->is_closed);
+  for (guint i = 0; i < outbound->associations->len; i++)
+    g_assert_true (fake_outbound_get_association (outbound, i)->is_closed);
   g_ptr_array_unref (outbound->connections);
+  g_ptr_array_unref (outbound->associations);
 }
 
 FakeConnection *
@@ -169,12 +237,11 @@ fake_connection_take_query (FakeConnection *connection)
 }
 
 /* With 192.0.2.@last for a minute, or no record and @rcode. */
-void
-fake_connection_answer (FakeConnection *connection, GByteArray *query, guint rcode, guint8 last)
+static GByteArray *
+make_answer (const GByteArray *query, guint rcode, guint8 last)
 {
   const guint8 record[] = { 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, last };
-  g_autoptr (GByteArray) message = g_byte_array_new ();
-  guint8 prefix[2];
+  GByteArray *message = g_byte_array_new ();
 
   g_byte_array_append (message, query->data, query->len);
   message->data[2] = 0x81;
@@ -184,7 +251,71 @@ fake_connection_answer (FakeConnection *connection, GByteArray *query, guint rco
       message->data[7] = 1;
       g_byte_array_append (message, record, sizeof record);
     }
+  return message;
+}
+
+void
+fake_connection_answer (FakeConnection *connection, GByteArray *query, guint rcode, guint8 last)
+{
+  g_autoptr (GByteArray) message = make_answer (query, rcode, last);
+  guint8 prefix[2];
+
   t2p_store_be16 (prefix, (guint16) message->len);
   g_byte_array_prepend (message, prefix, sizeof prefix);
   fake_connection_say (connection, message->data, message->len);
+}
+
+/* --- datagrams */
+
+FakeAssociation *
+fake_outbound_get_association (FakeOutbound *outbound, guint index)
+{
+  g_assert_cmpuint (index, <, outbound->associations->len);
+  return g_ptr_array_index (outbound->associations, index);
+}
+
+void
+fake_association_accept (FakeAssociation *association)
+{
+  association->is_open = TRUE;
+  association->base.handler->opened (&association->base, association->base.user_data);
+  run_turns ();
+}
+
+void
+fake_association_fail (FakeAssociation *association)
+{
+  association->is_closed = TRUE;
+  association->base.handler->failed (&association->base, T2P_REFUSAL_RESET, NULL,
+                                     association->base.user_data);
+  run_turns ();
+}
+
+/* (transfer full) (nullable) */
+GByteArray *
+fake_association_take_query (FakeAssociation *association, T2pIpEndpoint *out_to)
+{
+  run_turns ();
+  if (association->sent->len == 0)
+    return NULL;
+  *out_to = g_array_index (association->to, T2pIpEndpoint, 0);
+  g_array_remove_index (association->to, 0);
+  return g_ptr_array_steal_index (association->sent, 0);
+}
+
+void
+fake_association_answer (FakeAssociation *association,
+                         const T2pIpEndpoint *from,
+                         GByteArray *query,
+                         gboolean is_truncated,
+                         guint8 last)
+{
+  g_autoptr (GByteArray) message = make_answer (query, 0, last);
+  T2pwDestination source = { .address = from->address, .port = from->port };
+
+  if (is_truncated)
+    message->data[2] |= 0x02;
+  association->base.handler->received (&association->base, &source, message->data, message->len,
+                                       association->base.user_data);
+  run_turns ();
 }

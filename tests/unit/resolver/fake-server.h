@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "t2pw-outbound.h"
+#include "t2pw-association.h"
 
 /* An outbound whose connections a test makes, answers and breaks as it likes. */
 typedef struct
@@ -17,8 +17,19 @@ typedef struct
 
 typedef struct
 {
+  T2pwAssociation base;
+  gboolean is_open;
+  gboolean is_closed;
+  GPtrArray *sent; /* GByteArray: datagrams */
+  GArray *to;      /* T2pIpEndpoint: where each went */
+} FakeAssociation;
+
+typedef struct
+{
   T2pwOutbound base;
-  GPtrArray *connections; /* FakeConnection, all that there ever were */
+  gboolean has_udp;
+  GPtrArray *connections;  /* FakeConnection, all that there ever were */
+  GPtrArray *associations; /* FakeAssociation, likewise */
 } FakeOutbound;
 
 void fake_outbound_init (FakeOutbound *outbound);
@@ -35,3 +46,13 @@ void fake_connection_answer (FakeConnection *connection,
                              GByteArray *query,
                              guint rcode,
                              guint8 last);
+
+FakeAssociation *fake_outbound_get_association (FakeOutbound *outbound, guint index);
+void fake_association_accept (FakeAssociation *association);
+void fake_association_fail (FakeAssociation *association);
+GByteArray *fake_association_take_query (FakeAssociation *association, T2pIpEndpoint *out_to);
+void fake_association_answer (FakeAssociation *association,
+                              const T2pIpEndpoint *from,
+                              GByteArray *query,
+                              gboolean is_truncated,
+                              guint8 last);

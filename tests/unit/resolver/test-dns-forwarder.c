@@ -16,20 +16,23 @@ typedef struct
   guint8 last; /* byte of the last answer */
 } Fixture;
 
+/* @by_datagrams: whether they are asked by UDP. */
 static void
-set_up (Fixture *f, gconstpointer data)
+set_up (Fixture *f, gconstpointer by_datagrams)
 {
   T2pIpEndpoint servers[2];
   T2pwDnsForwarderConfig config;
 
   f->reactor = t2p_reactor_new (NULL, NULL);
   fake_outbound_init (&f->outbound);
+  f->outbound.has_udp = TRUE;
   g_assert_true (t2p_ip_endpoint_parse ("192.0.2.53:53", &servers[0]));
   g_assert_true (t2p_ip_endpoint_parse ("[2001:db8::53]:53", &servers[1]));
   config = (T2pwDnsForwarderConfig){ .reactor = f->reactor,
                                      .outbound = &f->outbound.base,
                                      .servers = servers,
-                                     .n_servers = G_N_ELEMENTS (servers) };
+                                     .n_servers = G_N_ELEMENTS (servers),
+                                     .by_datagrams = by_datagrams != NULL };
   f->forwarder = t2pw_dns_forwarder_new (&config);
 }
 
@@ -293,6 +296,112 @@ test_is_bounded (Fixture *f, gconstpointer data)
   g_assert_null (ask (f, "n0.example"));
 }
 
+/* --- by datagrams */
+
+static void
+test_datagrams (Fixture *f, gconstpointer by_datagrams)
+{
+  g_autoptr (GByteArray) query = NULL;
+  FakeAssociation *association;
+  T2pIpEndpoint to, stranger;
+
+  ask (f, "a.example");
+  association = fake_outbound_get_association (&f->outbound, 0);
+  fake_association_accept (association);
+  query = fake_association_take_query (association, &to);
+  g_assert_nonnull (query);
+  g_assert_cmpuint (to.port, ==, 53);
+  stranger = to;
+  stranger.port = 5353;
+  fake_association_answer (association, &stranger, query, FALSE, 66);
+  g_assert_cmpuint (f->n_answers, ==, 0);
+  fake_association_answer (association, &to, query, FALSE, 1);
+  g_assert_cmpuint (f->n_answers, ==, 1);
+  g_assert_cmpuint (f->last, ==, 1);
+  g_assert_true (is_known (f, "a.example"));
+  /* the same association for the next */
+  ask (f, "b.example");
+  g_byte_array_unref (g_steal_pointer (&query));
+  query = fake_association_take_query (association, &to);
+  fake_association_answer (association, &to, query, FALSE, 2);
+  g_assert_cmpuint (f->n_answers, ==, 2);
+  g_assert_cmpuint (f->outbound.associations->len, ==, 1);
+  g_assert_cmpuint (f->outbound.connections->len, ==, 0);
+}
+
+static void
+test_truncated_datagram (Fixture *f, gconstpointer by_datagrams)
+{
+  g_autoptr (GByteArray) query = NULL;
+  g_autoptr (GByteArray) again = NULL;
+  FakeAssociation *association;
+  T2pIpEndpoint to;
+
+  ask (f, "a.example");
+  association = fake_outbound_get_association (&f->outbound, 0);
+  fake_association_accept (association);
+  query = fake_association_take_query (association, &to);
+  fake_association_answer (association, &to, query, TRUE, 1);
+  g_assert_cmpuint (f->n_answers, ==, 0);
+  fake_connection_accept (fake_outbound_get (&f->outbound, 0));
+  again = fake_connection_take_query (fake_outbound_get (&f->outbound, 0));
+  fake_connection_answer (fake_outbound_get (&f->outbound, 0), again, 0, 7);
+  g_assert_cmpuint (f->n_answers, ==, 1);
+  g_assert_cmpuint (f->last, ==, 7);
+}
+
+static void
+answer_over_tcp (Fixture *f, guint n_before)
+{
+  g_autoptr (GByteArray) query = NULL;
+  FakeConnection *connection = fake_outbound_get (&f->outbound, 0);
+
+  if (!connection->is_open)
+    fake_connection_accept (connection);
+  while ((query = fake_connection_take_query (connection)) == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  fake_connection_answer (connection, query, 0, 1);
+  g_assert_cmpuint (f->n_answers, ==, n_before + 1);
+}
+
+static void
+test_no_datagrams (Fixture *f, gconstpointer by_datagrams)
+{
+  f->outbound.has_udp = FALSE;
+  ask (f, "a.example");
+  answer_over_tcp (f, 0);
+  /* they rest, although there are some by now */
+  f->outbound.has_udp = TRUE;
+  ask (f, "b.example");
+  answer_over_tcp (f, 1);
+  g_assert_cmpuint (f->outbound.associations->len, ==, 0);
+  t2pw_dns_forwarder_uplink_changed (f->forwarder);
+  ask (f, "c.example");
+  g_assert_cmpuint (f->outbound.associations->len, ==, 1);
+}
+
+static void
+test_refused_association (Fixture *f, gconstpointer by_datagrams)
+{
+  ask (f, "a.example");
+  fake_association_fail (fake_outbound_get_association (&f->outbound, 0));
+  answer_over_tcp (f, 0);
+}
+
+static void
+test_silent_datagrams (Fixture *f, gconstpointer by_datagrams)
+{
+  ask (f, "a.example");
+  ask (f, "b.example");
+  ask (f, "c.example");
+  fake_association_accept (fake_outbound_get_association (&f->outbound, 0));
+  wait_until (&f->outbound.connections->len, 1);
+  for (guint i = 0; i < 3; i++)
+    answer_over_tcp (f, i);
+  ask (f, "d.example");
+  answer_over_tcp (f, 3);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -307,5 +416,12 @@ main (int argc, char **argv)
   ADD ("/dns-forwarder/nobody-answers", test_nobody);
   ADD ("/dns-forwarder/a-refusal-counts-last", test_refusals);
   ADD ("/dns-forwarder/waiters-are-bounded", test_is_bounded);
+#define ADD_UDP(path, function)                                                                \
+  g_test_add (path, Fixture, GINT_TO_POINTER (TRUE), set_up, function, tear_down)
+  ADD_UDP ("/dns-forwarder/datagrams/answered", test_datagrams);
+  ADD_UDP ("/dns-forwarder/datagrams/truncated-comes-by-tcp", test_truncated_datagram);
+  ADD_UDP ("/dns-forwarder/datagrams/none-means-tcp", test_no_datagrams);
+  ADD_UDP ("/dns-forwarder/datagrams/refused-means-tcp", test_refused_association);
+  ADD_UDP ("/dns-forwarder/datagrams/silent-means-tcp", test_silent_datagrams);
   return g_test_run ();
 }

@@ -5,12 +5,19 @@
 
 #include "t2p-error.h"
 #include "t2p-quote.h"
+#include "t2p-setting-files.h"
+#include "t2pw-file-set.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #define DEFAULT_POOL4 "198.18.0.0/15"
 #define POOL6 "fd74:3270:6f78:79::/64"
 #define MIN_MTU 576
+#define DEFAULT_DNS_ADDR "8.8.8.8"
+#define NO_PROXY "none" /* that tool's word for `direct` */
 
 typedef struct
 {
@@ -20,6 +27,7 @@ typedef struct
   int mtu;
   gboolean has_ipv6;
   char *dns;
+  char *dns_addr;
   char *pool;
   int max_sessions;
   int tcp_timeout_s;
@@ -33,6 +41,7 @@ raw_clear (Raw *raw)
   g_free (raw->proxy);
   g_free (raw->tun_name);
   g_free (raw->dns);
+  g_free (raw->dns_addr);
   g_free (raw->pool);
   g_free (raw->verbosity);
 }
@@ -43,7 +52,6 @@ static const char *const missing_options[] = { "--setup",
                                                "-s",
                                                "--unshare",
                                                "--unshare-pidfile",
-                                               "--dns-addr",
                                                "--bypass",
                                                "-b",
                                                "--tcp-mss",
@@ -112,15 +120,40 @@ take_numbers (const Raw *raw, T2psOptions *options, GError **error)
 }
 
 static gboolean
+take_dns_mode (const char *dns, T2pDnsMode *out_mode, GError **error)
+{
+  if (strcmp (dns, "direct") == 0)
+    *out_mode = T2P_DNS_MODE_OFF;
+  else if (strcmp (dns, "virtual") == 0)
+    *out_mode = T2P_DNS_MODE_VIRTUAL;
+  else if (strcmp (dns, "over-tcp") == 0)
+    *out_mode = T2P_DNS_MODE_TCP;
+  else
+    return fail (error, "--dns", dns, "virtual, over-tcp or direct");
+  return TRUE;
+}
+
+static gboolean
+take_dns_server (const Raw *raw, T2pwPlaneConfig *plane, GError **error)
+{
+  const char *server = raw->dns_addr != NULL ? raw->dns_addr : DEFAULT_DNS_ADDR;
+  const char *const servers[] = { server, NULL };
+  T2pIpAddress address;
+
+  if (!t2p_ip_address_parse (server, &address))
+    return fail (error, "--dns-addr", server, "an address");
+  return t2pw_plane_config_set_dns_servers (plane, servers, error);
+}
+
+static gboolean
 take_dns (const Raw *raw, T2psOptions *options, GError **error)
 {
   T2pwPlaneConfig *plane = options->plane;
   const char *dns = raw->dns != NULL ? raw->dns : "direct";
   const char *pool = raw->pool != NULL ? raw->pool : DEFAULT_POOL4;
 
-  if (strcmp (dns, "direct") != 0 && strcmp (dns, "virtual") != 0)
-    return fail (error, "--dns", dns, "virtual or direct");
-  plane->dns = strcmp (dns, "virtual") == 0 ? T2P_DNS_MODE_VIRTUAL : T2P_DNS_MODE_OFF;
+  if (!take_dns_mode (dns, &plane->dns, error) || !take_dns_server (raw, plane, error))
+    return FALSE;
   if (!t2p_ip_prefix_parse (pool, &plane->pool4, error))
     return FALSE;
   if (plane->pool4.address.family != AF_INET || plane->pool4.length > 29)
@@ -144,6 +177,37 @@ take_device (Raw *raw, T2psOptions *options, GError **error)
 }
 
 static gboolean
+read_file (T2pwPlaneConfig *plane, const T2pSettingFile *file, GError **error)
+{
+  int fd = t2p_setting_file_is_path (file) ? open (file->name, O_RDONLY | O_CLOEXEC) : -1;
+  int saved_errno = t2p_setting_file_is_path (file) ? errno : ENOENT;
+  gboolean is_read;
+
+  if (fd < 0)
+    {
+      g_set_error (error, G_IO_ERROR, g_io_error_from_errno (saved_errno), "--proxy: %s: %s",
+                   file->name, g_strerror (saved_errno));
+      return FALSE;
+    }
+  is_read = t2pw_file_set_add (plane->files, file->name, fd, error);
+  close (fd);
+  return is_read;
+}
+
+/* With the rights of whoever runs us. */
+static gboolean
+read_files (const T2pEndpoint *endpoint, T2pwPlaneConfig *plane, GError **error)
+{
+  g_autoptr (GArray) files = t2p_setting_files_of_endpoint (endpoint);
+
+  plane->files = t2pw_file_set_new ();
+  for (guint i = 0; i < files->len; i++)
+    if (!read_file (plane, &g_array_index (files, T2pSettingFile, i), error))
+      return FALSE;
+  return TRUE;
+}
+
+static gboolean
 take_proxy (const Raw *raw, T2psOptions *options, GError **error)
 {
   g_autoptr (T2pEndpoint) endpoint = NULL;
@@ -154,10 +218,12 @@ take_proxy (const Raw *raw, T2psOptions *options, GError **error)
                            "expected --proxy URI, socks5://127.0.0.1:1080 for instance");
       return FALSE;
     }
-  endpoint = t2p_endpoint_parse (raw->proxy, error);
-  if (endpoint != NULL)
-    t2pw_plane_config_add_proxy (options->plane, endpoint, NULL, 0);
-  return endpoint != NULL;
+  endpoint =
+      t2p_endpoint_parse (strcmp (raw->proxy, NO_PROXY) == 0 ? "direct" : raw->proxy, error);
+  if (endpoint == NULL || !read_files (endpoint, options->plane, error))
+    return FALSE;
+  t2pw_plane_config_add_proxy (options->plane, endpoint, NULL, 0);
+  return TRUE;
 }
 
 /* "warn", "off" and "trace" are the well-known tool's words. */
@@ -190,7 +256,10 @@ parse_raw (Raw *raw, int *argc, char ***argv, GError **error)
     { "tun-fd", 0, 0, G_OPTION_ARG_INT, &raw->tun_fd, "open device to use", "FD" },
     { "mtu", 0, 0, G_OPTION_ARG_INT, &raw->mtu, "of the device [1500]", "N" },
     { "ipv6-enabled", '6', 0, G_OPTION_ARG_NONE, &raw->has_ipv6, "carry IPv6 too", NULL },
-    { "dns", 'd', 0, G_OPTION_ARG_STRING, &raw->dns, "virtual or direct [direct]", "MODE" },
+    { "dns", 'd', 0, G_OPTION_ARG_STRING, &raw->dns, "virtual, over-tcp or direct [direct]",
+      "MODE" },
+    { "dns-addr", 0, 0, G_OPTION_ARG_STRING, &raw->dns_addr,
+      "server that over-tcp asks [" DEFAULT_DNS_ADDR "]", "IP" },
     { "virtual-dns-pool", 0, 0, G_OPTION_ARG_STRING, &raw->pool,
       "addresses for names [" DEFAULT_POOL4 "]", "CIDR" },
     { "max-sessions", 0, 0, G_OPTION_ARG_INT, &raw->max_sessions, "connections at once", "N" },

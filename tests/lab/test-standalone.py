@@ -28,6 +28,7 @@ def open_tun_and_run(name, flags, program, *options):
 
 
 class Standalone(LabCase):
+    options = {'proxies': ['danted', 'microsocks', 'unix-danted', 'stunnel-danted']}
     numbers = itertools.count(1)
 
     def setUp(self):
@@ -113,6 +114,40 @@ ip route add {plan.SERVER4}/32 dev tunx; ip -6 route add {plan.SERVER6}/128 dev 
         server = ['python3', '-B', '-c', DIG, '10.99.0.2', plan.PROXY_ONLY_NAME]
         address = self.lab.run(server).stdout.strip()
         self.assertTrue(address.startswith('198.1'), address)
+
+    def test_dns_over_tcp(self):
+        """with --dns over-tcp queries go to --dns-addr by TCP, through the proxy"""
+        self.start(self.program, '--tun', 'tunx', '--dns', 'over-tcp', '--dns-addr',
+                   plan.SERVER4)
+        self.configure()
+        for name in ('v4.example', 'www.example'):
+            server = ['python3', '-B', '-c', DIG, '10.99.0.2', name]
+            self.assertIn(self.lab.run(server).stdout.strip(), plan.NAMES[name])
+
+    def test_none(self):
+        """--proxy none connects directly, --proxy by unix socket and with TLS too"""
+        for proxy, seen in (('none', plan.LAB4), ('direct', plan.LAB4),
+                            (f'socks5://unix:{plan.UNIX_SOCKETS}/unix-danted', plan.PROXY4),
+                            (f'socks5+tls://proxy.example:{plan.PORTS["stunnel-danted"]}'
+                             f'?tls-ca={plan.CA}', plan.PROXY4)):
+            with self.subTest(proxy):
+                self.start(self.program, '--tun', 'tunx', '--mark', '9', proxy=proxy)
+                self.configure()
+                self.lab.sh('ip rule add fwmark 9 lookup 99 pref 9; '
+                            f'ip route add default via {plan.ROUTER4} table 99')
+                self.addCleanup(self.lab.sh, 'ip rule del pref 9; ip route flush table 99',
+                                check=False)
+                got = self.lab.run(['curl', '-sS', '-m', '15', f'http://{plan.SERVER4}/ip'])
+                self.assertEqual(got.stdout.strip(), seen)
+                self.stop()
+                self.lab.sh('ip rule del pref 9; ip route flush table 99')
+
+    def test_missing_file(self):
+        """a file that is not there is told by its name"""
+        said = self.lab.run([self.program, '--tun', 'tunx', '--proxy',
+                             'https://h?tls-ca=/nowhere'], check=False)
+        self.assertEqual(said.returncode, 2)
+        self.assertIn('/nowhere: No such file', said.stderr)
 
     def test_namespace(self):
         """the manual's example: everything of a new namespace is carried, by name"""

@@ -137,12 +137,25 @@ name_of_host (const char *host)
   return g_strdup (*start != '\0' ? start : "tunnel");
 }
 
+/* Of the host, or what the socket is called. `direct` and `reject` have neither. */
+static char *
+name_of_upstream (const T2pEndpoint *endpoint)
+{
+  const char *host = t2p_endpoint_get_host (endpoint);
+  const char *path = t2p_endpoint_get_unix_path (endpoint);
+
+  if (host != NULL)
+    return name_of_host (host);
+  if (path != NULL)
+    return name_of_host (strrchr (path, '/') + 1);
+  return name_of_host (t2p_scheme_to_string (t2p_endpoint_get_scheme (endpoint)));
+}
+
 char *
 t2p_ctl_settings_default_name (T2pCtlSettings *settings, GError **error)
 {
   const char *interface = NULL;
   g_autoptr (T2pEndpoint) endpoint = NULL;
-  const char *host = NULL;
 
   if (g_variant_dict_lookup (settings->options, "interface", "&s", &interface) &&
       *interface != '\0' && strchr (interface, '%') == NULL)
@@ -150,10 +163,7 @@ t2p_ctl_settings_default_name (T2pCtlSettings *settings, GError **error)
   endpoint = t2p_endpoint_parse (g_ptr_array_index (settings->proxies, 0), error);
   if (endpoint == NULL)
     return NULL;
-  host = t2p_endpoint_get_host (endpoint);
-  /* `direct` and `reject` have no host. */
-  return name_of_host (
-      host != NULL ? host : t2p_scheme_to_string (t2p_endpoint_get_scheme (endpoint)));
+  return name_of_upstream (endpoint);
 }
 
 static gboolean

@@ -61,6 +61,12 @@
 
 /* --- codecs */
 #define T2P_SOCKS5_MAX_REPLY_BYTES 262 /* 4 + 1 + 255 + 2: RFC 1928 section 6 */
+#define T2P_SOCKS4_REPLY_BYTES 8
+#define T2P_HTTP_MAX_HEAD_BYTES (32 * 1024) /* of an answer, with those 1xx before it */
+#define T2P_HTTP_MAX_BODY_BYTES (64 * 1024) /* a longer page behind a 407: a new connection */
+#define T2P_HTTP_MAX_PARAM_BYTES 1024       /* realm, nonce, opaque: we send them back */
+#define T2P_HTTP_MAX_PARAMS 16              /* of one challenge; RFC 7616 has 9 */
+#define T2P_HTTP_MAX_REQUESTS 5             /* of one handshake: challenges, stale nonces */
 #define T2P_DNS_MAX_MESSAGE_BYTES 65535
 #define T2P_DNS_MAX_NAME_BYTES 255       /* RFC 1035 section 2.3.4 */
 #define T2P_DNS_MAX_TTL_S 86400          /* an answer is not kept longer, whatever it says */

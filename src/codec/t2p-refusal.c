@@ -26,3 +26,26 @@ t2p_refusal_from_socks5_reply (guint8 reply)
       return T2P_REFUSAL_RESET;
     }
 }
+
+/**
+ * t2p_refusal_from_http_status:
+ * @status: of the answer to CONNECT, not 2xx
+ *
+ * Returns: what the application is told
+ */
+T2pRefusal
+t2p_refusal_from_http_status (guint status)
+{
+  switch (status)
+    {
+    case 403:
+    case 407:
+      return T2P_REFUSAL_ADMIN_PROHIBITED;
+    case 502: /* the proxy could not connect, or not find the name */
+    case 503:
+    case 504: /* it has waited already: the application need not */
+      return T2P_REFUSAL_HOST_UNREACHABLE;
+    default:
+      return T2P_REFUSAL_RESET;
+    }
+}

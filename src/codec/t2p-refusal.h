@@ -27,5 +27,6 @@ typedef enum
 } T2pRefusal;
 
 T2pRefusal t2p_refusal_from_socks5_reply (guint8 reply);
+T2pRefusal t2p_refusal_from_http_status (guint status);
 
 G_END_DECLS

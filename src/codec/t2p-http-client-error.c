@@ -87,13 +87,28 @@ error_of_status (guint status)
     }
 }
 
-static void
-set_status_error (const T2pHttpHead *head, GError **error)
+/**
+ * t2p_http_client_describe_status:
+ * @client: a client that was refused
+ *
+ * Returns: (transfer full): what the upstream said, as a message may show it: `status 403
+ * 'Forbidden'`
+ */
+char *
+t2p_http_client_describe_status (const T2pHttpClient *client)
 {
-  g_autofree char *reason = t2p_quote (head->reason);
+  g_autofree char *reason = t2p_quote (client->head.reason);
 
-  g_set_error (error, T2P_ERROR, error_of_status (head->status),
-               "upstream refused the request: status %u %s", head->status, reason);
+  return g_strdup_printf ("status %u %s", client->head.status, reason);
+}
+
+static void
+set_status_error (const T2pHttpClient *client, GError **error)
+{
+  g_autofree char *status = t2p_http_client_describe_status (client);
+
+  g_set_error (error, T2P_ERROR, error_of_status (client->head.status),
+               "upstream refused the request: %s", status);
 }
 
 static void
@@ -135,7 +150,7 @@ t2p_http_client_set_error (const T2pHttpClient *client, GError **error)
       set_head_error (&client->head, error);
       return;
     case T2P_HTTP_FAILURE_STATUS:
-      set_status_error (&client->head, error);
+      set_status_error (client, error);
       return;
     case T2P_HTTP_FAILURE_NO_LOGIN:
     case T2P_HTTP_FAILURE_NO_SCHEME:

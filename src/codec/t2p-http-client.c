@@ -89,18 +89,6 @@ fail (T2pHttpClient *client, T2pHttpFailure failure)
   client->is_unsent = FALSE;
 }
 
-/* A token is good for one request. */
-static void
-renew_token (T2pHttpClient *client)
-{
-  g_clear_pointer (&client->token, g_free);
-  if (client->scheme != T2P_HTTP_SCHEME_NEGOTIATE)
-    return;
-  client->token = t2p_http_auth_make_token (client->auth, &client->token_error);
-  if (client->token == NULL)
-    fail (client, T2P_HTTP_FAILURE_TOKEN);
-}
-
 static void
 begin_request (T2pHttpClient *client)
 {
@@ -113,7 +101,6 @@ begin_request (T2pHttpClient *client)
   client->scheme = t2p_http_auth_get_scheme (client->auth);
   if (client->scheme == T2P_HTTP_SCHEME_DIGEST)
     client->digest = t2p_http_digest_ref (t2p_http_auth_get_digest (client->auth));
-  renew_token (client);
 }
 
 /**
@@ -122,8 +109,7 @@ begin_request (T2pHttpClient *client)
  * @request: what we want; its auth must live as long as @client
  * @error: return location
  *
- * Returns: %FALSE with %T2P_ERROR_INVALID_ARGUMENT when HTTP cannot say the destination, or
- * with what the maker of tokens says
+ * Returns: %FALSE with %T2P_ERROR_INVALID_ARGUMENT when HTTP cannot say the destination
  */
 gboolean
 t2p_http_client_init (T2pHttpClient *client, const T2pHttpRequest *request, GError **error)
@@ -133,10 +119,7 @@ t2p_http_client_init (T2pHttpClient *client, const T2pHttpRequest *request, GErr
     return FALSE;
   client->auth = request->auth;
   begin_request (client);
-  if (client->stage != T2P_HTTP_STAGE_FAILED)
-    return TRUE;
-  g_propagate_error (error, g_steal_pointer (&client->token_error));
-  return FALSE;
+  return TRUE;
 }
 
 void
@@ -144,7 +127,6 @@ t2p_http_client_clear (T2pHttpClient *client)
 {
   t2p_http_head_clear (&client->head);
   g_clear_pointer (&client->digest, t2p_http_digest_unref);
-  g_clear_pointer (&client->token, g_free);
   g_clear_error (&client->token_error);
 }
 
@@ -162,29 +144,44 @@ write_text (T2pWriter *writer, const char *text)
   t2p_writer_bytes (writer, (const guint8 *) text, strlen (text));
 }
 
+/* A token is good for one request. Without one we ask as nobody, and keep the reason for when
+ * that is refused. */
+static void
+write_token (T2pHttpClient *client, T2pWriter *writer)
+{
+  g_autofree char *token = NULL;
+
+  g_clear_error (&client->token_error);
+  token = t2p_http_auth_make_token (client->auth, &client->token_error);
+  if (token == NULL)
+    return;
+  write_text (writer, "Proxy-Authorization: Negotiate ");
+  write_text (writer, token);
+  write_text (writer, "\r\n");
+}
+
 static void
 write_login (T2pHttpClient *client, T2pWriter *writer)
 {
-  if (client->scheme == T2P_HTTP_SCHEME_NONE)
-    return;
-  write_text (writer, "Proxy-Authorization: ");
   switch (client->scheme)
     {
     case T2P_HTTP_SCHEME_NONE:
-      break;
+      return;
     case T2P_HTTP_SCHEME_BASIC:
+      write_text (writer, "Proxy-Authorization: ");
       t2p_http_auth_write_basic (client->auth, writer);
-      break;
+      write_text (writer, "\r\n");
+      return;
     case T2P_HTTP_SCHEME_DIGEST:
+      write_text (writer, "Proxy-Authorization: ");
       t2p_http_auth_write_digest (client->auth, writer, client->digest, METHOD,
                                   client->authority);
-      break;
+      write_text (writer, "\r\n");
+      return;
     case T2P_HTTP_SCHEME_NEGOTIATE:
-      write_text (writer, "Negotiate ");
-      write_text (writer, client->token);
-      break;
+      write_token (client, writer);
+      return;
     }
-  write_text (writer, "\r\n");
 }
 
 /**
@@ -250,6 +247,16 @@ reuse_connection (T2pHttpClient *client)
   client->stage = T2P_HTTP_STAGE_BODY;
 }
 
+static T2pHttpFailure
+failure_of_login (const T2pHttpClient *client, T2pHttpScheme scheme)
+{
+  if (client->token_error != NULL)
+    return T2P_HTTP_FAILURE_TOKEN;
+  if (scheme == T2P_HTTP_SCHEME_NONE)
+    return T2P_HTTP_FAILURE_NO_SCHEME;
+  return T2P_HTTP_FAILURE_LOGIN;
+}
+
 static void
 take_challenge (T2pHttpClient *client)
 {
@@ -264,16 +271,13 @@ take_challenge (T2pHttpClient *client)
   scheme = t2p_http_auth_choose (client->auth, offer);
   if (scheme == T2P_HTTP_SCHEME_NONE || !is_worth_a_try (client, scheme))
     {
-      t2p_http_auth_forget (client->auth);
-      fail (client, scheme == T2P_HTTP_SCHEME_NONE ? T2P_HTTP_FAILURE_NO_SCHEME
-                                                   : T2P_HTTP_FAILURE_LOGIN);
+      fail (client, failure_of_login (client, scheme));
       return;
     }
   t2p_http_auth_learn (client->auth, scheme, offer->digest);
   client->was_told = TRUE;
   begin_request (client);
-  if (client->stage != T2P_HTTP_STAGE_FAILED)
-    reuse_connection (client);
+  reuse_connection (client);
 }
 
 static void
@@ -395,8 +399,7 @@ t2p_http_client_restart (T2pHttpClient *client)
   client->is_reused = FALSE;
   client->is_unsent = TRUE;
   t2p_http_head_next (&client->head, FALSE);
-  renew_token (client);
-  return client->stage == T2P_HTTP_STAGE_HEAD;
+  return TRUE;
 }
 
 /**
@@ -414,6 +417,17 @@ T2pHttpFailure
 t2p_http_client_get_failure (const T2pHttpClient *client)
 {
   return client->failure;
+}
+
+/**
+ * t2p_http_client_get_scheme:
+ *
+ * Returns: how the last request said who we are
+ */
+T2pHttpScheme
+t2p_http_client_get_scheme (const T2pHttpClient *client)
+{
+  return client->scheme;
 }
 
 /**

@@ -62,8 +62,7 @@ typedef struct
   T2pHttpBody body;
   T2pHttpScheme scheme;  /* of the request that is being answered */
   T2pHttpDigest *digest; /* with it */
-  char *token;           /* likewise, until it is sent */
-  GError *token_error;
+  GError *token_error;   /* why there was none to send */
   guint n_requests;
   guint is_unsent : 1;
   guint was_told : 1;  /* @digest was learnt by this client, so it is not too old */
@@ -84,7 +83,9 @@ T2pDecode t2p_http_client_end (T2pHttpClient *client);
 gboolean t2p_http_client_restart (T2pHttpClient *client);
 gboolean t2p_http_client_awaits_answer (const T2pHttpClient *client);
 T2pHttpFailure t2p_http_client_get_failure (const T2pHttpClient *client);
+T2pHttpScheme t2p_http_client_get_scheme (const T2pHttpClient *client);
 guint t2p_http_client_get_status (const T2pHttpClient *client);
+char *t2p_http_client_describe_status (const T2pHttpClient *client);
 T2pRefusal t2p_http_client_get_refusal (const T2pHttpClient *client);
 void t2p_http_client_set_error (const T2pHttpClient *client, GError **error);
 

@@ -6,7 +6,9 @@
 #include "t2p-error.h"
 #include "t2pw-chain-lower.h"
 #include "t2pw-direct.h"
+#include "t2pw-http.h"
 #include "t2pw-reject.h"
+#include "t2pw-socks4.h"
 #include "t2pw-socks5.h"
 #include "t2pw-tcp-lower.h"
 #include "t2pw-tls-lower.h"
@@ -33,15 +35,6 @@ first_lower (const T2pwOutboundContext *context,
   return t2pw_tcp_lower_new (context, upstream);
 }
 
-static T2pwOutbound *
-refuse_scheme (T2pScheme scheme, GError **error)
-{
-  g_set_error (error, T2P_ERROR, T2P_ERROR_NOT_SUPPORTED,
-               "upstreams of scheme '%s' are not carried out yet, expected socks5",
-               t2p_scheme_to_string (scheme));
-  return NULL;
-}
-
 /* The protocol of one proxy over what connects to it, or over TLS over that. @lower: (transfer
  * full), also on failure */
 static T2pwOutbound *
@@ -65,13 +58,18 @@ hop_new (const T2pwOutboundContext *context,
       return t2pw_socks5_new (context, endpoint, g_steal_pointer (&owned));
     case T2P_SCHEME_SOCKS4:
     case T2P_SCHEME_SOCKS4A:
+      return t2pw_socks4_new (context, endpoint, g_steal_pointer (&owned));
     case T2P_SCHEME_HTTP:
     case T2P_SCHEME_HTTPS:
-    case T2P_SCHEME_DIRECT: /* never a hop */
+      return t2pw_http_new (context, endpoint, g_steal_pointer (&owned), error);
+    case T2P_SCHEME_DIRECT:
     case T2P_SCHEME_REJECT:
       break;
     }
-  return refuse_scheme (scheme, error);
+  g_set_error (error, T2P_ERROR, T2P_ERROR_NOT_SUPPORTED,
+               "'%s' is no proxy that could be a hop of a chain",
+               t2p_scheme_to_string (scheme));
+  return NULL;
 }
 
 /* Each proxy is reached by the one before. */

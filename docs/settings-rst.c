@@ -45,6 +45,9 @@ print_key (const T2pSettingKey *key)
     printf (" Default: ``%s``.", key->default_text);
   if (!key->is_unprivileged)
     printf (" Needs the polkit action ``org.tun2proxy.advanced``.");
+  if (key->privileged_choice != NULL)
+    printf (" ``%s`` needs the polkit action ``org.tun2proxy.advanced``.",
+            key->privileged_choice);
   printf ("\n\n");
 }
 

@@ -35,6 +35,7 @@
 
 #define V6_UNREACHABLE 1
 #define V6_TOO_BIG 2
+#define V6_TIME_EXCEEDED 3
 #define V6_PARAMETER_PROBLEM 4
 #define V6_ECHO_REQUEST 128
 #define V6_ECHO_REPLY 129
@@ -44,13 +45,6 @@
 #define V6_CODE_PORT 4
 #define V6_CODE_NEXT_HEADER 1
 #define V6_FIRST_INFORMATIONAL 128
-
-typedef struct
-{
-  guint8 type;
-  guint8 code;
-  guint32 rest;
-} IcmpError;
 
 static guint8
 icmp_protocol (const T2pIpHeader *header)
@@ -112,9 +106,10 @@ fill_checksum (const T2pIpHeader *ip, guint8 *body, gsize length)
 }
 
 static T2pIpHeader
-answer_header (const T2pIpHeader *header)
+answer_header (const T2pIpHeader *header, const T2pIpAddress *from)
 {
-  T2pIpHeader ip = { .source = header->destination,
+  gboolean is_named = from != NULL && from->family == header->source.family;
+  T2pIpHeader ip = { .source = is_named ? *from : header->destination,
                      .destination = header->source,
                      .protocol = icmp_protocol (header),
                      .ttl = REPLY_TTL,
@@ -138,9 +133,10 @@ write_error (T2pWriter *writer,
              const guint8 *packet,
              gsize packet_bytes,
              const T2pIpHeader *header,
-             IcmpError error)
+             const T2pIpAddress *from,
+             T2pIcmpError error)
 {
-  T2pIpHeader ip = answer_header (header);
+  T2pIpHeader ip = answer_header (header, from);
   gsize length = T2P_ICMP_HEADER_BYTES + quoted_bytes (packet_bytes, header);
   guint8 *body;
 
@@ -205,10 +201,10 @@ t2p_icmp_write_refusal (T2pWriter *writer,
                         T2pRefusal refusal)
 {
   gboolean is_v4 = header->version == 4;
-  IcmpError error = { .type = is_v4 ? V4_UNREACHABLE : V6_UNREACHABLE };
+  T2pIcmpError error = { .type = is_v4 ? V4_UNREACHABLE : V6_UNREACHABLE };
 
   return refusal_to_code (refusal, is_v4, &error.code) &&
-         write_error (writer, packet, packet_bytes, header, error);
+         write_error (writer, packet, packet_bytes, header, NULL, error);
 }
 
 /**
@@ -229,7 +225,7 @@ t2p_icmp_write_bad_protocol (T2pWriter *writer,
                              gsize packet_bytes,
                              const T2pIpHeader *header)
 {
-  IcmpError error = { .type = V4_UNREACHABLE, .code = V4_CODE_PROTOCOL };
+  T2pIcmpError error = { .type = V4_UNREACHABLE, .code = V4_CODE_PROTOCOL };
 
   if (header->version == 6)
     {
@@ -237,7 +233,7 @@ t2p_icmp_write_bad_protocol (T2pWriter *writer,
       error.code = V6_CODE_NEXT_HEADER;
       error.rest = header->protocol_at;
     }
-  return write_error (writer, packet, packet_bytes, header, error);
+  return write_error (writer, packet, packet_bytes, header, NULL, error);
 }
 
 /**
@@ -259,7 +255,7 @@ t2p_icmp_write_too_big (T2pWriter *writer,
                         const T2pIpHeader *header,
                         guint32 mtu_bytes)
 {
-  IcmpError error = { .type = V6_TOO_BIG, .rest = mtu_bytes };
+  T2pIcmpError error = { .type = V6_TOO_BIG, .rest = mtu_bytes };
 
   if (header->version == 4)
     {
@@ -267,58 +263,143 @@ t2p_icmp_write_too_big (T2pWriter *writer,
       error.code = V4_CODE_TOO_BIG;
       error.rest = MIN (mtu_bytes, G_MAXUINT16);
     }
-  return write_error (writer, packet, packet_bytes, header, error);
+  return write_error (writer, packet, packet_bytes, header, NULL, error);
 }
 
 /**
- * t2p_icmp_is_echo_request:
+ * t2p_icmp_write_time_exceeded:
+ * @writer: where to
+ * @packet: (array length=packet_bytes): the packet, or its beginning
+ * @packet_bytes: how much of it is there
+ * @header: its header
+ * @from: the router that says so; of another family: the packet's destination
+ *
+ * RFC 792, RFC 4443 section 3.3: the last hop that the packet was allowed.
+ *
+ * Returns: %FALSE when it does not fit or must not be answered
+ */
+gboolean
+t2p_icmp_write_time_exceeded (T2pWriter *writer,
+                              const guint8 *packet,
+                              gsize packet_bytes,
+                              const T2pIpHeader *header,
+                              const T2pIpAddress *from)
+{
+  T2pIcmpError error = { .type = header->version == 4 ? V4_TIME_EXCEEDED : V6_TIME_EXCEEDED };
+
+  return write_error (writer, packet, packet_bytes, header, from, error);
+}
+
+/**
+ * t2p_icmp_write_error:
+ * @writer: where to
+ * @packet: (array length=packet_bytes): the packet, or its beginning
+ * @packet_bytes: how much of it is there
+ * @header: its header
+ * @from: who says so
+ * @error: what was said: unreachable, too big, time exceeded or parameter problem
+ *
+ * Returns: %FALSE when @error is another message, does not fit or must not be sent
+ */
+gboolean
+t2p_icmp_write_error (T2pWriter *writer,
+                      const guint8 *packet,
+                      gsize packet_bytes,
+                      const T2pIpHeader *header,
+                      const T2pIpAddress *from,
+                      const T2pIcmpError *error)
+{
+  gboolean is_known =
+      header->version == 4
+          ? error->type == V4_UNREACHABLE || error->type == V4_TIME_EXCEEDED ||
+                error->type == V4_PARAMETER_PROBLEM
+          : error->type >= V6_UNREACHABLE && error->type <= V6_PARAMETER_PROBLEM;
+
+  return is_known && write_error (writer, packet, packet_bytes, header, from, *error);
+}
+
+static gboolean
+parse_echo (const guint8 *message, gsize length, guint8 type, T2pIcmpEcho *out)
+{
+  const guint8 *head;
+  T2pCursor cursor;
+
+  t2p_cursor_init (&cursor, message, length);
+  if (!t2p_cursor_read_bytes (&cursor, T2P_ICMP_HEADER_BYTES, &head) || head[0] != type)
+    return FALSE;
+  out->id = t2p_load_be16 (head + 4);
+  out->sequence = t2p_load_be16 (head + 6);
+  out->length = t2p_cursor_remaining (&cursor);
+  return t2p_cursor_read_bytes (&cursor, out->length, &out->data);
+}
+
+/**
+ * t2p_icmp_echo_parse:
  * @packet: the whole packet that @header was parsed from
  * @header: its header
+ * @out: (out caller-allocates): undefined unless the result is %TRUE
  *
  * Returns: whether it is a ping; %FALSE for fragments, and for one without identifier and
  *   sequence number
  */
 gboolean
-t2p_icmp_is_echo_request (const guint8 *packet, const T2pIpHeader *header)
+t2p_icmp_echo_parse (const guint8 *packet, const T2pIpHeader *header, T2pIcmpEcho *out)
 {
-  T2pCursor cursor;
-  guint8 type;
-
-  if (header->protocol != icmp_protocol (header) || header->is_fragment ||
-      t2p_ip_header_payload_bytes (header) < T2P_ICMP_HEADER_BYTES)
-    return FALSE;
-  t2p_cursor_init (&cursor, packet, header->total_bytes);
-  return t2p_cursor_skip (&cursor, header->header_bytes) &&
-         t2p_cursor_read_u8 (&cursor, &type) &&
-         type == (header->version == 4 ? V4_ECHO_REQUEST : V6_ECHO_REQUEST);
+  return header->protocol == icmp_protocol (header) && !header->is_fragment &&
+         parse_echo (packet + header->header_bytes, t2p_ip_header_payload_bytes (header),
+                     header->version == 4 ? V4_ECHO_REQUEST : V6_ECHO_REQUEST, out);
 }
 
 /**
- * t2p_icmp_write_echo_reply:
- * @writer: where to
- * @packet: the whole packet that @header was parsed from
- * @header: its header
+ * t2p_icmp_echo_parse_reply:
+ * @message: (array length=length): an ICMP message
+ * @length: its length
+ * @is_v4: whether it is ICMP or ICMPv6
+ * @out: (out caller-allocates): undefined unless the result is %TRUE
  *
- * Returns: %FALSE when it does not fit, is no ping, or was not sent from one host to one host
+ * Returns: whether it answers a ping
  */
 gboolean
-t2p_icmp_write_echo_reply (T2pWriter *writer, const guint8 *packet, const T2pIpHeader *header)
+t2p_icmp_echo_parse_reply (const guint8 *message,
+                           gsize length,
+                           gboolean is_v4,
+                           T2pIcmpEcho *out)
 {
-  T2pIpHeader ip = answer_header (header);
-  gsize length = t2p_ip_header_payload_bytes (header);
-  guint8 *body;
+  return parse_echo (message, length, is_v4 ? V4_ECHO_REPLY : V6_ECHO_REPLY, out);
+}
 
-  if (!t2p_icmp_is_echo_request (packet, header) || !t2p_ip_header_is_unicast (header) ||
-      !t2p_ip_header_write (writer, &ip, length))
-    return FALSE;
-  body = t2p_writer_reserve (writer, length);
-  if (body == NULL)
-    return FALSE;
-  memcpy (body, packet + header->header_bytes, length);
-  body[0] = header->version == 4 ? V4_ECHO_REPLY : V6_ECHO_REPLY;
-  body[1] = 0;
-  fill_checksum (&ip, body, length);
-  return TRUE;
+/**
+ * t2p_icmp_echo_write_header:
+ * @out: the header
+ * @source: address of the sender
+ * @destination: address of the receiver, of the same family
+ * @is_reply: an answer, else a ping
+ * @echo: what it says
+ *
+ * Writes what stands before the data; the checksum is that of header and data.
+ */
+void
+t2p_icmp_echo_write_header (guint8 out[T2P_ICMP_HEADER_BYTES],
+                            const T2pIpAddress *source,
+                            const T2pIpAddress *destination,
+                            gboolean is_reply,
+                            const T2pIcmpEcho *echo)
+{
+  gboolean is_v4 = source->family == AF_INET;
+  guint32 sum = 0;
+
+  out[0] = is_v4 ? (is_reply ? V4_ECHO_REPLY : V4_ECHO_REQUEST)
+                 : (is_reply ? V6_ECHO_REPLY : V6_ECHO_REQUEST);
+  out[1] = 0;
+  t2p_store_be16 (out + 2, 0);
+  t2p_store_be16 (out + 4, echo->id);
+  t2p_store_be16 (out + 6, echo->sequence);
+  if (!is_v4)
+    sum = t2p_checksum_pseudo (source, destination, IPPROTO_ICMPV6,
+                               T2P_ICMP_HEADER_BYTES + echo->length);
+  sum = t2p_checksum_add (sum, out, T2P_ICMP_HEADER_BYTES);
+  t2p_store_be16 (out + 2,
+                  t2p_checksum_finish (t2p_checksum_add (sum, echo->data, echo->length)));
 }
 
 /**

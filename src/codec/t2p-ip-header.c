@@ -20,6 +20,12 @@
 #define IPV4_DONT_FRAGMENT 0x4000
 #define IPV4_MORE_FRAGMENTS 0x2000
 #define IPV4_OFFSET_MASK 0x1fff
+#define OPTION_END 0
+#define OPTION_NOTHING 1
+#define OPTION_LOOSE_ROUTE 131
+#define OPTION_STRICT_ROUTE 137
+#define V6_OPTION_PAD1 0
+#define V6_OPTION_ACTION 0xc0
 #define IPV6_OFFSET_MASK 0xfff8
 #define IPV6_MORE_FRAGMENTS 0x0001
 
@@ -41,6 +47,31 @@ fragment_is_sane (const T2pIpHeader *header)
   if (header->more_fragments && (payload == 0 || payload % 8 != 0))
     return FALSE;
   return header->fragment_offset + payload <= T2P_IP_MAX_PACKET_BYTES;
+}
+
+/* RFC 791 section 3.1. Source routes are nobody's business but an attacker's (RFC 7126 section
+ * 4.3); all other options are for the routers on the way. */
+static T2pIpParse
+walk_v4_options (T2pCursor *cursor, gsize length)
+{
+  const guint8 *at;
+
+  if (!t2p_cursor_read_bytes (cursor, length, &at))
+    return T2P_IP_PARSE_TRUNCATED;
+  for (const guint8 *end = at + length; at < end && *at != OPTION_END;)
+    {
+      gsize option_bytes = 1;
+
+      if (*at == OPTION_LOOSE_ROUTE || *at == OPTION_STRICT_ROUTE)
+        return T2P_IP_PARSE_SOURCE_ROUTED;
+      if (*at != OPTION_NOTHING)
+        option_bytes = end - at > 1 ? at[1] : 0;
+      if (option_bytes == 0 || (*at != OPTION_NOTHING && option_bytes == 1) ||
+          option_bytes > (gsize) (end - at))
+        return T2P_IP_PARSE_BAD_OPTION;
+      at += option_bytes;
+    }
+  return T2P_IP_PARSE_OK;
 }
 
 static T2pIpParse
@@ -78,7 +109,24 @@ parse_v4 (T2pCursor *cursor, T2pIpHeader *header)
   set_address (&header->destination, AF_INET, fixed + 16, 4);
   if (header->is_fragment && !fragment_is_sane (header))
     return T2P_IP_PARSE_BAD_FRAGMENT;
+  if (G_UNLIKELY (header->has_options))
+    return walk_v4_options (cursor, header->header_bytes - T2P_IPV4_HEADER_BYTES);
   return T2P_IP_PARSE_OK;
+}
+
+/* RFC 8200 section 4.2: the upper two bits say whether one who does not know an option may skip
+ * it. We know none: those of mobile hosts and jumbograms are among what must not be skipped. */
+static gboolean
+may_skip_v6_options (T2pCursor options)
+{
+  guint8 type, length;
+
+  while (t2p_cursor_read_u8 (&options, &type))
+    if (type != V6_OPTION_PAD1 &&
+        ((type & V6_OPTION_ACTION) != 0 || !t2p_cursor_read_u8 (&options, &length) ||
+         !t2p_cursor_skip (&options, length)))
+      return FALSE;
+  return TRUE;
 }
 
 /* Header length in units of 8 bytes, the first not counted (RFC 8200 section 4.2). */
@@ -87,6 +135,7 @@ walk_options (T2pCursor *cursor, T2pIpHeader *header)
 {
   gboolean is_routing = header->protocol == IPPROTO_ROUTING;
   gsize start = t2p_cursor_position (cursor);
+  T2pCursor options;
   const guint8 *head;
 
   if (!t2p_cursor_read_bytes (cursor, 8, &head) ||
@@ -94,6 +143,9 @@ walk_options (T2pCursor *cursor, T2pIpHeader *header)
     return T2P_IP_PARSE_BAD_EXTENSION;
   if (is_routing && head[3] != 0) /* segments left: the destination is only a stop on the way */
     return T2P_IP_PARSE_SOURCE_ROUTED;
+  t2p_cursor_init (&options, head + 2, 6 + (gsize) head[1] * 8);
+  if (!is_routing && !may_skip_v6_options (options))
+    return T2P_IP_PARSE_BAD_OPTION;
   header->has_options = TRUE;
   header->protocol = head[0];
   header->protocol_at = (guint16) start;
@@ -367,6 +419,7 @@ t2p_ip_parse_to_string (T2pIpParse parse)
     [T2P_IP_PARSE_BAD_FRAGMENT] = "bad-fragment",
     [T2P_IP_PARSE_BAD_EXTENSION] = "bad-extension",
     [T2P_IP_PARSE_TOO_MANY_EXTENSIONS] = "too-many-extensions",
+    [T2P_IP_PARSE_BAD_OPTION] = "bad-option",
     [T2P_IP_PARSE_SOURCE_ROUTED] = "source-routed",
   };
 

@@ -29,7 +29,8 @@ typedef enum
   T2P_IP_PARSE_BAD_FRAGMENT,  /* would end behind 65,535 bytes, or its length is not n * 8 */
   T2P_IP_PARSE_BAD_EXTENSION, /* IPv6: runs over the end, or in the wrong place */
   T2P_IP_PARSE_TOO_MANY_EXTENSIONS,
-  T2P_IP_PARSE_SOURCE_ROUTED, /* IPv6: a routing header that we would have to act on */
+  T2P_IP_PARSE_BAD_OPTION, /* one that runs over its end; IPv6: one that may not be skipped */
+  T2P_IP_PARSE_SOURCE_ROUTED, /* its sender says by which stops it has to go */
   T2P_N_IP_PARSES,
 } T2pIpParse;
 

@@ -55,6 +55,8 @@
 #define T2P_MAX_REASSEMBLY_BYTES (4 * 1024 * 1024) /* fragments of all packets */
 #define T2P_REASSEMBLY_TIMEOUT_S 30       /* as Linux has it; RFC 8200 section 4.5 allows 60 */
 #define T2P_MAX_FRAGMENTS_PER_PACKET 256  /* the longest packet over an MTU of 296 */
+#define T2P_MAX_PINGS 1024                /* under way at a time */
+#define T2P_PING_TIMEOUT_S 10             /* what ping(8) waits for at the end */
 #define T2P_VIRTUAL_NAME_QUARANTINE_S 600 /* an address is not given to another name sooner */
 /* The same when the pool is full and no flow ever used the address. */
 #define T2P_VIRTUAL_NAME_UNUSED_S 60

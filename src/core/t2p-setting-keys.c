@@ -90,7 +90,10 @@ static const T2pSettingKey keys[] = {
   { "udpgw", "s", "", NULL, TRUE, N_ ("HOST:PORT of a UDP gateway behind the upstream"),
     T2P_SETTING_FORMAT_TEXT, "" },
   { "icmp", "s", "unreachable", "unreachable|reply|drop|direct", TRUE,
-    N_ ("What answers a ping"), CHOICE, "unreachable|drop" },
+    N_ ("What a ping gets: an error that says the truth, our own answer, nothing, or a way "
+        "past "
+        "the upstream"),
+    CHOICE, NULL, 0, 0, "direct" },
   { "early-accept", "b", "false", NULL, TRUE,
     N_ ("Accept connections before the upstream has made them"), T2P_SETTING_FORMAT_FLAG },
   { "kill-switch", "s", "off", "off|on-failure|always", FALSE,

@@ -305,6 +305,13 @@ t2p_settings_get_with_credentials (const T2pSettings *settings)
   return g_variant_builder_end (&builder);
 }
 
+static gboolean
+is_privileged_choice (const T2pSettingKey *key, GVariant *value)
+{
+  return key->privileged_choice != NULL &&
+         g_str_equal (g_variant_get_string (value, NULL), key->privileged_choice);
+}
+
 /**
  * t2p_settings_get_privileged_keys:
  * @settings: settings
@@ -326,7 +333,9 @@ t2p_settings_get_privileged_keys (const T2pSettings *settings)
           key->format == T2P_SETTING_FORMAT_LINK &&
           g_str_has_prefix (g_variant_get_string (settings->values[i].variant, NULL), "t2p");
 
-      if (settings->values[i].is_set && !key->is_unprivileged && !is_own_link)
+      if (settings->values[i].is_set &&
+          (key->is_unprivileged ? is_privileged_choice (key, settings->values[i].variant)
+                                : !is_own_link))
         g_ptr_array_add (names, (gpointer) key->name);
     }
   g_ptr_array_add (names, NULL);

@@ -40,9 +40,10 @@ struct _T2pSettingKey
   gboolean is_unprivileged; /* an ordinary user may set it without `advanced` */
   const char *help;         /* one sentence (untranslated; gettext-marked with N_) */
   T2pSettingFormat format;
-  const char *supported; /* what of it this version carries out, "a|b"; NULL: all */
-  guint32 minimum;       /* of a number; of the prefix length of a single CIDR */
-  guint32 maximum;       /* likewise; of a list: most entries */
+  const char *supported;         /* what of it this version carries out, "a|b"; NULL: all */
+  guint32 minimum;               /* of a number; of the prefix length of a single CIDR */
+  guint32 maximum;               /* likewise; of a list: most entries */
+  const char *privileged_choice; /* one that needs `advanced` all the same, or NULL */
 };
 
 /* All keys, T2P_N_SETTINGS of them, in the order of the manual; ends with a row whose name is
@@ -75,7 +76,8 @@ GVariant *t2p_settings_to_public (const T2pSettings *settings);
  * "au"). */
 GVariant *t2p_settings_get_with_credentials (const T2pSettings *settings);
 /* Names of keys that were set and are not marked U (for authorisation). NULL-terminated,
- * (transfer container). `interface` is unprivileged when the name begins with "t2p". */
+ * (transfer container). `interface` is unprivileged when the name begins with "t2p"; a key
+ * marked U is not when its value is the one that is not. */
 const char **t2p_settings_get_privileged_keys (const T2pSettings *settings);
 gboolean t2p_settings_has (const T2pSettings *settings, const char *key);
 

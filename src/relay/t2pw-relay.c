@@ -405,6 +405,15 @@ datagram_cb (const T2pwFlowKey *key,
   return TRUE;
 }
 
+static gboolean
+echo_cb (const T2pwEcho *echo, T2pRefusal *io_refusal, gpointer user_data)
+{
+  T2pwRelay *relay = user_data;
+
+  return relay->config.pings != NULL &&
+         t2pw_ping_relay_take (relay->config.pings, echo, io_refusal);
+}
+
 static void
 device_lost_cb (const GError *error, gpointer user_data)
 {
@@ -417,6 +426,7 @@ static const T2pwStackHandler stack_handler = {
   .connecting = connecting_cb,
   .abandoned = abandoned_cb,
   .datagram = datagram_cb,
+  .echo = echo_cb,
   .device_lost = device_lost_cb,
 };
 
@@ -464,6 +474,8 @@ t2pw_relay_get_stack_handler (void)
 void
 t2pw_relay_set_stack (T2pwRelay *relay, T2pwStack *stack)
 {
+  if (relay->config.pings != NULL)
+    t2pw_ping_relay_set_stack (relay->config.pings, stack);
   if (relay->dns != NULL)
     t2pw_dns_relay_set_stack (relay->dns, stack);
 }

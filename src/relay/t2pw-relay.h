@@ -3,6 +3,7 @@
 
 #include "t2pw-dns-responder.h"
 #include "t2pw-flow-table.h"
+#include "t2pw-ping-relay.h"
 
 G_BEGIN_DECLS
 
@@ -11,6 +12,7 @@ G_BEGIN_DECLS
  * @policy: how flows leave; what it points to outlives the relay
  * @virtual_names: (nullable): what pool addresses stand for; outlives the relay
  * @responder: (nullable): answers port 53 of any destination; outlives the relay
+ * @pings: (nullable): carries pings; outlives the relay
  * @worker_index: top 8 bits of the ids
  * @early_accept: answer SYNs before the upstream has
  * @device_lost: the stack reads no more
@@ -21,6 +23,7 @@ typedef struct
   T2pwFlowPolicy policy;
   T2pwVirtualNames *virtual_names;
   T2pwDnsResponder *responder;
+  T2pwPingRelay *pings;
   guint worker_index;
   guint max_flows;
   gboolean early_accept;

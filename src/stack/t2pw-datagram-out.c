@@ -20,8 +20,8 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#define MAX_GATHERED 64 /* what the kernel's own senders may put together */
-#define FRAGMENT_TTL 64
+#define MAX_GATHERED 64        /* what the kernel's own senders may put together */
+#define MESSAGE_HEADER_BYTES 8 /* of UDP and of ICMP */
 #define MAX_HEADER_BYTES (T2P_IPV6_HEADER_BYTES + T2P_UDP_HEADER_BYTES)
 #define MAX_GATHERED_BYTES (T2P_IP_MAX_PACKET_BYTES - MAX_HEADER_BYTES)
 
@@ -68,7 +68,7 @@ send_packet (T2pwDatagramOut *out,
 
 /* @parts: two of payload, behind room for the header. */
 static gboolean
-write_fragment (T2pwDatagramOut *out, const T2pIpHeader *ip, struct iovec parts[3])
+write_packet (T2pwDatagramOut *out, const T2pIpHeader *ip, struct iovec parts[3])
 {
   struct virtio_net_hdr vnet = { 0 };
   guint8 header[T2P_IPV6_HEADER_BYTES + T2P_IPV6_FRAGMENT_HEADER_BYTES];
@@ -92,29 +92,56 @@ fragment_bytes (const T2pwDatagramOut *out, guint8 family)
   return room - room % 8;
 }
 
-/* @udp: the header, with its full checksum. */
 static gboolean
-send_fragments (
-    T2pwDatagramOut *out, T2pIpHeader *ip, const guint8 *udp, const guint8 *data, gsize length)
+send_fragments (T2pwDatagramOut *out,
+                T2pIpHeader *ip,
+                const guint8 *header,
+                const guint8 *data,
+                gsize length)
 {
   gsize most = fragment_bytes (out, ip->source.family);
-  gsize total = T2P_UDP_HEADER_BYTES + length;
+  gsize total = MESSAGE_HEADER_BYTES + length;
 
+  ip->is_fragment = TRUE;
+  ip->fragment_id = out->next_fragment_id++;
   for (gsize at = 0; at < total; at += most)
     {
       gsize piece = MIN (most, total - at);
-      gsize of_header = at == 0 ? T2P_UDP_HEADER_BYTES : 0;
+      gsize of_header = at == 0 ? MESSAGE_HEADER_BYTES : 0;
       struct iovec parts[3] = {
-        [1] = { (gpointer) udp, of_header },
-        [2] = { (gpointer) (data + at + of_header - T2P_UDP_HEADER_BYTES), piece - of_header },
+        [1] = { (gpointer) header, of_header },
+        [2] = { (gpointer) (data + at + of_header - MESSAGE_HEADER_BYTES), piece - of_header },
       };
 
       ip->fragment_offset = (guint16) at;
       ip->more_fragments = at + piece < total;
-      if (!write_fragment (out, ip, parts))
+      if (!write_packet (out, ip, parts))
         return FALSE; /* the others would wait for it in vain */
     }
   return TRUE;
+}
+
+gboolean
+t2pw_datagram_out_send_message (T2pwDatagramOut *out,
+                                const T2pIpHeader *ip,
+                                const guint8 *header,
+                                const guint8 *data,
+                                gsize length)
+{
+  gsize ip_bytes = ip->source.family == AF_INET ? T2P_IPV4_HEADER_BYTES : T2P_IPV6_HEADER_BYTES;
+  gsize most = T2P_IP_MAX_PACKET_BYTES - MESSAGE_HEADER_BYTES -
+               (ip->source.family == AF_INET ? T2P_IPV4_HEADER_BYTES : 0);
+  struct iovec parts[3] = {
+    [1] = { (gpointer) header, MESSAGE_HEADER_BYTES }, [2] = { (gpointer) data, length }
+  };
+  T2pIpHeader own = *ip;
+
+  if (length > most)
+    return FALSE;
+  if (ip_bytes + MESSAGE_HEADER_BYTES + length > out->mtu)
+    return send_fragments (out, &own, header, data, length);
+  own.dont_fragment = TRUE;
+  return write_packet (out, &own, parts);
 }
 
 static gboolean
@@ -124,15 +151,14 @@ send_long (T2pwDatagramOut *out, const T2pwFlowKey *key, const guint8 *data, gsi
   T2pIpHeader ip = { .source = key->destination.address,
                      .destination = key->source.address,
                      .protocol = IPPROTO_UDP,
-                     .ttl = FRAGMENT_TTL,
-                     .is_fragment = TRUE,
-                     .fragment_id = out->next_fragment_id++ };
+                     .ttl = T2PW_REPLY_TTL };
   T2pWriter writer;
 
   t2p_writer_init (&writer, headers, sizeof headers);
   return t2p_udp_packet_write_headers (&writer, &key->destination, &key->source, data, length,
                                        T2P_UDP_CHECKSUM_FULL) &&
-         send_fragments (out, &ip, writer.at - T2P_UDP_HEADER_BYTES, data, length);
+         t2pw_datagram_out_send_message (out, &ip, writer.at - T2P_UDP_HEADER_BYTES, data,
+                                         length);
 }
 
 /* --- one packet for several datagrams */

@@ -42,7 +42,7 @@ t2pw_icmp_refuse (T2pwStack *stack, const T2pwPacket *packet, T2pRefusal refusal
   T2pWriter writer;
 
   t2p_writer_init (&writer, reply, sizeof reply);
-  if (stack->config.drop_icmp ||
+  if (stack->config.icmp == T2PW_ICMP_DROP ||
       !t2p_icmp_write_refusal (&writer, packet->bytes, packet->ip.total_bytes, &packet->ip,
                                refusal))
     return FALSE;
@@ -57,9 +57,26 @@ t2pw_icmp_refuse_protocol (T2pwStack *stack, const T2pwPacket *packet)
   T2pWriter writer;
 
   t2p_writer_init (&writer, reply, sizeof reply);
-  if (stack->config.drop_icmp ||
+  if (stack->config.icmp == T2PW_ICMP_DROP ||
       !t2p_icmp_write_bad_protocol (&writer, packet->bytes, packet->ip.total_bytes,
                                     &packet->ip))
+    return FALSE;
+  send_written (stack, &writer);
+  return TRUE;
+}
+
+gboolean
+t2pw_icmp_tell_time_exceeded (T2pwStack *stack, const T2pwPacket *packet)
+{
+  const T2pwStackConfig *config = &stack->config;
+  guint8 reply[MAX_ERROR_BYTES];
+  T2pWriter writer;
+
+  t2p_writer_init (&writer, reply, sizeof reply);
+  if (config->icmp == T2PW_ICMP_DROP ||
+      !t2p_icmp_write_time_exceeded (&writer, packet->bytes, packet->ip.total_bytes,
+                                     &packet->ip,
+                                     packet->ip.version == 4 ? &config->hop4 : &config->hop6))
     return FALSE;
   send_written (stack, &writer);
   return TRUE;
@@ -112,7 +129,7 @@ t2pw_stack_refuse_datagram (T2pwStack *stack,
   T2pWriter writer;
 
   t2p_writer_init (&writer, reply, sizeof reply);
-  if (!stack->config.drop_icmp && quote (&quotation, key, data, length) &&
+  if (stack->config.icmp != T2PW_ICMP_DROP && quote (&quotation, key, data, length) &&
       t2p_icmp_write_refusal (&writer, quotation.bytes, quotation.length, &quotation.ip,
                               refusal))
     send_written (stack, &writer);
@@ -144,7 +161,7 @@ t2pw_stack_tell_too_big (T2pwStack *stack,
   T2pWriter writer;
   gsize mtu;
 
-  if (stack->config.drop_icmp || !quote (&quotation, key, data, length))
+  if (stack->config.icmp == T2PW_ICMP_DROP || !quote (&quotation, key, data, length))
     return;
   mtu = quotation.ip.header_bytes + T2P_UDP_HEADER_BYTES + most_payload_bytes;
   mtu = MAX (mtu, quotation.ip.version == 4 ? IPV4_MIN_MTU_BYTES : IPV6_MIN_MTU_BYTES);

@@ -12,5 +12,7 @@ G_BEGIN_DECLS
 gboolean t2pw_icmp_refuse (T2pwStack *stack, const T2pwPacket *packet, T2pRefusal refusal);
 /* "There is no such protocol here." */
 gboolean t2pw_icmp_refuse_protocol (T2pwStack *stack, const T2pwPacket *packet);
+/* "Its time was up here." */
+gboolean t2pw_icmp_tell_time_exceeded (T2pwStack *stack, const T2pwPacket *packet);
 
 G_END_DECLS

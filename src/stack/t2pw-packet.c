@@ -12,6 +12,7 @@
 #include "t2pw-packet.h"
 
 #include "t2p-checksum.h"
+#include "t2p-icmp.h"
 
 #include <netinet/in.h>
 
@@ -98,7 +99,10 @@ parse_icmp (const T2pwPacket *packet)
                    t2p_ip_header_payload_bytes (&packet->ip));
   if (!t2p_cursor_read_u8 (&cursor, &type))
     return T2PW_VERDICT_MALFORMED;
-  return type == echo ? T2PW_VERDICT_ICMP_ECHO : T2PW_VERDICT_IGNORED;
+  if (type != echo)
+    return T2PW_VERDICT_IGNORED;
+  return t2p_icmp_checksum_ok (packet->bytes, &packet->ip) ? T2PW_VERDICT_ICMP_ECHO
+                                                           : T2PW_VERDICT_CHECKSUM;
 }
 
 T2pwVerdict
@@ -107,11 +111,15 @@ t2pw_packet_parse (T2pwPacket *packet,
                    guint8 *bytes,
                    gsize length)
 {
+  T2pIpParse parse;
+
   packet->bytes = bytes;
   packet->segment_bytes = 0;
   packet->is_vouched = packet->lacks_checksum = FALSE;
-  if (t2p_ip_header_parse (bytes, length, &packet->ip) != T2P_IP_PARSE_OK)
-    return T2PW_VERDICT_MALFORMED;
+  parse = t2p_ip_header_parse (bytes, length, &packet->ip);
+  if (G_UNLIKELY (parse != T2P_IP_PARSE_OK))
+    return parse == T2P_IP_PARSE_SOURCE_ROUTED ? T2PW_VERDICT_SOURCE_ROUTED
+                                               : T2PW_VERDICT_MALFORMED;
   if (t2p_ip_address_is_multicast (&packet->ip.destination))
     return T2PW_VERDICT_MULTICAST;
   if (!is_unicast (&packet->ip.destination))
@@ -128,6 +136,8 @@ t2pw_packet_parse (T2pwPacket *packet,
     return parse_udp (packet, vnet);
   if (packet->ip.protocol == (packet->ip.version == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6))
     return parse_icmp (packet);
+  if (packet->ip.protocol == IPPROTO_NONE && packet->ip.version == 6)
+    return T2PW_VERDICT_IGNORED;
   return T2PW_VERDICT_PROTOCOL;
 }
 

@@ -29,7 +29,8 @@ typedef enum
   T2PW_VERDICT_FRAGMENT,
   T2PW_VERDICT_MULTICAST,
   T2PW_VERDICT_PROTOCOL,
-  T2PW_VERDICT_IGNORED, /* ICMP other than echo requests */
+  T2PW_VERDICT_SOURCE_ROUTED,
+  T2PW_VERDICT_IGNORED, /* ICMP other than echo requests; IPv6 with nothing in it */
 } T2pwVerdict;
 
 /**

@@ -12,6 +12,7 @@
 
 #include "t2p-limits.h"
 #include "t2pw-accelerator.h"
+#include "t2pw-echo.h"
 #include "t2pw-icmp.h"
 #include "t2pw-lwip.h"
 #include "t2pw-pcb.h"
@@ -145,6 +146,16 @@ take_fragment_and_whole (T2pwStack *stack, const T2pwPacket *packet)
     t2pw_buffer_give (whole);
 }
 
+/* The tunnel is a hop on the way like a router, so that traceroute shows it, and what is not to
+ * leave the machine's own network does not. */
+static gboolean
+has_expired (T2pwVerdict verdict, const T2pwPacket *packet)
+{
+  return (verdict == T2PW_VERDICT_TCP || verdict == T2PW_VERDICT_UDP ||
+          verdict == T2PW_VERDICT_ICMP_ECHO || verdict == T2PW_VERDICT_PROTOCOL) &&
+         packet->ip.ttl <= 1;
+}
+
 /* TRUE: keeps @buffer. */
 static gboolean
 take_packet (T2pwStack *stack,
@@ -154,8 +165,15 @@ take_packet (T2pwStack *stack,
 {
   T2pwStackCounters *counters = &stack->counters;
   T2pwPacket packet;
+  T2pwVerdict verdict = t2pw_packet_parse (&packet, vnet, buffer->data, length);
 
-  switch (t2pw_packet_parse (&packet, vnet, buffer->data, length))
+  if (G_UNLIKELY (has_expired (verdict, &packet)))
+    {
+      counters->dropped_ttl++;
+      t2pw_icmp_tell_time_exceeded (stack, &packet);
+      return FALSE;
+    }
+  switch (verdict)
     {
     case T2PW_VERDICT_TCP:
       return take_tcp (stack, &packet, buffer);
@@ -166,8 +184,10 @@ take_packet (T2pwStack *stack,
       take_fragment_and_whole (stack, &packet);
       break;
     case T2PW_VERDICT_ICMP_ECHO:
-      t2pw_icmp_refuse (stack, &packet, T2P_REFUSAL_ADMIN_PROHIBITED);
-      counters->dropped_protocol++;
+      t2pw_echo_take (stack, &packet);
+      break;
+    case T2PW_VERDICT_SOURCE_ROUTED:
+      counters->dropped_route++;
       break;
     case T2PW_VERDICT_MALFORMED:
       counters->dropped_malformed++;

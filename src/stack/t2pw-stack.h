@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "t2p-icmp.h"
 #include "t2p-ip.h"
 #include "t2p-reactor.h"
 #include "t2p-refusal.h"
@@ -25,6 +26,32 @@ typedef struct
   T2pIpEndpoint destination;
 } T2pwFlowKey;
 
+/** T2pwIcmpMode: what becomes of pings (setting `icmp`). */
+typedef enum
+{
+  T2PW_ICMP_UNREACHABLE, /* an honest error */
+  T2PW_ICMP_REPLY,       /* we answer */
+  T2PW_ICMP_DROP,        /* nothing, and no other ICMP is ever sent either */
+  T2PW_ICMP_DIRECT,      /* the `echo` handler decides */
+} T2pwIcmpMode;
+
+/**
+ * T2pwEcho:
+ * @source: who pings: the application
+ * @destination: who is pinged
+ * @ttl: how many more hops it may go, behind us
+ * @message: what it says; the data is borrowed
+ */
+typedef struct
+{
+  T2pIpAddress source;
+  T2pIpAddress destination;
+  guint8 ttl;
+  T2pIcmpEcho message;
+} T2pwEcho;
+
+/* hop4, hop6: who says that the time of a packet is up; of no family: its destination. No
+ * address of this machine: its kernel takes packets from one of its own for forged. */
 typedef struct
 {
   guint mtu;
@@ -32,8 +59,9 @@ typedef struct
   guint32 offloads;         /* TUN_F_* that the kernel took; 0: plain packets */
   gsize memory_limit_bytes; /* of everything the stack holds */
   guint max_streams;        /* held SYNs do not count; beyond it a SYN is refused */
-  gboolean drop_icmp;       /* no ICMP error is ever sent (setting icmp=drop) */
-  gboolean refuse_udp;      /* datagrams get port unreachable at once, DNS excepted */
+  T2pwIcmpMode icmp;
+  T2pIpAddress hop4, hop6;
+  gboolean refuse_udp; /* datagrams get port unreachable at once, DNS excepted */
 } T2pwStackConfig;
 
 /** T2pwStackHandler: what the stack tells the floor above. No function may free the stack. */
@@ -53,6 +81,10 @@ typedef struct
                         gsize length,
                         gsize datagram_bytes,
                         gpointer user_data);
+  /* (nullable): A ping, with T2PW_ICMP_DIRECT. Answer with t2pw_stack_send_echo_reply() or
+   * t2pw_stack_send_echo_error(). FALSE: it cannot be sent; then *@io_refusal is what its
+   * sender learns. */
+  gboolean (*echo) (const T2pwEcho *echo, T2pRefusal *io_refusal, gpointer user_data);
   /* The queue is gone (device deleted) or unusable; the stack stops reading it. */
   void (*device_lost) (const GError *error, gpointer user_data);
 } T2pwStackHandler;
@@ -65,6 +97,9 @@ typedef struct
   guint64 dropped_malformed, dropped_checksum, dropped_fragment, dropped_multicast;
   guint64 reassembled;      /* packets, of fragments */
   guint64 dropped_protocol; /* neither TCP, UDP nor ICMP */
+  guint64 dropped_echo;     /* pings that nobody carries */
+  guint64 dropped_route;    /* source routed */
+  guint64 dropped_ttl;      /* their time was up */
   guint64 dropped_memory, dropped_out_of_order, dropped_syn, dropped_no_flow;
   guint64 tun_write_errors;
   guint64 streams_opened, syns_refused;
@@ -106,6 +141,12 @@ void t2pw_stack_tell_too_big (T2pwStack *stack,
                               const guint8 *data,
                               gsize length,
                               gsize most_payload_bytes);
+
+gboolean t2pw_stack_send_echo_reply (T2pwStack *stack, const T2pwEcho *echo);
+void t2pw_stack_send_echo_error (T2pwStack *stack,
+                                 const T2pwEcho *echo,
+                                 const T2pIpAddress *from,
+                                 const T2pIcmpError *error);
 
 /* --- held SYNs */
 

@@ -27,6 +27,8 @@ struct _T2pwDataPlane
   T2pwDnsForwarder *forwarder;
   T2pwNameSet *exclude;
   T2pwDnsResponder *responder;
+  T2pwPingRelay *pings;
+  GError *ping_error;
   T2pwRelay *relay;
   T2pwStack *stack;
 };
@@ -174,6 +176,7 @@ plane_make_relay (T2pwDataPlane *plane, const T2pwPlaneConfig *config)
                                         .has_ipv6 = config->has_ipv6 },
                             .virtual_names = plane->virtual_names,
                             .responder = plane->responder,
+                            .pings = plane->pings,
                             .worker_index = config->worker_index,
                             .max_flows = config->max_connections,
                             .early_accept = config->early_accept,
@@ -196,7 +199,9 @@ plane_make_stack (T2pwDataPlane *plane,
                             .offloads = config->offloads,
                             .memory_limit_bytes = config->memory_limit_bytes,
                             .max_streams = config->max_connections + T2PW_DNS_RELAY_MAX_STREAMS,
-                            .drop_icmp = config->drop_icmp,
+                            .icmp = config->icmp,
+                            .hop4 = config->hop4,
+                            .hop6 = config->hop6,
                             .refuse_udp = TRUE };
 
   plane->stack = t2pw_stack_new (plane->context.reactor, tun_fd, &stack,
@@ -242,6 +247,9 @@ t2pw_data_plane_new (T2pReactor *reactor,
     }
   plane->context.files = NULL; /* the config's, and read by now */
   plane_make_resolver (plane, config);
+  if (config->icmp == T2PW_ICMP_DIRECT)
+    plane->pings =
+        t2pw_ping_relay_new (reactor, &plane->policy, plane->virtual_names, &plane->ping_error);
   plane_make_relay (plane, config);
   if (!plane_make_stack (plane, tun_fd, config, error))
     return NULL;
@@ -258,6 +266,8 @@ t2pw_data_plane_free (T2pwDataPlane *plane)
 {
   g_clear_pointer (&plane->relay, t2pw_relay_free);
   g_clear_pointer (&plane->stack, t2pw_stack_free);
+  g_clear_pointer (&plane->pings, t2pw_ping_relay_free);
+  g_clear_error (&plane->ping_error);
   g_clear_pointer (&plane->responder, t2pw_dns_responder_free);
   g_clear_pointer (&plane->forwarder, t2pw_dns_forwarder_free);
   g_clear_pointer (&plane->exclude, t2pw_name_set_free);
@@ -319,6 +329,12 @@ t2pw_data_plane_mark_works (T2pwDataPlane *plane)
       close (fd);
     }
   return !plane->policy.mark_was_refused;
+}
+
+const GError *
+t2pw_data_plane_get_ping_error (const T2pwDataPlane *plane)
+{
+  return plane->ping_error;
 }
 
 /**
@@ -426,6 +442,7 @@ static void
 add_stack_counters (T2pwDataPlane *plane, GVariantBuilder *builder)
 {
   const T2pwStackCounters *stack = t2pw_stack_get_counters (plane->stack);
+  guint64 pings = plane->pings != NULL ? t2pw_ping_relay_get_n_dropped (plane->pings) : 0;
   const struct
   {
     const char *name;
@@ -441,6 +458,9 @@ add_stack_counters (T2pwDataPlane *plane, GVariantBuilder *builder)
     { "dropped-fragment", stack->dropped_fragment },
     { "dropped-multicast", stack->dropped_multicast },
     { "dropped-protocol", stack->dropped_protocol },
+    { "dropped-ping", stack->dropped_echo + pings },
+    { "dropped-source-route", stack->dropped_route },
+    { "dropped-hops", stack->dropped_ttl },
     { "dropped-memory", stack->dropped_memory },
     { "dropped-out-of-order", stack->dropped_out_of_order },
     { "dropped-syn", stack->dropped_syn },

@@ -26,6 +26,8 @@ typedef struct
  * @dns_exclude: (nullable): names that keep their real addresses
  * @rules: (nullable): `MATCH -> ACTION`, in their order
  * @rule_uids: (nullable): user name → uid, of the names in @rules
+ * @hop4: of no family: none; who is the tunnel, for traceroute
+ * @hop6: the same
  * @has_pool6: whether @pool6 is set
  * @socket_helper: (nullable): connects unix sockets; outlives the plane
  * @dns_servers: that are asked through the upstream
@@ -47,7 +49,8 @@ typedef struct
   guint n_dns_servers;
   gboolean has_ipv6;
   gboolean early_accept;
-  gboolean drop_icmp;
+  T2pwIcmpMode icmp;
+  T2pIpAddress hop4, hop6;
   guint32 mark;
   gboolean may_be_foreign; /* direct connections to addresses that `advanced` guards */
   guint mtu;
@@ -101,6 +104,8 @@ void t2pw_data_plane_take_probe (T2pwDataPlane *plane,
                                  T2pEndpoint *endpoint,
                                  const T2pwProbeResult *result);
 gboolean t2pw_data_plane_mark_works (T2pwDataPlane *plane);
+/* (nullable): why pings cannot be sent directly, although they should be */
+const GError *t2pw_data_plane_get_ping_error (const T2pwDataPlane *plane);
 gboolean t2pw_data_plane_set_uplink (T2pwDataPlane *plane,
                                      const char *const *servers,
                                      const char *const *dns_exclude,

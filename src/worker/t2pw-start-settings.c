@@ -50,6 +50,32 @@ check_numbers (const T2pwPlaneConfig *config, GError **error)
          check_number ("memory-limit", config->memory_limit_bytes, error);
 }
 
+static T2pwIcmpMode
+icmp_mode (const char *text)
+{
+  static const char *const names[] = { [T2PW_ICMP_UNREACHABLE] = "unreachable",
+                                       [T2PW_ICMP_REPLY] = "reply",
+                                       [T2PW_ICMP_DROP] = "drop",
+                                       [T2PW_ICMP_DIRECT] = "direct" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    if (g_str_equal (names[i], text))
+      return (T2pwIcmpMode) i;
+  return T2PW_ICMP_UNREACHABLE;
+}
+
+/* The tunnel's second address is nobody else's, so it stands for us on the way to others. */
+static void
+take_hops (GVariant *settings, T2pwPlaneConfig *config)
+{
+  const char *text;
+
+  if (g_variant_lookup (settings, "responder4", "&s", &text))
+    t2p_ip_address_parse (text, &config->hop4);
+  if (g_variant_lookup (settings, "responder6", "&s", &text))
+    t2p_ip_address_parse (text, &config->hop6);
+}
+
 static void
 take_switches (GVariant *settings, T2pwPlaneConfig *config)
 {
@@ -60,7 +86,7 @@ take_switches (GVariant *settings, T2pwPlaneConfig *config)
   g_variant_lookup (settings, "early-accept", "b", &config->early_accept);
   g_variant_lookup (settings, "foreign-addresses", "b", &config->may_be_foreign);
   if (g_variant_lookup (settings, "icmp", "&s", &text))
-    config->drop_icmp = g_strcmp0 (text, "drop") == 0;
+    config->icmp = icmp_mode (text);
   if (g_variant_lookup (settings, "dns", "&s", &text))
     t2p_dns_mode_from_string (text, &config->dns);
 }
@@ -176,6 +202,7 @@ t2pw_start_settings_parse (GVariant *settings, GUnixFDList *fds, GError **error)
 
   take_numbers (settings, config);
   take_switches (settings, config);
+  take_hops (settings, config);
   take_lists (settings, config);
   if (!check_numbers (config, error))
     return NULL;

@@ -229,6 +229,8 @@ worker_start (Worker *worker,
     return FALSE;
   if (!t2pw_data_plane_mark_works (worker->plane))
     g_strv_builder_add (warnings, "mark: the kernel refuses it (no CAP_NET_RAW)");
+  if (t2pw_data_plane_get_ping_error (worker->plane) != NULL)
+    g_strv_builder_add (warnings, t2pw_data_plane_get_ping_error (worker->plane)->message);
   return TRUE;
 }
 

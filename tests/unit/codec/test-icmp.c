@@ -285,33 +285,92 @@ test_pings_may_be_refused (void)
 static void
 check_echo (Fixture *f, guint8 reply_type)
 {
-  T2pIpHeader ip;
+  T2pIpHeader ip = { .source = f->ip.destination, .destination = f->ip.source };
+  T2pIcmpEcho echo, again;
+  guint8 *body;
 
-  g_assert_true (t2p_icmp_is_echo_request (f->bytes->data, &f->ip));
-  g_assert_true (t2p_icmp_write_echo_reply (&f->writer, f->bytes->data, &f->ip));
+  g_assert_true (t2p_icmp_echo_parse (f->bytes->data, &f->ip, &echo));
+  g_assert_cmphex (echo.id, ==, 0xbeef);
+  g_assert_cmphex (echo.sequence, ==, 1);
+  ip.protocol = f->ip.protocol;
+  g_assert_true (t2p_ip_header_write (&f->writer, &ip, T2P_ICMP_HEADER_BYTES + echo.length));
+  body = t2p_writer_reserve (&f->writer, T2P_ICMP_HEADER_BYTES);
+  t2p_icmp_echo_write_header (body, &ip.source, &ip.destination, TRUE, &echo);
+  t2p_writer_bytes (&f->writer, echo.data, echo.length);
   g_assert_cmpint (t2p_ip_header_parse (f->buffer, t2p_writer_length (&f->writer), &ip), ==,
                    T2P_IP_PARSE_OK);
   g_assert_true (t2p_icmp_checksum_ok (f->buffer, &ip));
-  g_assert_true (t2p_ip_address_equal (&ip.destination, &f->ip.source));
-  g_assert_cmpuint (f->buffer[ip.header_bytes], ==, reply_type);
-  g_assert_cmpmem (f->buffer + ip.header_bytes + 4, ip.total_bytes - ip.header_bytes - 4,
-                   f->bytes->data + f->ip.header_bytes + 4,
-                   f->ip.total_bytes - f->ip.header_bytes - 4);
+  g_assert_cmpuint (body[0], ==, reply_type);
+  g_assert_true (t2p_icmp_echo_parse_reply (body, T2P_ICMP_HEADER_BYTES + echo.length,
+                                            f->ip.version == 4, &again));
+  g_assert_false (
+      t2p_icmp_echo_parse_reply (body, T2P_ICMP_HEADER_BYTES - 1, f->ip.version == 4, &again));
+  g_assert_false (t2p_icmp_echo_parse_reply (body, T2P_ICMP_HEADER_BYTES + echo.length,
+                                             f->ip.version != 4, &again));
+  g_assert_cmpmem (again.data, again.length, f->bytes->data + f->ip.header_bytes + 8, 3);
+  g_assert_cmphex (again.sequence, ==, 1);
 }
 
 static void
 test_pings_are_answered (void)
 {
   Fixture f = { 0 };
+  T2pIcmpEcho echo;
 
   load (&f, "4500 001f 0000 4000 4001 0000 c0000201 c6336407 0800 0000 beef 0001 010203");
   check_echo (&f, 0);
   load (&f, "60000000 000b 3a 40" V6_ADDRESSES "8000 0000 beef 0001 010203");
   check_echo (&f, 129);
   load (&f, V4_UDP);
-  g_assert_false (t2p_icmp_write_echo_reply (&f.writer, f.bytes->data, &f.ip));
+  g_assert_false (t2p_icmp_echo_parse (f.bytes->data, &f.ip, &echo));
   load (&f, "4500 001b 0000 4000 4001 0000 c0000201 c6336407 0800 0000 beef 00");
-  g_assert_false (t2p_icmp_write_echo_reply (&f.writer, f.bytes->data, &f.ip));
+  g_assert_false (t2p_icmp_echo_parse (f.bytes->data, &f.ip, &echo));
+  unload (&f);
+}
+
+/* What a router says is passed on in its name, and only what a router may say. */
+static void
+test_errors_of_routers (void)
+{
+  static const struct
+  {
+    T2pIcmpError error;
+    gboolean is_v4, is_v6;
+  } cases[] = {
+    { { 3, 1, 0 }, TRUE, TRUE },     { { 11, 0, 0 }, TRUE, FALSE },
+    { { 12, 0, 0 }, TRUE, FALSE },   { { 1, 0, 0 }, FALSE, TRUE },
+    { { 2, 0, 1300 }, FALSE, TRUE }, { { 4, 1, 40 }, FALSE, TRUE },
+    { { 5, 1, 0 }, FALSE, FALSE },   { { 8, 0, 0 }, FALSE, FALSE },
+    { { 0, 0, 0 }, FALSE, FALSE },   { { 128, 0, 0 }, FALSE, FALSE },
+    { { 137, 0, 0 }, FALSE, FALSE },
+  };
+  Fixture f = { 0 };
+  T2pIpAddress router;
+  T2pIpHeader ip;
+
+  for (guint i = 0; i < 2 * G_N_ELEMENTS (cases); i++)
+    {
+      gboolean is_v4 = i % 2 == 0;
+
+      g_assert_true (t2p_ip_address_parse (is_v4 ? "192.0.2.99" : "2001:db8::99", &router));
+      load (&f, is_v4 ? V4_UDP : V6_UDP);
+      g_assert_cmpint (t2p_icmp_write_error (&f.writer, f.bytes->data, f.bytes->len, &f.ip,
+                                             &router, &cases[i / 2].error),
+                       ==, is_v4 ? cases[i / 2].is_v4 : cases[i / 2].is_v6);
+      if (t2p_writer_length (&f.writer) == 0)
+        continue;
+      g_assert_cmpint (t2p_ip_header_parse (f.buffer, t2p_writer_length (&f.writer), &ip), ==,
+                       T2P_IP_PARSE_OK);
+      g_assert_true (t2p_ip_address_equal (&ip.source, &router));
+      g_assert_true (t2p_icmp_checksum_ok (f.buffer, &ip));
+      g_assert_cmpuint (t2p_load_be32 (f.buffer + ip.header_bytes + 4), ==,
+                        cases[i / 2].error.rest);
+    }
+  load (&f, V4_UDP);
+  g_assert_true (
+      t2p_icmp_write_time_exceeded (&f.writer, f.bytes->data, f.bytes->len, &f.ip, &router));
+  g_assert_cmpmem (f.buffer + 12, 4, "\xc6\x33\x64\x07", 4); /* IPv6 is of no use here */
+  g_assert_cmpuint (f.buffer[20], ==, 11);
   unload (&f);
 }
 
@@ -413,6 +472,7 @@ main (int argc, char **argv)
   g_test_add_func ("/icmp/which-types-are-errors", test_which_types_are_errors);
   g_test_add_func ("/icmp/pings-may-be-refused", test_pings_may_be_refused);
   g_test_add_func ("/icmp/pings-are-answered", test_pings_are_answered);
+  g_test_add_func ("/icmp/errors-of-routers-are-passed-on", test_errors_of_routers);
   g_test_add_func ("/icmp/no-room", test_no_room);
   g_test_add_func ("/tcp/reset/as-the-rfc-says", test_resets);
   g_test_add_func ("/tcp/reset/none-to-a-group", test_no_reset_to_a_group);

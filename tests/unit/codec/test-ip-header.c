@@ -69,6 +69,68 @@ test_v4_options (void)
   g_assert_cmpuint (header.header_bytes, ==, 24);
 }
 
+/* Options are for routers on the way; a source route makes the destination one of them. */
+static void
+test_v4_option_walk (void)
+{
+  static const struct
+  {
+    const char *options; /* 8 bytes */
+    T2pIpParse expected;
+  } cases[] = {
+    { "01010101 01010101", T2P_IP_PARSE_OK }, /* nothing, eight times */
+    { "00ffffff ffffffff", T2P_IP_PARSE_OK }, /* the end; what follows is no option */
+    { "94040000 44040500", T2P_IP_PARSE_OK }, /* router alert, timestamp */
+    { "01070704 00000000", T2P_IP_PARSE_OK }, /* record route, to the end */
+    { "83070400 00000000", T2P_IP_PARSE_SOURCE_ROUTED }, /* loose */
+    { "01890704 00000000", T2P_IP_PARSE_SOURCE_ROUTED }, /* strict */
+    { "07080400 00000000", T2P_IP_PARSE_OK },
+    { "07090400 00000000", T2P_IP_PARSE_BAD_OPTION }, /* runs over the end */
+    { "07000400 00000000", T2P_IP_PARSE_BAD_OPTION }, /* would never end */
+    { "07010400 00000000", T2P_IP_PARSE_BAD_OPTION },
+    { "01010101 01010107", T2P_IP_PARSE_BAD_OPTION }, /* has no length */
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree char *text = g_strconcat ("4700 0024 0000 0000 4011 0000 c0000201 c6336407",
+                                           cases[i].options, "0035 0035 0008 0000", NULL);
+      T2pIpHeader header;
+
+      g_assert_cmpint (parse_hex (text, &header), ==, cases[i].expected);
+    }
+}
+
+static void
+test_v6_option_walk (void)
+{
+  static const struct
+  {
+    const char *options; /* 6 bytes */
+    T2pIpParse expected;
+  } cases[] = {
+    { "000000000000", T2P_IP_PARSE_OK },         /* padding of one byte each */
+    { "010400000000", T2P_IP_PARSE_OK },         /* of six */
+    { "05020000 0100", T2P_IP_PARSE_OK },        /* router alert */
+    { "3e0400000000", T2P_IP_PARSE_OK },         /* unknown, may be skipped */
+    { "7e0400000000", T2P_IP_PARSE_BAD_OPTION }, /* unknown: discard */
+    { "c20400010000", T2P_IP_PARSE_BAD_OPTION }, /* jumbogram */
+    { "010500000000", T2P_IP_PARSE_BAD_OPTION }, /* runs over the end */
+    { "000000000001", T2P_IP_PARSE_BAD_OPTION }, /* has no length */
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    for (guint is_first = 0; is_first < 2; is_first++)
+      {
+        g_autofree char *text =
+            g_strconcat ("60000000 000c ", is_first ? "00" : "3c", "40" V6_ADDRESSES "0600",
+                         cases[i].options, "01020304", NULL);
+        T2pIpHeader header;
+
+        g_assert_cmpint (parse_hex (text, &header), ==, cases[i].expected);
+      }
+}
+
 static void
 test_v4_fragments (void)
 {
@@ -363,6 +425,8 @@ main (int argc, char **argv)
   g_test_add_func ("/ip/v4/fields", test_v4_fields);
   g_test_add_func ("/ip/v4/address-has-no-rubbish", test_v4_address_has_no_rubbish);
   g_test_add_func ("/ip/v4/options", test_v4_options);
+  g_test_add_func ("/ip/v4/options-are-walked", test_v4_option_walk);
+  g_test_add_func ("/ip/v6/options-are-walked", test_v6_option_walk);
   g_test_add_func ("/ip/v4/fragments", test_v4_fragments);
   g_test_add_func ("/ip/v4/hostile-fragments", test_v4_hostile_fragments);
   g_test_add_func ("/ip/v4/lengths", test_v4_lengths);

@@ -345,8 +345,6 @@ test_not_supported (void)
     { "udp=udpgw", "udp: " },
     { "udp=udp-in-tcp", "udp: " },
     { "udpgw=127.0.0.1:7300", "udpgw: " },
-    { "icmp=reply", "icmp: " },
-    { "icmp=direct", "icmp: " },
     { "kill-switch=always", "kill-switch: " },
     { "kill-switch=on-failure", "kill-switch: " },
     { "outbound-interface=eth0", "outbound-interface: " },
@@ -547,6 +545,8 @@ test_privileged (void)
 {
   check_privileged ("capture=default;mtu=1400", "");
   check_privileged ("interface=t2p-home", "");
+  check_privileged ("icmp=reply", "");
+  check_privileged ("icmp=direct", "icmp");
   check_privileged ("interface=eth%d", "interface");
   check_privileged ("mark=1;scope=system;users=1000;addresses=192.0.2.1/24",
                     "users,addresses,mark");

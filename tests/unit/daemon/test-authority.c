@@ -92,6 +92,8 @@ test_settings (void)
       BIT (CREATE_TUNNEL) | BIT (ADVANCED) },
     { "{'proxies': <['socks5://[fe80::1]:80']>}", BIT (CREATE_TUNNEL) | BIT (ADVANCED) },
     { "{'proxies': <['socks5://127.0.0.1:1080']>}", BIT (CREATE_TUNNEL) },
+    { "{" PROXY ", 'icmp': <'reply'>}", BIT (CREATE_TUNNEL) },
+    { "{" PROXY ", 'icmp': <'direct'>}", BIT (CREATE_TUNNEL) | BIT (ADVANCED) },
   };
   g_autoptr (GArray) in_use = g_array_new (FALSE, FALSE, sizeof (T2pIpAddress));
   T2pIpAddress resolver;

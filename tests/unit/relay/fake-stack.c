@@ -9,6 +9,7 @@
 
 static GByteArray *datagrams;
 static FakeIcmpError icmp_error;
+static FakeEcho last_echo;
 
 FakeSyn *
 fake_syn_new (gsize room)
@@ -68,6 +69,14 @@ FakeIcmpError *
 fake_stack_get_icmp_error (void)
 {
   return &icmp_error;
+}
+
+FakeEcho *
+fake_stack_get_echo (void)
+{
+  if (last_echo.data == NULL)
+    last_echo.data = g_byte_array_new ();
+  return &last_echo;
 }
 
 T2pwStream *
@@ -203,4 +212,30 @@ t2pw_stack_tell_too_big (T2pwStack *stack,
   icmp_error.key = *key;
   icmp_error.length = length;
   icmp_error.most_payload_bytes = most_payload_bytes;
+}
+
+gboolean
+t2pw_stack_send_echo_reply (T2pwStack *stack, const T2pwEcho *echo)
+{
+  FakeEcho *fake = fake_stack_get_echo ();
+
+  fake->n_replies++;
+  fake->echo = *echo;
+  g_byte_array_set_size (fake->data, 0);
+  g_byte_array_append (fake->data, echo->message.data, (guint) echo->message.length);
+  return TRUE;
+}
+
+void
+t2pw_stack_send_echo_error (T2pwStack *stack,
+                            const T2pwEcho *echo,
+                            const T2pIpAddress *from,
+                            const T2pIcmpError *error)
+{
+  FakeEcho *fake = fake_stack_get_echo ();
+
+  fake->n_errors++;
+  fake->echo = *echo;
+  fake->from = *from;
+  fake->error = *error;
 }

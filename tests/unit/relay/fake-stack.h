@@ -47,3 +47,15 @@ typedef struct
 } FakeIcmpError;
 
 FakeIcmpError *fake_stack_get_icmp_error (void);
+
+/** FakeEcho: what became of pings. */
+typedef struct
+{
+  guint n_replies, n_errors; /* so far */
+  T2pwEcho echo;             /* the last, without its data */
+  GByteArray *data;          /* of the last reply */
+  T2pIpAddress from;         /* of the last error */
+  T2pIcmpError error;
+} FakeEcho;
+
+FakeEcho *fake_stack_get_echo (void);

@@ -185,8 +185,23 @@ lost_cb (const GError *error, gpointer user_data)
   peer->n_lost++;
 }
 
-static const T2pwStackHandler stack_handler = { connecting_cb, abandoned_cb, datagram_cb,
-                                                lost_cb };
+static gboolean
+echo_cb (const T2pwEcho *echo, T2pRefusal *io_refusal, gpointer user_data)
+{
+  Peer *peer = user_data;
+
+  peer->n_echoes++;
+  peer->echo = *echo;
+  peer->echo.message.data = NULL;
+  *io_refusal = peer->refusal;
+  return !peer->refuses_datagrams;
+}
+
+static const T2pwStackHandler stack_handler = { .connecting = connecting_cb,
+                                                .abandoned = abandoned_cb,
+                                                .datagram = datagram_cb,
+                                                .echo = echo_cb,
+                                                .device_lost = lost_cb };
 
 /* --- the peer */
 
@@ -207,7 +222,9 @@ config_for (const PeerMode *mode, const T2pwStackConfig *overrides)
     config.max_streams = overrides->max_streams;
   if (overrides != NULL)
     {
-      config.drop_icmp = overrides->drop_icmp;
+      config.icmp = overrides->icmp;
+      config.hop4 = overrides->hop4;
+      config.hop6 = overrides->hop6;
       config.refuse_udp = overrides->refuse_udp;
     }
   return config;

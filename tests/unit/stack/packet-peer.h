@@ -66,7 +66,9 @@ typedef struct
   guint n_datagrams;
   gsize told_datagram_bytes; /* with the last one */
   T2pwFlowKey datagram_key;
-  gboolean refuses_datagrams;
+  gboolean refuses_datagrams; /* and pings */
+  guint n_echoes;
+  T2pwEcho echo; /* the last one, without its data */
   /* the application's side of TCP */
   T2pIpEndpoint local, remote;
   guint32 next, acknowledged; /* sequence numbers */

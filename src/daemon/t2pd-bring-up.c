@@ -322,6 +322,14 @@ t2pd_bring_up_get_pool (T2pdBringUp *self)
   return self->ids.mark != 0 ? &self->pool : NULL;
 }
 
+const char *
+t2pd_bring_up_get_udp (T2pdBringUp *self)
+{
+  return self->upstreams != NULL && t2pd_tunnel_is_engaged (self->tunnel)
+             ? t2pd_upstreams_get_udp (self->upstreams)
+             : "unknown";
+}
+
 gboolean
 t2pd_bring_up_has_ipv6 (T2pdBringUp *self)
 {

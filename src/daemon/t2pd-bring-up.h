@@ -29,6 +29,8 @@ const char *const *t2pd_bring_up_get_warnings (T2pdBringUp *self);
 const T2pnAddressPool *t2pd_bring_up_get_pool (T2pdBringUp *self);
 const T2pnRouteIds *t2pd_bring_up_get_ids (T2pdBringUp *self);
 /* Whether the proxy carries IPv6, as far as is known. */
+/* How the proxy in use was found to carry UDP; "unknown" until then. */
+const char *t2pd_bring_up_get_udp (T2pdBringUp *self);
 gboolean t2pd_bring_up_has_ipv6 (T2pdBringUp *self);
 
 /* Names of the steps, NULL at the end: for `--pause-at`. */

@@ -89,25 +89,36 @@ make_upstreams (T2pdCall *call)
                              g_variant_new_string (t2p_endpoint_get_display (endpoint)));
       g_variant_builder_add (&builder, "{sv}", "state", g_variant_new_string ("unknown"));
       g_variant_builder_add (&builder, "{sv}", "rtt-us", g_variant_new_uint64 (0));
+      g_variant_builder_add (&builder, "{sv}", "udp", g_variant_new_string ("unknown"));
       g_variant_builder_close (&builder);
     }
   return g_variant_builder_end (&builder);
 }
 
-static char *
-find_active (GVariant *upstreams)
+/* (transfer full) (nullable) */
+static GVariant *
+find_active_row (GVariant *upstreams)
 {
   for (gsize i = 0; i < g_variant_n_children (upstreams); i++)
     {
       g_autoptr (GVariant) row = g_variant_get_child_value (upstreams, i);
       gboolean is_active = FALSE;
-      char *uri = NULL;
 
-      if (g_variant_lookup (row, "active", "b", &is_active) && is_active &&
-          g_variant_lookup (row, "uri", "s", &uri))
-        return uri;
+      if (g_variant_lookup (row, "active", "b", &is_active) && is_active)
+        return g_steal_pointer (&row);
     }
-  return g_strdup ("");
+  return NULL;
+}
+
+static char *
+find_active (GVariant *upstreams)
+{
+  g_autoptr (GVariant) row = find_active_row (upstreams);
+  char *uri = NULL;
+
+  if (row == NULL || !g_variant_lookup (row, "uri", "s", &uri))
+    return g_strdup ("");
+  return uri;
 }
 
 static const char *
@@ -121,13 +132,22 @@ ipv6_mode_of (T2pdCall *call)
   return t2p_ipv6_mode_to_string (mode);
 }
 
-/* The data plane of this version refuses UDP other than DNS, which `auto` comes to. */
-static const char *
-udp_mode_of (T2pdCall *call)
+/* By the active proxy, as far as it was tried. */
+static char *
+find_udp_mode (T2pdCall *call, GVariant *upstreams)
 {
-  return t2pd_tunnel_is_engaged (call->tunnel)
-             ? "reject"
-             : t2p_settings_get_string (t2pd_tunnel_get_settings (call->tunnel), "udp");
+  const char *setting =
+      t2p_settings_get_string (t2pd_tunnel_get_settings (call->tunnel), "udp");
+  const char *probed = t2pd_bring_up_get_udp (t2pd_bring_up_of (call->tunnel));
+  g_autoptr (GVariant) row = find_active_row (upstreams);
+  g_autofree char *mode = NULL;
+
+  if (g_str_equal (setting, "reject"))
+    return g_strdup ("none");
+  if (row == NULL || !g_variant_lookup (row, "udp", "s", &mode) ||
+      g_str_equal (mode, "unknown"))
+    return g_strdup (probed);
+  return g_steal_pointer (&mode);
 }
 
 static void
@@ -136,13 +156,13 @@ return_details (T2pdCall *call, GVariant *floating_upstreams)
   T2pSettings *settings = t2pd_tunnel_get_settings (call->tunnel);
   g_autoptr (GVariant) upstreams = g_variant_ref_sink (floating_upstreams);
   g_autofree char *active = find_active (upstreams);
+  g_autofree char *udp_mode = find_udp_mode (call, upstreams);
   GVariantBuilder details;
 
   g_variant_builder_init (&details, G_VARIANT_TYPE_VARDICT);
   g_variant_builder_add (&details, "{sv}", "active-proxy", g_variant_new_string (active));
   g_variant_builder_add (&details, "{sv}", "proxies", upstreams);
-  g_variant_builder_add (&details, "{sv}", "udp-mode",
-                         g_variant_new_string (udp_mode_of (call)));
+  g_variant_builder_add (&details, "{sv}", "udp-mode", g_variant_new_string (udp_mode));
   g_variant_builder_add (&details, "{sv}", "ipv6-mode",
                          g_variant_new_string (ipv6_mode_of (call)));
   g_variant_builder_add (

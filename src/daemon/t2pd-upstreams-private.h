@@ -22,6 +22,7 @@ typedef struct
   GArray *addresses; /* T2pIpAddress */
   GError *error;     /* why it cannot be used */
   T2pdIpv6 ipv6;
+  const char *udp; /* one of the known words */
 } T2pdUpstream;
 
 struct _T2pdUpstreams

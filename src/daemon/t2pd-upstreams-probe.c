@@ -19,6 +19,19 @@ ipv6_of (GVariant *row)
   return is_refused ? T2PD_IPV6_CANNOT : T2PD_IPV6_CAN;
 }
 
+static const char *
+udp_of (GVariant *row)
+{
+  static const char *const modes[] = { "none", "associate", "udpgw", "udp-in-tcp" };
+  const char *seen = "";
+
+  g_variant_lookup (row, "udp", "&s", &seen);
+  for (guint i = 0; i < G_N_ELEMENTS (modes); i++)
+    if (g_str_equal (modes[i], seen))
+      return modes[i];
+  return "unknown";
+}
+
 static gboolean
 take_probe (T2pdUpstream *upstream, GVariant *reply)
 {
@@ -36,6 +49,7 @@ take_probe (T2pdUpstream *upstream, GVariant *reply)
   if (is_reachable && nick[0] == '\0')
     {
       upstream->ipv6 = ipv6_of (row);
+      upstream->udp = udp_of (row);
       return TRUE;
     }
   g_clear_error (&upstream->error);

@@ -65,6 +65,7 @@ t2pd_upstreams_new (T2pSettings *settings, gboolean may_be_foreign, T2pdFiles *f
 
       upstream->endpoint = t2p_endpoint_ref (t2p_settings_get_proxy (settings, i));
       upstream->addresses = g_array_new (FALSE, FALSE, sizeof (T2pIpAddress));
+      upstream->udp = "unknown";
       g_ptr_array_add (self->list, upstream);
     }
   return self;
@@ -278,6 +279,12 @@ t2pd_upstreams_to_addresses (T2pdUpstreams *self)
   for (guint i = 0; i < self->list->len; i++)
     g_variant_builder_add_value (&builder, t2pd_upstream_list_addresses (self->list->pdata[i]));
   return g_variant_builder_end (&builder);
+}
+
+const char *
+t2pd_upstreams_get_udp (T2pdUpstreams *self)
+{
+  return ((const T2pdUpstream *) self->list->pdata[self->active])->udp;
 }
 
 /* Who is not known to refuse it is asked for it. */

@@ -53,6 +53,8 @@ gboolean t2pd_upstreams_has_more_to_learn (T2pdUpstreams *self);
 void t2pd_upstreams_set_active (T2pdUpstreams *self, const char *display);
 /* It may have become another. */
 void t2pd_upstreams_forget_active (T2pdUpstreams *self);
+/* How the active one was found to carry UDP; "unknown" before. */
+const char *t2pd_upstreams_get_udp (T2pdUpstreams *self);
 /* Whether those in use connect to IPv6 addresses, as far as is known. */
 gboolean t2pd_upstreams_have_ipv6 (T2pdUpstreams *self);
 /* Whether every address is reached by a default route only. */

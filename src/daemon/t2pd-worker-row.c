@@ -25,7 +25,7 @@ static const Field connection_fields[] = {
 
 static const Field upstream_fields[] = {
   { "uri", "s" },     { "state", "s" },  { "rtt-us", "t" }, { "error", "s" },
-  { "message", "s" }, { "active", "b" }, { NULL, NULL },
+  { "message", "s" }, { "active", "b" }, { "udp", "s" },    { NULL, NULL },
 };
 
 static const Field probe_fields[] = {

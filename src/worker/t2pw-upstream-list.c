@@ -3,6 +3,7 @@
 
 #include "t2pw-upstream-list.h"
 
+#include "t2pw-association.h"
 #include "t2pw-error-name.h"
 
 static const char *
@@ -33,6 +34,9 @@ status_to_row (const T2pwMemberStatus *status)
   g_variant_dict_insert (&row, "message", "s",
                          status->error != NULL ? status->error->message : "");
   g_variant_dict_insert (&row, "active", "b", status->is_active);
+  g_variant_dict_insert (
+      &row, "udp", "s",
+      t2pw_udp_mode_to_string (t2pw_outbound_get_udp_mode (status->outbound)));
   return g_variant_dict_end (&row);
 }
 

@@ -130,9 +130,9 @@ class Told(UpstreamCase):
         tunnel = self.create(plan.DANTED_URI)
         details = tunnel.details()
         self.assertEqual((details['udp-mode'], details['ipv6-mode'], details['dns-mode']),
-                         ('reject', 'on', 'virtual'))
+                         ('none', 'on', 'virtual'))
         tunnel.deactivate()
-        self.assertEqual(tunnel.details()['udp-mode'], 'auto')
+        self.assertEqual(tunnel.details()['udp-mode'], 'unknown')
         tunnel.delete()
         with StubProxy(self.lab, 'refuse', 3) as stub:  # network unreachable
             self.assertEqual(self.create(stub.uri).details()['ipv6-mode'], 'reject')

@@ -2,6 +2,8 @@
 """The state of the network as text that can be compared: what a tunnel may and may not change."""
 import re
 
+from .lab import LabError
+
 # Section, and the command that tells it. All run in the lab's own network namespace.
 SECTIONS = {
     'routes4': 'ip -4 route show table all',
@@ -39,6 +41,14 @@ def _normal(text):
     return lines
 
 
+def _said(lab, command):
+    """resolvectl fails when a link goes while it walks over them: then once more."""
+    try:
+        return lab.run(command).stdout
+    except LabError:
+        return lab.run(command).stdout
+
+
 def network_dump(lab):
     """{section: [line, …]}, normalised, of the machine's routes, rules, nft and resolvers."""
     sections = dict(SECTIONS)
@@ -46,7 +56,7 @@ def network_dump(lab):
         sections.update(RESOLVED)
     dump = {}
     for name, command in sections.items():
-        lines = _normal(lab.run(command).stdout)
+        lines = _normal(_said(lab, command))
         # The kernel lists routes in the order of its tables' making; rules and nft have an order.
         dump[name] = sorted(lines) if name.startswith('routes') else lines
     return dump

@@ -119,6 +119,10 @@ handshake_broken (Handshake *handshake, int saved_errno)
   if (never_was)
     g_set_error (&error, T2P_ERROR, T2P_ERROR_PROXY_UNREACHABLE, "no connection to %s: %s",
                  handshake->config->label, g_strerror (saved_errno));
+  else if (saved_errno == EPROTO && !handshake->was_heard)
+    g_set_error (&error, T2P_ERROR, T2P_ERROR_TLS_FAILED,
+                 "%s ended the TLS session, it may want a certificate (tls-cert)",
+                 handshake->config->label);
   else
     g_set_error (&error, T2P_ERROR, T2P_ERROR_PROXY_PROTOCOL,
                  "%s broke the connection in the handshake: %s", handshake->config->label,

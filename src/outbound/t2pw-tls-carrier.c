@@ -194,15 +194,19 @@ receive_unread (TlsCarrier *carrier, const struct iovec *iov)
   return (gssize) length;
 }
 
-/* What a failed SSL_read() means: 0 for the end, -1 with errno. */
+/* What a failed SSL_read() means: 0 for the end, -1 with errno, EPROTO for an alert of the
+ * peer: in TLS 1.3 that is how it says, behind the handshake, that it misses a certificate. */
 static gssize
 explain_read (TlsCarrier *carrier)
 {
   int reason = SSL_get_error (carrier->ssl, 0);
+  gboolean is_alert = ERR_GET_REASON (ERR_peek_error ()) > SSL_AD_REASON_OFFSET;
 
   ERR_clear_error ();
   if (reason == SSL_ERROR_WANT_READ)
     return fail_with (EAGAIN);
+  if (reason == SSL_ERROR_SSL && is_alert)
+    return fail_with (EPROTO);
   return reason == SSL_ERROR_ZERO_RETURN ? 0 : fail_with (ECONNRESET);
 }
 

@@ -20,6 +20,8 @@ CLOSED = 9
 AT_ONCE = ('refused', 'reset', 'unreachable')
 AT_ONCE_SECONDS = 1.5  # on a busy machine
 RIGHT, WRONG = f'{plan.PROXY_USER}:{plan.PROXY_PASSWORD}@', f'{plan.PROXY_USER}:wrong@'
+TRUSTS = f'?tls-ca={plan.CA}'
+CERTIFIED = f'&tls-cert={plan.CLIENT_CERTIFICATE}&tls-key={plan.CLIENT_KEY}'
 HOSTS = {'IPv4': plan.PROXY4, 'IPv6': f'[{plan.PROXY6}]', 'name': 'proxy.example'}
 FETCHES = (plan.SERVER4, f'[{plan.SERVER6}]', plan.PROXY_ONLY_NAME)
 SEEN_AS = ((plan.PROXY4,), (plan.PROXY6,), (plan.PROXY4, plan.PROXY6))
@@ -34,7 +36,6 @@ class Outbound:
     ipv6: bool = True
     names: bool = True
     udp: str = 'none'
-    refuses: bool = True    # tells a closed port from an open one before it says yes
     query: str = ''
     by: str = ''            # the hop before it: its scheme and server
 
@@ -67,11 +68,13 @@ OUTBOUNDS = (
     Outbound('socks5', 'danted-password', auth='password', udp='associate'),
     Outbound('socks5', 'microsocks', auth='password'),
     Outbound('socks5', 'microsocks-open'),
-    # ssh says yes before its far end has connected
-    Outbound('socks5', 'ssh', refuses=False),
+    Outbound('socks5', 'ssh'),
     Outbound('socks5h', 'danted', udp='associate'),
     Outbound('socks5', 'unix-danted'),
     Outbound('socks5', 'unix-microsocks', auth='password'),
+    Outbound('socks5+tls', 'stunnel-danted', query=TRUSTS),
+    Outbound('socks5+tls', 'stunnel-danted-password', auth='password', query=TRUSTS),
+    Outbound('socks5+tls', 'stunnel-certificate', query=TRUSTS + CERTIFIED),
     Outbound('socks5', 'microsocks', auth='password', by='socks5 danted'),
     Outbound('socks5', 'danted', by='socks5 ssh'),
 )
@@ -97,13 +100,13 @@ class Matrix(LabCase):
         for tunnel in self.service.list():
             tunnel.delete()
 
-    def fetched(self):
+    def fetched(self, hosts=FETCHES):
         """By which address the server saw each fetch, or curl's error; seconds."""
-        form = ['-w', r'\t%{exitcode}\t%{time_total}\n', '-m', '10']
-        urls = [f'http://{host}/ip' for host in FETCHES]
+        form = ['-w', r'|%{exitcode}|%{time_total}\n', '-m', '10']
+        urls = [f'http://{host}/ip' for host in hosts]
         said = self.lab.run(['curl', '-sS', *form, *urls], check=False).stdout
-        rows = [line.split('\t') for line in said.replace('\n\t', '\t').splitlines()]
-        self.assertEqual(len(rows), len(FETCHES), said)
+        rows = re.findall(r'([^\n|]*)\n?\|(\d+)\|([\d.]+)\n', said)
+        self.assertEqual(len(rows), len(hosts), said)
         return [(address if status == '0' else f'curl {status}', float(seconds))
                 for address, status, seconds in rows]
 
@@ -125,11 +128,9 @@ class Matrix(LabCase):
         for place, (outcome, seconds, data) in zip(places, answers):
             if place.endswith('udp') and carries_udp:
                 self.assertEqual((outcome, data), ('answered', place.removesuffix(' udp')))
-            elif place.endswith('udp') or row.refuses:
+            else:
                 self.assertIn(outcome, AT_ONCE, place)
                 self.assertLess(seconds, AT_ONCE_SECONDS, place)
-            else:
-                self.assertIn(outcome, (*AT_ONCE, 'closed'), place)
 
     def check_told(self, row, uri):
         told = self.service.call('TestProxy', 'sa{sv}', uri, {})
@@ -173,6 +174,51 @@ class Matrix(LabCase):
             with self.subTest(kind):
                 self.check_refused(row, next(iter(row.uris(login).values())))
             self.tearDown()
+
+
+    def test_tls_refused(self):
+        """TLS: who cannot be verified, wants a certificate or speaks none is named so"""
+        uri, front = 'socks5+tls://proxy.example:', plan.PORTS['stunnel-danted']
+        cases = {
+            'by the system alone': f'{uri}{front}',
+            'by another authority': f'{uri}{front}?tls-ca={plan.OTHER_CA}',
+            'by another name': f'{uri}{front}{TRUSTS}&tls-name=another.example',
+            'without a certificate': f'{uri}{plan.PORTS["stunnel-certificate"]}{TRUSTS}',
+            'no TLS there': f'{uri}{plan.DANTED}{TRUSTS}',
+        }
+        for name, uri in cases.items():
+            with self.subTest(name):
+                told = self.service.call('TestProxy', 'sa{sv}', uri, {})
+                self.assertEqual((told['connect'], told['error']), (False, 'TlsFailed'))
+                with self.assertRaises(BusError) as refused:
+                    self.service.create('work', uri, capture='default', connect_timeout=4)
+                self.assertEqual(refused.exception.name, 'org.tun2proxy.Error.TlsFailed')
+            self.tearDown()
+
+    def test_tls_trusted(self):
+        """TLS: another name that the certificate has, or no verification, when asked for"""
+        for host, query in ((plan.PROXY4, f'{TRUSTS}&tls-name=www.example'),
+                            ('half-closed.example', '?tls-verify=no')):
+            uri = f'socks5+tls://{host}:{plan.PORTS["stunnel-danted"]}{query}'
+            self.service.create('work', uri, capture='default', connect_timeout=4)
+            self.assertEqual(self.fetched()[0][0], plan.PROXY4)
+            self.tearDown()
+
+    def test_direct(self):
+        """direct: the server sees the machine itself, the closed port is refused"""
+        self.service.create('work', 'direct://', capture='default')
+        self.assertEqual([outcome for outcome, _ in self.fetched((
+            plan.SERVER4, f'[{plan.SERVER6}]', 'v4.example', 'v6.example'))],
+            [plan.LAB4, plan.LAB6, plan.LAB4, plan.LAB6])
+        self.assertEqual(self.lab.client('connect', plan.SERVER4, CLOSED)[0], 'refused')
+
+    def test_reject(self):
+        """reject: whatever an application tries is refused at once"""
+        tunnel = self.service.create('work', 'reject://', capture='default')
+        for outcome, seconds in self.fetched():
+            self.assertEqual(outcome, 'curl 7')
+            self.assertLess(seconds, AT_ONCE_SECONDS)
+        self.assertEqual(tunnel.state, 'active')
 
 
 def add_tests():

@@ -15,12 +15,13 @@ BUSY = 2  # seconds that a loaded machine may add
 LOGIN = f'{plan.PROXY_USER}:{plan.PROXY_PASSWORD}@'
 TLS_STRIDE = 29  # of the 1,500 bytes or so of a TLS handshake; each byte of what is inside has its own
 
-ERRORS = ('ProxyProtocol', '')  # the latter where it may be the destination's fault
+ERRORS = ('ProxyProtocol', 'TlsFailed', '')  # the last where it may be the destination's fault
 
 # Scheme and login of the URI, by the protocol of staller.py.
 PROTOCOLS = {
     'socks5': ('socks5', ''),
     'socks5-password': ('socks5', LOGIN),
+    'socks5+tls': ('socks5+tls', ''),
 }
 
 
@@ -81,7 +82,9 @@ class Stall(LabCase):
             for talk in self.talks:
                 talk.become(mode, everywhere)
             yield
-            self.lab.wait_for(lambda: self.left() == self.before, what=f'{self.before} again')
+            with contextlib.suppress(TimeoutError):
+                self.lab.wait_for(lambda: self.left() == self.before)
+            self.assertEqual(self.left(), self.before)
 
     def wait_active(self):
         for talk in self.talks:

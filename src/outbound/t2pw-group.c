@@ -37,7 +37,8 @@ t2pw_state_reason_from_error (const GError *error)
 {
   if (g_error_matches (error, T2P_ERROR, T2P_ERROR_PROXY_AUTHENTICATION_FAILED))
     return T2P_STATE_REASON_PROXY_AUTH;
-  if (g_error_matches (error, T2P_ERROR, T2P_ERROR_PROXY_PROTOCOL))
+  if (g_error_matches (error, T2P_ERROR, T2P_ERROR_PROXY_PROTOCOL) ||
+      g_error_matches (error, T2P_ERROR, T2P_ERROR_TLS_FAILED))
     return T2P_STATE_REASON_PROXY_PROTOCOL;
   if (g_error_matches (error, T2P_ERROR, T2P_ERROR_RESOLVE_FAILED))
     return T2P_STATE_REASON_RESOLVE_FAILED;

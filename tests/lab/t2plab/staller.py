@@ -200,6 +200,7 @@ class Staller(socketserver.ThreadingTCPServer):
         if protocol.endswith('+tls'):
             self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self.tls.load_cert_chain(f'{plan.TLS}/server.pem')
+            self.tls.num_tickets = 0  # a session taken up again would have fewer bytes
         super().__init__(('::', port), Client)
 
     def next_position(self):

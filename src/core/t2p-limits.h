@@ -22,8 +22,9 @@
 #define T2P_MAX_STRING_BYTES 4096 /* one string of a setting */
 
 /* --- unix sockets that the daemon connects */
-#define T2P_MAX_SOCKETS_UNDER_WAY 32 /* of a worker */
-#define T2P_MAX_SOCKETS_PER_UID 64   /* each is a thread */
+#define T2P_MAX_SOCKETS_UNDER_WAY 32   /* of a worker */
+#define T2P_MAX_OWNERS_PER_SECOND 1000 /* questions of a worker whose flow it is */
+#define T2P_MAX_SOCKETS_PER_UID 64     /* each is a thread */
 
 /* --- files that settings name */
 #define T2P_MAX_FILES 64 /* descriptors in one message: the kernel passes 253 */

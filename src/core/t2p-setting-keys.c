@@ -50,7 +50,7 @@ static const T2pSettingKey keys[] = {
   { "lan", "s", "connected", "connected|all|none", TRUE,
     N_ ("Which local networks stay out of a default capture"), CHOICE, "connected" },
   { "rules", "as", "", NULL, TRUE, N_ ("Ordered rules MATCH -> ACTION"),
-    T2P_SETTING_FORMAT_RULE, "", 0, T2P_MAX_LIST_ENTRIES },
+    T2P_SETTING_FORMAT_RULE, NULL, 0, T2P_MAX_LIST_ENTRIES },
   { "interface", "s", "t2p%d", NULL, FALSE,
     N_ ("Name of the network interface; %d is replaced by a free number"),
     T2P_SETTING_FORMAT_LINK },

@@ -36,7 +36,8 @@ struct _T2pdBringUp
   T2pnTunDevice *device;
   T2pnAddressPool pool;
   T2pnRouteIds ids;
-  GArray *users; /* of T2pnUidRange: `users` of the settings, looked up */
+  GArray *users;       /* of T2pnUidRange: `users` of the settings, looked up */
+  GVariant *rule_uids; /* a{su}: names in `rules`, looked up */
   T2pnBackend *backend;
   T2pnResolver *resolver;
   gboolean is_learning;   /* what an upstream in use can */

@@ -42,6 +42,7 @@ t2pd_bring_up_finalize (GObject *object)
   g_clear_pointer (&self->device, t2pn_tun_device_free);
   g_clear_pointer (&self->journal, t2pn_journal_free);
   g_clear_pointer (&self->users, g_array_unref);
+  g_clear_pointer (&self->rule_uids, g_variant_unref);
   g_clear_pointer (&self->files, t2pd_files_unref);
   t2p_settings_unref (self->settings);
   G_OBJECT_CLASS (t2pd_bring_up_parent_class)->finalize (object);

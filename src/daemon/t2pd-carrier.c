@@ -5,6 +5,7 @@
 
 #include "t2p-error.h"
 #include "t2p-log.h"
+#include "t2pd-worker-owners.h"
 #include "t2pd-worker-row.h"
 #include "t2pd-worker-sockets.h"
 
@@ -25,6 +26,7 @@ struct _T2pdCarrier
   T2pdWorker *worker;
   guint32 socket_uid;
   char **socket_paths; /* NULL: none */
+  int owners_ifindex;  /* 0: no question is answered */
   char **warnings;     /* of the last Start */
   GVariant *settings;  /* NULL: nothing is to be carried, so nobody is replaced */
   int queue_fd;
@@ -237,6 +239,12 @@ t2pd_carrier_ensure_async (T2pdCarrier *self,
     g_signal_emit (self, signals[SPAWNED], 0, (int) t2pd_worker_get_pid (self->worker));
 }
 
+void
+t2pd_carrier_answer_owners (T2pdCarrier *self, int ifindex)
+{
+  self->owners_ifindex = ifindex;
+}
+
 /* --- carrying */
 
 static void
@@ -305,6 +313,8 @@ call_start (T2pdCarrier *self, GTask *task)
   GError *error = NULL;
   GVariant *parameters = make_start (self, fds, &error);
 
+  if (self->owners_ifindex > 0)
+    t2pd_worker_owners_attach (self->worker, self->owners_ifindex);
   if (parameters == NULL)
     g_task_return_error (task, error);
   else

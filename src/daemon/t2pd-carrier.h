@@ -31,6 +31,8 @@ void t2pd_carrier_ensure_async (T2pdCarrier *self,
                                 GCancellable *cancellable,
                                 GAsyncReadyCallback callback,
                                 gpointer user_data);
+/* From the next start on workers are told whose the flows are that come by this link; 0: no. */
+void t2pd_carrier_answer_owners (T2pdCarrier *self, int ifindex);
 /* Has it carry packets. @settings: of the private Start, kept for restarts, as @files
  * (nullable) are; @queue_fd stays the caller's and must live until t2pd_carrier_stop_async()
  * ended. */

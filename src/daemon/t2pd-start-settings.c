@@ -75,7 +75,8 @@ t2pd_start_settings_make (const T2pSettings *settings,
                           guint32 mark,
                           gboolean is_advanced,
                           const char *const *uplink_dns,
-                          const char *const *dns_exclude)
+                          const char *const *dns_exclude,
+                          GVariant *rule_uids)
 {
   GVariantBuilder builder;
 
@@ -98,5 +99,6 @@ t2pd_start_settings_make (const T2pSettings *settings,
                          g_variant_new_uint32 (t2pn_tun_device_get_offloads (device)));
   g_variant_builder_add (&builder, "{sv}", "uplink-dns", g_variant_new_strv (uplink_dns, -1));
   g_variant_builder_add (&builder, "{sv}", "dns-exclude", g_variant_new_strv (dns_exclude, -1));
+  g_variant_builder_add (&builder, "{sv}", "rule-uids", rule_uids);
   return g_variant_builder_end (&builder);
 }

@@ -10,8 +10,8 @@ G_BEGIN_DECLS
 
 /* What the worker is told: the public settings that were set, the computed ones in their place.
  * @uplink_dns: "192.0.2.53:53", …; @dns_exclude: names that keep their addresses;
- * @is_advanced: direct connections to addresses that `advanced` guards are allowed. Pure; a
- * floating `a{sv}` with credentials: for the private connection only. */
+ * @rule_uids: `a{su}`; @is_advanced: direct connections to addresses that `advanced` guards are
+ * allowed. Pure; a floating `a{sv}` with credentials: for the private connection only. */
 GVariant *t2pd_start_settings_make (const T2pSettings *settings,
                                     T2pdUpstreams *upstreams,
                                     const T2pnTunDevice *device,
@@ -19,6 +19,7 @@ GVariant *t2pd_start_settings_make (const T2pSettings *settings,
                                     guint32 mark,
                                     gboolean is_advanced,
                                     const char *const *uplink_dns,
-                                    const char *const *dns_exclude);
+                                    const char *const *dns_exclude,
+                                    GVariant *rule_uids);
 
 G_END_DECLS

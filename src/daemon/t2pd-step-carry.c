@@ -6,6 +6,7 @@
 #include "t2p-log.h"
 #include "t2pd-start-settings.h"
 #include "t2pd-users.h"
+#include "t2pd-worker-owners.h"
 
 /* --- resolve-upstream */
 
@@ -178,8 +179,11 @@ t2pd_step_run_resolve (gpointer context, GTask *task)
     }
   self->upstreams = t2pd_upstreams_new (self->settings, self->is_advanced, self->files);
   g_clear_pointer (&self->users, g_array_unref);
+  g_clear_pointer (&self->rule_uids, g_variant_unref);
   self->users = t2pd_users_look_up (self->settings, &error);
-  if (self->users == NULL || !choose_numbers (self, &error) ||
+  if (self->users != NULL)
+    self->rule_uids = t2pd_users_look_up_rules (self->settings, &error);
+  if (self->rule_uids == NULL || !choose_numbers (self, &error) ||
       !t2pn_journal_add_socket (self->journal, t2pd_carrier_get_socket_path (self->carrier),
                                 &error))
     {
@@ -241,8 +245,12 @@ t2pd_step_run_worker (gpointer context, GTask *task)
   g_auto (GStrv) exclude = t2pd_uplink_make_dns_exclude (self->service->uplink, self->settings);
   GVariant *settings = t2pd_start_settings_make (
       self->settings, self->upstreams, self->device, &self->pool, self->ids.mark,
-      self->is_advanced, (const char *const *) servers, (const char *const *) exclude);
+      self->is_advanced, (const char *const *) servers, (const char *const *) exclude,
+      self->rule_uids);
 
+  t2pd_carrier_answer_owners (self->carrier, t2pd_worker_owners_are_wanted (self->settings)
+                                                 ? t2pn_tun_device_get_ifindex (self->device)
+                                                 : 0);
   t2pd_carrier_start_async (self->carrier, settings, t2pn_tun_device_peek_fd (self->device, 0),
                             self->files, g_task_get_cancellable (task), started_cb, task);
 }

@@ -17,4 +17,14 @@ G_BEGIN_DECLS
  */
 GArray *t2pd_users_look_up (const T2pSettings *settings, GError **error);
 
+/**
+ * t2pd_users_look_up_rules:
+ *
+ * The user names in the setting `rules` and their uids, `a{su}` (transfer full).
+ * T2P_ERROR_INVALID_SETTINGS for a name that nobody has.
+ *
+ * Since: 0.1
+ */
+GVariant *t2pd_users_look_up_rules (const T2pSettings *settings, GError **error);
+
 G_END_DECLS

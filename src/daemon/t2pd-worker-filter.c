@@ -17,6 +17,8 @@ struct _T2pdWorkerFilter
   guint dropped; /* atomic */
   gint64 second; /* GDBus's thread only, as the next */
   guint signals_in_second;
+  gint64 owners_second; /* likewise */
+  guint owners_in_second;
   gint sockets_wanted; /* atomic: those that wait for an answer */
 };
 
@@ -71,6 +73,20 @@ is_within_rate (T2pdWorkerFilter *filter)
   return ++filter->signals_in_second <= MAX_SIGNALS_PER_SECOND;
 }
 
+/* One for each new flow that depends on a user. The worker's seconds begin at other times. */
+static gboolean
+is_wanted_owner (T2pdWorkerFilter *filter)
+{
+  gint64 second = g_get_monotonic_time () / G_USEC_PER_SEC;
+
+  if (second != filter->owners_second)
+    {
+      filter->owners_second = second;
+      filter->owners_in_second = 0;
+    }
+  return ++filter->owners_in_second <= 2 * T2P_MAX_OWNERS_PER_SECOND;
+}
+
 void
 t2pd_worker_filter_socket_answered (T2pdWorkerFilter *filter)
 {
@@ -100,6 +116,8 @@ is_wanted_signal (T2pdWorkerFilter *filter, GDBusMessage *message)
     return FALSE;
   if (g_strcmp0 (g_dbus_message_get_member (message), "SocketWanted") == 0)
     return is_wanted_socket (filter, message);
+  if (g_strcmp0 (g_dbus_message_get_member (message), "OwnerWanted") == 0)
+    return is_wanted_owner (filter);
   return is_within_rate (filter);
 }
 

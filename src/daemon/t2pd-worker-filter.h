@@ -6,8 +6,9 @@
 G_BEGIN_DECLS
 
 /* What passes from a worker's connection into the daemon: answers, as many wishes for a socket
- * as may be under way, and a few other signals a second, none larger than the limit. Counts the
- * rest. Thread-safe, as GDBus filters run in GDBus's own thread. */
+ * as may be under way, as many questions for owners a second as there may be new flows, and a
+ * few other signals a second, none larger than the limit. Counts the rest. Thread-safe, as
+ * GDBus filters run in GDBus's own thread. */
 typedef struct _T2pdWorkerFilter T2pdWorkerFilter;
 
 T2pdWorkerFilter *t2pd_worker_filter_new (void);

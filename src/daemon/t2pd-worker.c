@@ -53,6 +53,7 @@ enum
   UPSTREAM_CHANGED,
   ACTIVE_PROXY_CHANGED,
   SOCKET_WANTED,
+  OWNER_WANTED,
   N_SIGNALS,
 };
 static guint signals[N_SIGNALS];
@@ -119,6 +120,9 @@ t2pd_worker_class_init (T2pdWorkerClass *klass)
   signals[SOCKET_WANTED] =
       g_signal_new ("socket-wanted", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE,
                     2, G_TYPE_UINT64, G_TYPE_STRING);
+  signals[OWNER_WANTED] =
+      g_signal_new ("owner-wanted", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE,
+                    4, G_TYPE_UINT64, G_TYPE_UINT, G_TYPE_STRING, G_TYPE_STRING);
 }
 
 static void
@@ -223,6 +227,19 @@ take_socket_wanted (T2pdWorker *self, GVariant *parameters)
 }
 
 static void
+take_owner_wanted (T2pdWorker *self, GVariant *parameters)
+{
+  const char *source, *destination;
+  guint64 id;
+  guint8 protocol;
+
+  if (!g_variant_is_of_type (parameters, G_VARIANT_TYPE ("(tyss)")))
+    return;
+  g_variant_get (parameters, "(ty&s&s)", &id, &protocol, &source, &destination);
+  g_signal_emit (self, signals[OWNER_WANTED], 0, id, (guint) protocol, source, destination);
+}
+
+static void
 signal_cb (GDBusConnection *connection,
            const char *sender,
            const char *path,
@@ -239,6 +256,8 @@ signal_cb (GDBusConnection *connection,
     take_active_proxy_changed (self, parameters);
   else if (g_str_equal (name, "SocketWanted"))
     take_socket_wanted (self, parameters);
+  else if (g_str_equal (name, "OwnerWanted"))
+    take_owner_wanted (self, parameters);
 }
 
 /* --- spawning */

@@ -13,6 +13,7 @@ G_BEGIN_DECLS
  * `exited ()`: the process is gone; nothing can be asked of it any more
  * `upstream-changed (gboolean is_up, int reason, string message)`
  * `active-proxy-changed (string old, string new, string reason)`
+ * `owner-wanted (guint64 id, uint protocol, string source, string destination)`: whose flow
  * `socket-wanted (guint64 id, string path)`: as often as was said
  * t2pd_worker_socket_answered(), and T2P_MAX_SOCKETS_UNDER_WAY times more */
 G_DECLARE_FINAL_TYPE (T2pdWorker, t2pd_worker, T2PD, WORKER, GObject)

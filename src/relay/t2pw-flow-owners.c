@@ -14,6 +14,8 @@
 
 #include "t2pw-flow-owners.h"
 
+#include "t2p-limits.h"
+
 #include <netinet/in.h>
 #include <string.h>
 
@@ -179,7 +181,7 @@ is_within_rate (T2pwFlowOwners *owners)
       owners->second = second;
       owners->asked_in_second = 0;
     }
-  return ++owners->asked_in_second <= T2PW_OWNER_MAX_PER_SECOND;
+  return ++owners->asked_in_second <= T2P_MAX_OWNERS_PER_SECOND;
 }
 
 /**

@@ -6,9 +6,8 @@
 G_BEGIN_DECLS
 
 #define T2PW_OWNER_ANSWER_MS 2000
-/* Under way at a time, and asked in a second: what the daemon is ready to answer. */
+/* Under way; how many are asked in a second is bounded, too: T2P_MAX_OWNERS_PER_SECOND. */
 #define T2PW_OWNER_MAX_QUESTIONS 1024
-#define T2PW_OWNER_MAX_PER_SECOND 1000
 
 /* Whose flow it is: asked of somebody who may see that, and answered later. */
 typedef struct _T2pwFlowOwners T2pwFlowOwners;

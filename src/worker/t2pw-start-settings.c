@@ -101,6 +101,21 @@ take_lists (GVariant *settings, T2pwPlaneConfig *config)
     config->uplink_dns = g_new0 (char *, 1);
 }
 
+static void
+take_rules (GVariant *settings, T2pwPlaneConfig *config)
+{
+  g_autoptr (GVariantIter) iter = NULL;
+  const char *name;
+  guint32 uid;
+
+  g_variant_lookup (settings, "rules", "^as", &config->rules);
+  if (!g_variant_lookup (settings, "rule-uids", "a{su}", &iter))
+    return;
+  config->rule_uids = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  while (g_variant_iter_next (iter, "{&su}", &name, &uid))
+    g_hash_table_insert (config->rule_uids, g_strdup (name), GUINT_TO_POINTER (uid));
+}
+
 static gboolean
 take_dns_servers (GVariant *settings, T2pwPlaneConfig *config, GError **error)
 {
@@ -204,6 +219,7 @@ t2pw_start_settings_parse (GVariant *settings, GUnixFDList *fds, GError **error)
   take_switches (settings, config);
   take_hops (settings, config);
   take_lists (settings, config);
+  take_rules (settings, config);
   if (!check_numbers (config, error))
     return NULL;
   if (!take_dns_servers (settings, config, error))

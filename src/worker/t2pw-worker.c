@@ -81,6 +81,22 @@ handle_socket_cb (T2pBusWorker *skeleton,
   return TRUE;
 }
 
+static gboolean
+handle_owner_cb (T2pBusWorker *skeleton,
+                 GDBusMethodInvocation *invocation,
+                 guint64 id,
+                 gboolean is_known,
+                 guint uid,
+                 gpointer data)
+{
+  Worker *worker = data;
+
+  if (worker->plane != NULL)
+    t2pw_data_plane_take_owner (worker->plane, id, is_known, uid);
+  t2p_bus_worker_complete_owner (skeleton, invocation);
+  return TRUE;
+}
+
 /* A tunnel learns from the probe that comes before its first flow. */
 static void
 probed_cb (T2pEndpoint *endpoint, const T2pwProbeResult *result, gpointer data)
@@ -121,8 +137,21 @@ device_lost_cb (const GError *error, gpointer data)
   worker_exit (data, T2P_WORKER_EXIT_DEVICE_LOST);
 }
 
+static void
+owner_wanted_cb (guint64 id, guint8 protocol, const T2pwFlowKey *key, gpointer data)
+{
+  Worker *worker = data;
+  char source[T2P_ENDPOINT_STRLEN];
+  char destination[T2P_ENDPOINT_STRLEN];
+
+  t2p_ip_endpoint_format (&key->source, source);
+  t2p_ip_endpoint_format (&key->destination, destination);
+  t2p_bus_worker_emit_owner_wanted (worker->skeleton, id, protocol, source, destination);
+}
+
 static const T2pwPlaneHandler plane_handler = {
   .upstreams = { .state_changed = state_changed_cb, .active_changed = active_changed_cb },
+  .owner_wanted = owner_wanted_cb,
   .device_lost = device_lost_cb,
 };
 
@@ -436,6 +465,7 @@ connect_handlers (Worker *worker)
     { "handle-probe", G_CALLBACK (handle_probe_cb) },
     { "handle-resolve", G_CALLBACK (handle_resolve_cb) },
     { "handle-socket", G_CALLBACK (handle_socket_cb) },
+    { "handle-owner", G_CALLBACK (handle_owner_cb) },
     { "handle-start", G_CALLBACK (handle_start_cb) },
     { "handle-uplink", G_CALLBACK (handle_uplink_cb) },
     { "handle-set-ipv6", G_CALLBACK (handle_set_ipv6_cb) },

@@ -316,6 +316,10 @@ test_bad (void)
     { "half-close-timeout=0", "half-close-timeout: is 0" },
     { "udp-idle-timeout=0", "udp-idle-timeout: is 0" },
     { "max-connections=0", "max-connections: is 0" },
+    { "rules=domain:x -> direct,y", "rules: entry 2: 'y' has no ->" },
+    { "rules=any -> proxy,any -> proxy:3",
+      "rules: entry 2: proxy:3 is none of the 1 entries of proxies, expected proxy:1 to "
+      "proxy:1" },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
@@ -338,7 +342,6 @@ test_not_supported (void)
     { "forwarded=yes", "forwarded: " },
     { "lan=all", "lan: " },
     { "lan=none", "lan: " },
-    { "rules=domain:x -> direct", "rules: " },
     { "queues=2", "queues: '2' is not carried out by this version, expected 1" },
     { "queues=0", "queues: " },
     { "udp=associate", "udp: " },

@@ -53,6 +53,46 @@ test_stranger (void)
   g_assert_nonnull (strstr (error->message, "nobody-has-this-name"));
 }
 
+static T2pSettings *
+make_rules (const char *rules)
+{
+  g_autofree char *text =
+      g_strdup_printf ("{'proxies': <['socks5://192.0.2.1']>, 'rules': <%s>}", rules);
+  g_autoptr (GVariant) vardict =
+      g_variant_parse (G_VARIANT_TYPE_VARDICT, text, NULL, NULL, NULL);
+  g_autoptr (GError) error = NULL;
+  T2pSettings *settings = t2p_settings_new (vardict, TRUE, &error);
+
+  g_assert_no_error (error);
+  return settings;
+}
+
+static void
+test_rules (void)
+{
+  g_autoptr (T2pSettings) settings = make_rules (
+      "['port:1 -> drop', 'user:root -> direct', 'user:1-5 -> drop', 'user:root -> drop']");
+  g_autoptr (GVariant) uids = t2pd_users_look_up_rules (settings, NULL);
+  guint32 uid = 77;
+
+  g_assert_nonnull (uids);
+  g_assert_true (g_variant_lookup (uids, "root", "u", &uid));
+  g_assert_cmpuint (uid, ==, 0);
+}
+
+static void
+test_stranger_in_rules (void)
+{
+  g_autoptr (T2pSettings) settings =
+      make_rules ("['user:root -> drop', 'user:nobody-has-this-name -> drop']");
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (t2pd_users_look_up_rules (settings, &error));
+  g_assert_error (error, T2P_ERROR, T2P_ERROR_INVALID_SETTINGS);
+  g_assert_true (g_str_has_prefix (
+      error->message, "rules: entry 2: there is no user 'nobody-has-this-name', expected"));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -60,5 +100,7 @@ main (int argc, char **argv)
   g_test_add_func ("/users/names-and-ranges-become-uids", test_ranges);
   g_test_add_func ("/users/none-is-an-empty-list", test_unset);
   g_test_add_func ("/users/a-stranger-is-named", test_stranger);
+  g_test_add_func ("/users/rules", test_rules);
+  g_test_add_func ("/users/stranger-in-rules", test_stranger_in_rules);
   return g_test_run ();
 }

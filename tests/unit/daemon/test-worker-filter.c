@@ -77,6 +77,21 @@ test_other_signals (void)
   t2pd_worker_filter_unref (filter);
 }
 
+static void
+test_owners (void)
+{
+  T2pdWorkerFilter *filter = t2pd_worker_filter_new ();
+  guint n = 0;
+
+  for (guint i = 0; i < 10 * T2P_MAX_OWNERS_PER_SECOND; i++)
+    n += passes (filter, T2P_WORKER_INTERFACE, "OwnerWanted",
+                 g_variant_new ("(tyss)", (guint64) i, 6, "10.0.0.1:1", "10.0.0.2:2"));
+  g_assert_cmpuint (n, >=, 2 * T2P_MAX_OWNERS_PER_SECOND);
+  g_assert_cmpuint (n, <=, 6 * T2P_MAX_OWNERS_PER_SECOND);
+  g_assert_true (wants (filter)); /* others have their own bounds */
+  t2pd_worker_filter_unref (filter);
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -84,5 +99,6 @@ main (int argc, char *argv[])
   g_test_add_func ("/worker-filter/sockets-under-way-are-counted", test_sockets);
   g_test_add_func ("/worker-filter/socket-of-wrong-type-takes-no-place", test_wrong_type);
   g_test_add_func ("/worker-filter/other-signals-are-few-and-small", test_other_signals);
+  g_test_add_func ("/worker-filter/owners", test_owners);
   return g_test_run ();
 }

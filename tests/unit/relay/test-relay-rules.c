@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "fake-stack.h"
+#include "t2p-limits.h"
 #include "t2pw-group.h"
 #include "t2pw-relay.h"
 
@@ -410,7 +411,7 @@ test_questions_are_bounded (Fixture *f, gconstpointer data)
 
   while ((question = t2pw_flow_owners_ask (f->owners, IPPROTO_TCP, &key, never_cb, f)) != NULL)
     g_ptr_array_add (questions, question);
-  g_assert_cmpuint (questions->len, ==, T2PW_OWNER_MAX_PER_SECOND);
+  g_assert_cmpuint (questions->len, ==, T2P_MAX_OWNERS_PER_SECOND);
   connect_to (f, "192.0.2.1:80");
   g_assert_true (f->syn->is_refused);
   g_assert_cmpint (f->syn->refusal, ==, T2P_REFUSAL_RESET);

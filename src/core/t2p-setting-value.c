@@ -164,52 +164,6 @@ check_format (T2pSettingValue *value,
 
 /* --- what this version carries out */
 
-static gboolean
-is_carried_out (T2pScheme scheme)
-{
-  switch (scheme)
-    {
-    case T2P_SCHEME_SOCKS5:
-    case T2P_SCHEME_SOCKS5H:
-    case T2P_SCHEME_SOCKS5_TLS:
-    case T2P_SCHEME_DIRECT:
-    case T2P_SCHEME_REJECT:
-      return TRUE;
-    case T2P_SCHEME_SOCKS4:
-    case T2P_SCHEME_SOCKS4A:
-    case T2P_SCHEME_HTTP:
-    case T2P_SCHEME_HTTPS:
-      return FALSE;
-    }
-  return FALSE;
-}
-
-static gboolean
-check_hop (const T2pSettingKey *key, guint index, const T2pEndpoint *hop, GError **error)
-{
-  const T2pScheme scheme = t2p_endpoint_get_scheme (hop);
-
-  if (is_carried_out (scheme))
-    return TRUE;
-  return t2p_setting_refuse_code (
-      key->name, T2P_ERROR_NOT_SUPPORTED, error,
-      "entry %u: scheme '%s' is not carried out by this version, expected socks5, socks5h, "
-      "socks5+tls, direct or reject",
-      index + 1, t2p_scheme_to_string (scheme));
-}
-
-static gboolean
-check_upstream (const T2pSettingKey *key,
-                guint index,
-                const T2pEndpoint *endpoint,
-                GError **error)
-{
-  for (; endpoint != NULL; endpoint = t2p_endpoint_get_next (endpoint))
-    if (!check_hop (key, index, endpoint, error))
-      return FALSE;
-  return TRUE;
-}
-
 static char *
 value_text (GVariant *variant)
 {
@@ -233,9 +187,6 @@ check_supported (const T2pSettingValue *value,
   g_autofree char *seen = NULL;
   g_autofree char *words = NULL;
 
-  for (guint i = 0; value->endpoints != NULL && i < value->endpoints->len; i++)
-    if (!check_upstream (key, i, g_ptr_array_index (value->endpoints, i), error))
-      return FALSE;
   if (key->supported == NULL || is_empty_list || strcmp (text, key->supported) == 0 ||
       is_listed (key->supported, text))
     return TRUE;

@@ -330,11 +330,6 @@ static void
 test_not_supported (void)
 {
   static const char *const cases[][2] = {
-    { "proxies=socks4://h", "proxies: entry 1: scheme 'socks4'" },
-    { "proxies=socks5://h,socks4a://h", "proxies: entry 2: scheme 'socks4a'" },
-    { "proxies=http://u:secret@h", "proxies: entry 1: scheme 'http'" },
-    { "proxies=https://h", "proxies: entry 1" },
-    { "proxies=socks5://u:secret@a | http://b", "proxies: entry 1: scheme 'http'" },
     { "policy=round-robin", "policy: 'round-robin' is not carried out" },
     { "policy=least-latency", "policy: " },
     { "apps=firefox.service", "apps: " },

@@ -111,6 +111,17 @@ t2pw_outbound_new_for_endpoint (const T2pwOutboundContext *context,
   return chain_new (context, endpoint, addresses, n_addresses, error);
 }
 
+/* SOCKS 4 says IPv4 addresses, 4a names, too. */
+static gboolean
+can_say (T2pScheme scheme, const T2pwDestination *destination)
+{
+  if (scheme != T2P_SCHEME_SOCKS4 && scheme != T2P_SCHEME_SOCKS4A)
+    return TRUE;
+  if (destination->name != NULL)
+    return scheme == T2P_SCHEME_SOCKS4A;
+  return destination->address.family == AF_INET;
+}
+
 /**
  * t2pw_harmless_destination:
  * @out_destination: (out): borrows from @endpoint
@@ -132,5 +143,10 @@ t2pw_harmless_destination (T2pEndpoint *endpoint, T2pwDestination *out_destinati
     destination.address = t2p_ip_address_from_v4 (INADDR_LOOPBACK);
   else if (!t2p_endpoint_get_address (endpoint, &destination.address))
     destination.name = t2p_endpoint_get_host (endpoint);
+  if (!can_say (t2p_endpoint_get_scheme (endpoint), &destination))
+    {
+      destination.name = NULL;
+      destination.address = t2p_ip_address_from_v4 (INADDR_LOOPBACK);
+    }
   *out_destination = destination;
 }

@@ -13,6 +13,7 @@
 struct _ScriptedServer
 {
   const ServerStep *script;
+  const ServerStep *next; /* of the script, for the next connection */
   int listener;
   int wakeup[2];
   guint16 port;
@@ -78,12 +79,23 @@ server_drain (ScriptedServer *server, int fd, gboolean echo)
       return;
 }
 
+/* Also when the client hangs up in the middle. */
+static const ServerStep *
+next_connection (ScriptedServer *server, const ServerStep *step)
+{
+  while (step->verb != SERVER_END && step->verb != SERVER_NEXT)
+    step++;
+  return step->verb == SERVER_NEXT ? step + 1 : server->script;
+}
+
 static void
 server_follow (ScriptedServer *server, int fd)
 {
   struct linger at_once = { .l_onoff = 1 };
+  const ServerStep *step = server->next;
 
-  for (const ServerStep *step = server->script; step->verb != SERVER_END; step++)
+  server->next = next_connection (server, step);
+  for (; step->verb != SERVER_END && step->verb != SERVER_NEXT; step++)
     {
       if (step->verb == SERVER_READ && !server_read (server, fd, step))
         return;
@@ -124,7 +136,7 @@ scripted_server_new (const ServerStep *script)
   socklen_t length = sizeof address;
 
   address.sin_addr.s_addr = htonl (INADDR_LOOPBACK);
-  server->script = script;
+  server->script = server->next = script;
   server->listener = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   g_assert_cmpint (bind (server->listener, (struct sockaddr *) &address, length), ==, 0);
   g_assert_cmpint (listen (server->listener, 16), ==, 0);

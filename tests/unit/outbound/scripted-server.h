@@ -4,7 +4,7 @@
 #include "t2p-ip.h"
 
 /* A proxy on loopback that follows a script, in a thread of its own. One connection after the
- * other gets the whole script. */
+ * other gets the whole script, unless SERVER_NEXT cuts it into pieces. */
 typedef enum
 {
   SERVER_READ,  /* exactly @length bytes, compared with @bytes when that is set */
@@ -12,7 +12,8 @@ typedef enum
   SERVER_STALL, /* until the client hangs up */
   SERVER_RESET,
   SERVER_ECHO, /* until the client has shut down its side */
-  SERVER_END,  /* closes */
+  SERVER_NEXT, /* closes; the next connection goes on behind this */
+  SERVER_END,  /* closes; the next begins anew */
 } ServerVerb;
 
 typedef struct

@@ -61,13 +61,7 @@ t2p_http_auth_free (T2pHttpAuth *auth)
 T2pHttpScheme
 t2p_http_auth_choose (const T2pHttpAuth *auth, const T2pHttpOffer *offer)
 {
-  guint both = auth->usable & offer->schemes;
-
-  if (both & T2P_HTTP_SCHEME_NEGOTIATE)
-    return T2P_HTTP_SCHEME_NEGOTIATE;
-  if (both & T2P_HTTP_SCHEME_DIGEST)
-    return T2P_HTTP_SCHEME_DIGEST;
-  return both & T2P_HTTP_SCHEME_BASIC ? T2P_HTTP_SCHEME_BASIC : T2P_HTTP_SCHEME_NONE;
+  return t2p_http_offer_get_best (offer, auth->usable);
 }
 
 static void

@@ -431,6 +431,18 @@ t2p_http_client_get_scheme (const T2pHttpClient *client)
 }
 
 /**
+ * t2p_http_client_get_wanted:
+ *
+ * Returns: the best way to log in that a challenge has offered, be it one that we have not;
+ * none when there was no challenge
+ */
+T2pHttpScheme
+t2p_http_client_get_wanted (const T2pHttpClient *client)
+{
+  return t2p_http_offer_get_best (&client->head.offer, G_MAXUINT);
+}
+
+/**
  * t2p_http_client_get_status:
  *
  * Returns: the code with which the upstream said no; 0 unless the failure is

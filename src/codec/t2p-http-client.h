@@ -84,6 +84,7 @@ gboolean t2p_http_client_restart (T2pHttpClient *client);
 gboolean t2p_http_client_awaits_answer (const T2pHttpClient *client);
 T2pHttpFailure t2p_http_client_get_failure (const T2pHttpClient *client);
 T2pHttpScheme t2p_http_client_get_scheme (const T2pHttpClient *client);
+T2pHttpScheme t2p_http_client_get_wanted (const T2pHttpClient *client);
 guint t2p_http_client_get_status (const T2pHttpClient *client);
 char *t2p_http_client_describe_status (const T2pHttpClient *client);
 T2pRefusal t2p_http_client_get_refusal (const T2pHttpClient *client);

@@ -60,3 +60,19 @@ t2p_http_offer_add (T2pHttpOffer *offer, const T2pHttpText *field_value)
         take_digest (offer, &challenge);
     }
 }
+
+/**
+ * t2p_http_offer_get_best:
+ * @schemes: bits of those that come into question
+ */
+T2pHttpScheme
+t2p_http_offer_get_best (const T2pHttpOffer *offer, guint schemes)
+{
+  guint both = offer->schemes & schemes;
+
+  if (both & T2P_HTTP_SCHEME_NEGOTIATE)
+    return T2P_HTTP_SCHEME_NEGOTIATE;
+  if (both & T2P_HTTP_SCHEME_DIGEST)
+    return T2P_HTTP_SCHEME_DIGEST;
+  return both & T2P_HTTP_SCHEME_BASIC ? T2P_HTTP_SCHEME_BASIC : T2P_HTTP_SCHEME_NONE;
+}

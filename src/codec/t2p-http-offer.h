@@ -33,5 +33,6 @@ typedef struct
 
 void t2p_http_offer_clear (T2pHttpOffer *offer);
 void t2p_http_offer_add (T2pHttpOffer *offer, const T2pHttpText *field_value);
+T2pHttpScheme t2p_http_offer_get_best (const T2pHttpOffer *offer, guint schemes);
 
 G_END_DECLS

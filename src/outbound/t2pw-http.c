@@ -27,7 +27,7 @@ typedef struct
   T2pEndpoint *endpoint;
   T2pwKerberos *kerberos; /* NULL: no Negotiate */
   T2pHttpAuth *auth;      /* NULL: nobody logs in */
-  const char *let_in_by;  /* the last time; "": never yet */
+  const char *login;      /* that the proxy wanted the last time; "": not learnt */
 } HttpOutbound;
 
 typedef struct
@@ -85,13 +85,17 @@ name_of_scheme (T2pHttpScheme scheme)
 static void
 note_outcome (HttpState *state, T2pDecode result)
 {
+  HttpOutbound *outbound = state->outbound;
   T2pHttpScheme scheme = t2p_http_client_get_scheme (&state->client);
+  T2pHttpScheme wanted = t2p_http_client_get_wanted (&state->client);
 
   if (result == T2P_DECODE_DONE)
-    state->outbound->let_in_by = name_of_scheme (scheme);
-  else if (scheme == T2P_HTTP_SCHEME_NEGOTIATE &&
-           t2p_http_client_get_failure (&state->client) == T2P_HTTP_FAILURE_LOGIN)
-    t2pw_kerberos_forget (state->outbound->kerberos);
+    outbound->login = name_of_scheme (scheme);
+  else if (wanted != T2P_HTTP_SCHEME_NONE)
+    outbound->login = name_of_scheme (wanted);
+  if (scheme == T2P_HTTP_SCHEME_NEGOTIATE &&
+      t2p_http_client_get_failure (&state->client) == T2P_HTTP_FAILURE_LOGIN)
+    t2pw_kerberos_forget (outbound->kerberos);
 }
 
 static T2pDecode
@@ -249,7 +253,7 @@ http_get_rtt_us (T2pwOutbound *base)
 static const char *
 http_get_auth (T2pwOutbound *base)
 {
-  return ((HttpOutbound *) base)->let_in_by;
+  return ((HttpOutbound *) base)->login;
 }
 
 static void
@@ -290,7 +294,7 @@ t2pw_http_new (const T2pwOutboundContext *context,
 
   outbound->base.klass = &http_class;
   outbound->endpoint = t2p_endpoint_ref (endpoint);
-  outbound->let_in_by = "";
+  outbound->login = "";
   outbound->config = (T2pwHandshakeConfig){ .klass = &http_handshake,
                                             .context = context,
                                             .lower = lower,

@@ -111,31 +111,57 @@ t2pw_outbound_new_for_endpoint (const T2pwOutboundContext *context,
   return chain_new (context, endpoint, addresses, n_addresses, error);
 }
 
-/* SOCKS 4 says IPv4 addresses, 4a names, too. */
-static gboolean
-can_say (T2pScheme scheme, const T2pwDestination *destination)
+/**
+ * t2pw_find_address:
+ *
+ * Returns: (nullable): the first of @addresses that a proxy of @scheme can be asked for
+ */
+const T2pIpAddress *
+t2pw_find_address (T2pScheme scheme, const T2pIpAddress *addresses, guint n_addresses)
 {
-  if (scheme != T2P_SCHEME_SOCKS4 && scheme != T2P_SCHEME_SOCKS4A)
-    return TRUE;
-  if (destination->name != NULL)
-    return scheme == T2P_SCHEME_SOCKS4A;
-  return destination->address.family == AF_INET;
+  gboolean says_ipv6 = scheme != T2P_SCHEME_SOCKS4 && scheme != T2P_SCHEME_SOCKS4A;
+
+  for (guint i = 0; i < n_addresses; i++)
+    if (says_ipv6 || addresses[i].family == AF_INET)
+      return &addresses[i];
+  return NULL;
+}
+
+/* Plain SOCKS 4 cannot say its own name, and neither kind an IPv6 address. */
+static void
+make_sayable (T2pScheme scheme,
+              const T2pIpAddress *addresses,
+              guint n_addresses,
+              T2pwDestination *destination)
+{
+  const T2pIpAddress *address;
+
+  if (destination->name != NULL ? scheme != T2P_SCHEME_SOCKS4
+                                : t2pw_find_address (scheme, &destination->address, 1) != NULL)
+    return;
+  address = t2pw_find_address (scheme, addresses, n_addresses);
+  destination->name = NULL;
+  destination->address = address != NULL ? *address : t2p_ip_address_from_v4 (INADDR_LOOPBACK);
 }
 
 /**
  * t2pw_harmless_destination:
+ * @addresses: (array length=n_addresses): what the (first) host stands for, when that is known
  * @out_destination: (out): borrows from @endpoint
  *
  * Where a check or a probe asks to be connected to: the proxy itself, the last one of a chain,
  * so that nobody else is bothered.
  */
 void
-t2pw_harmless_destination (T2pEndpoint *endpoint, T2pwDestination *out_destination)
+t2pw_harmless_destination (T2pEndpoint *endpoint,
+                           const T2pIpAddress *addresses,
+                           guint n_addresses,
+                           T2pwDestination *out_destination)
 {
   T2pwDestination destination = { .answer_timeout_ms = T2PW_CHECK_ANSWER_MS };
 
-  while (t2p_endpoint_get_next (endpoint) != NULL)
-    endpoint = t2p_endpoint_get_next (endpoint);
+  for (; t2p_endpoint_get_next (endpoint) != NULL; endpoint = t2p_endpoint_get_next (endpoint))
+    n_addresses = 0;
   destination.port = t2p_endpoint_get_port (endpoint);
   if (destination.port == 0) /* of a unix socket: nobody listens there */
     destination.port = TCPMUX_PORT;
@@ -143,10 +169,6 @@ t2pw_harmless_destination (T2pEndpoint *endpoint, T2pwDestination *out_destinati
     destination.address = t2p_ip_address_from_v4 (INADDR_LOOPBACK);
   else if (!t2p_endpoint_get_address (endpoint, &destination.address))
     destination.name = t2p_endpoint_get_host (endpoint);
-  if (!can_say (t2p_endpoint_get_scheme (endpoint), &destination))
-    {
-      destination.name = NULL;
-      destination.address = t2p_ip_address_from_v4 (INADDR_LOOPBACK);
-    }
+  make_sayable (t2p_endpoint_get_scheme (endpoint), addresses, n_addresses, &destination);
   *out_destination = destination;
 }

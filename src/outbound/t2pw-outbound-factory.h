@@ -11,6 +11,11 @@ T2pwOutbound *t2pw_outbound_new_for_endpoint (const T2pwOutboundContext *context
                                               const T2pIpAddress *addresses,
                                               guint n_addresses,
                                               GError **error);
-void t2pw_harmless_destination (T2pEndpoint *endpoint, T2pwDestination *out_destination);
+const T2pIpAddress *
+t2pw_find_address (T2pScheme scheme, const T2pIpAddress *addresses, guint n_addresses);
+void t2pw_harmless_destination (T2pEndpoint *endpoint,
+                                const T2pIpAddress *addresses,
+                                guint n_addresses,
+                                T2pwDestination *out_destination);
 
 G_END_DECLS

@@ -215,7 +215,8 @@ static const T2pwCarrierHandler probe_handler = {
 static void
 step_destination (T2pwProbe *probe, T2pwDestination *out_destination)
 {
-  t2pw_harmless_destination (probe->endpoint, out_destination);
+  t2pw_harmless_destination (probe->endpoint, &probe->address,
+                             probe->address.family != AF_UNSPEC ? 1 : 0, out_destination);
   if (probe->step == STEP_NAME)
     out_destination->name = "localhost";
   else if (probe->step == STEP_IPV6)
@@ -300,6 +301,7 @@ t2pw_probe_start (const T2pwOutboundContext *context,
                   gpointer user_data,
                   GError **error)
 {
+  const T2pIpAddress *address;
   T2pwProbe *probe;
   T2pwOutbound *outbound;
 
@@ -316,8 +318,9 @@ t2pw_probe_start (const T2pwOutboundContext *context,
     }
   probe->outbound = outbound;
   probe->endpoint = t2p_endpoint_ref (endpoint);
-  if (n_addresses > 0 && t2p_endpoint_get_next (endpoint) == NULL)
-    probe->address = addresses[0];
+  address = t2pw_find_address (t2p_endpoint_get_scheme (endpoint), addresses, n_addresses);
+  if (address != NULL && t2p_endpoint_get_next (endpoint) == NULL)
+    probe->address = *address;
   probe->done = done;
   probe->user_data = user_data;
   probe->deadline_us =

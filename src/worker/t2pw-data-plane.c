@@ -84,7 +84,8 @@ plane_make_outbounds (T2pwDataPlane *plane, const T2pwPlaneConfig *config, GErro
       if (outbound == NULL)
         return FALSE;
       g_ptr_array_add (plane->endpoints, t2p_endpoint_ref (proxy->endpoint));
-      t2pw_harmless_destination (proxy->endpoint, &harmless);
+      t2pw_harmless_destination (proxy->endpoint, proxy->addresses, proxy->n_addresses,
+                                 &harmless);
       t2pw_group_add (plane->group, outbound, t2p_endpoint_get_display (proxy->endpoint),
                       &harmless);
     }

@@ -116,7 +116,7 @@ add_upstream (Fixture *f, guint16 port)
   g_autoptr (T2pEndpoint) endpoint = t2p_endpoint_parse (uri, NULL);
   T2pwDestination harmless;
 
-  t2pw_harmless_destination (endpoint, &harmless);
+  t2pw_harmless_destination (endpoint, NULL, 0, &harmless);
   t2pw_group_add (f->group,
                   t2pw_outbound_new_for_endpoint (&f->context, endpoint, NULL, 0, NULL), uri,
                   &harmless);

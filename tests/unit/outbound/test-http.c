@@ -133,6 +133,7 @@ test_wrong_password_is_never_shown (ProxyFixture *f, gconstpointer data)
   g_assert_error (f->error, T2P_ERROR, T2P_ERROR_PROXY_AUTHENTICATION_FAILED);
   g_assert_null (strstr (f->error->message, "s3cr3t"));
   g_assert_null (strstr (f->error->message, "user:"));
+  g_assert_cmpstr (t2pw_outbound_get_auth (f->outbound), ==, "basic");
   g_assert_cmpint (f->refusal, ==, T2P_REFUSAL_ADMIN_PROHIBITED);
   g_assert_cmpuint (scripted_server_get_n_connections (server), ==, 2);
 }

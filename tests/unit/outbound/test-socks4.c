@@ -116,27 +116,34 @@ test_failure (ProxyFixture *f, gconstpointer data)
 static void
 test_harmless_destinations (void)
 {
+  T2pIpAddress addresses[2];
   static const struct
   {
     const char *uri;
     const char *name;
     const char *address;
+    guint n_addresses; /* of those that are known */
   } cases[] = {
     { "socks4://proxy.example", NULL, "127.0.0.1" },
-    { "socks4a://proxy.example", "proxy.example", NULL },
+    { "socks4://proxy.example", NULL, "192.0.2.9", 2 },
+    { "socks4://proxy.example", NULL, "127.0.0.1", 1 },
+    { "socks5://proxy.example | socks4://other.example", NULL, "127.0.0.1", 2 },
+    { "socks4a://proxy.example", "proxy.example", NULL, 2 },
     { "socks4://192.0.2.1", NULL, "192.0.2.1" },
     { "socks4a://[2001:db8::1]", NULL, "127.0.0.1" },
     { "http://[2001:db8::1]", NULL, "2001:db8::1" },
     { "http://proxy.example", "proxy.example", NULL },
   };
 
+  t2p_ip_address_parse ("2001:db8::9", &addresses[0]);
+  t2p_ip_address_parse ("192.0.2.9", &addresses[1]);
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
     {
       g_autoptr (T2pEndpoint) endpoint = t2p_endpoint_parse (cases[i].uri, NULL);
       T2pwDestination destination;
       char address[T2P_IP_STRLEN];
 
-      t2pw_harmless_destination (endpoint, &destination);
+      t2pw_harmless_destination (endpoint, addresses, cases[i].n_addresses, &destination);
       g_assert_cmpstr (destination.name, ==, cases[i].name);
       if (cases[i].address == NULL)
         continue;

@@ -132,10 +132,11 @@ t2p_http_client_clear (T2pHttpClient *client)
 
 /* --- the request */
 
+/* Nothing behind a challenge before its page is through: who sends one may hang up instead. */
 gboolean
 t2p_http_client_has_output (const T2pHttpClient *client)
 {
-  return client->is_unsent;
+  return client->is_unsent && client->stage != T2P_HTTP_STAGE_BODY;
 }
 
 static void
@@ -200,7 +201,7 @@ t2p_http_client_write (T2pHttpClient *client, T2pWriter *writer)
 {
   gsize before = t2p_writer_length (writer);
 
-  if (!client->is_unsent)
+  if (!t2p_http_client_has_output (client))
     return TRUE;
   write_text (writer, METHOD " ");
   write_text (writer, client->authority);

@@ -101,6 +101,23 @@ handshake_fail (Handshake *handshake, T2pRefusal refusal, const GError *error)
   handshake_free (handshake);
 }
 
+static void handshake_connect (Handshake *handshake);
+
+/* Whether the protocol goes on, on a new connection. */
+static gboolean
+handshake_restart (Handshake *handshake)
+{
+  const T2pwHandshakeClass *klass = handshake->config->klass;
+
+  if (klass->restart == NULL || handshake->n_restarts == MAX_RESTARTS ||
+      !klass->restart (state_of (handshake)))
+    return FALSE;
+  handshake->n_restarts++;
+  t2pw_carrier_close (g_steal_pointer (&handshake->inner), TRUE);
+  handshake_connect (handshake);
+  return TRUE;
+}
+
 /* Before the proxy has said a word, these are the connection's: it was made with data in its
  * SYN. */
 static gboolean
@@ -113,9 +130,12 @@ is_connect_error (int saved_errno)
 static void
 handshake_broken (Handshake *handshake, int saved_errno)
 {
+  const T2pwHandshakeClass *klass = handshake->config->klass;
   gboolean never_was = !handshake->was_heard && is_connect_error (saved_errno);
   g_autoptr (GError) error = NULL;
 
+  if (klass->hang_up (state_of (handshake)) == T2P_DECODE_BAD && handshake_restart (handshake))
+    return;
   if (never_was)
     g_set_error (&error, T2P_ERROR, T2P_ERROR_PROXY_UNREACHABLE, "no connection to %s: %s",
                  handshake->config->label, g_strerror (saved_errno));
@@ -224,8 +244,6 @@ handshake_succeed (Handshake *handshake, const guint8 *rest, gsize n_rest)
   base.handler->opened (inner, base.user_data);
 }
 
-static void handshake_connect (Handshake *handshake);
-
 static void
 handshake_refused (Handshake *handshake)
 {
@@ -233,14 +251,8 @@ handshake_refused (Handshake *handshake)
   T2pRefusal refusal = T2P_REFUSAL_RESET;
   g_autoptr (GError) error = NULL;
 
-  if (klass->restart != NULL && handshake->n_restarts < MAX_RESTARTS &&
-      klass->restart (state_of (handshake)))
-    {
-      handshake->n_restarts++;
-      t2pw_carrier_close (g_steal_pointer (&handshake->inner), TRUE);
-      handshake_connect (handshake);
-      return;
-    }
+  if (handshake_restart (handshake))
+    return;
   klass->explain (state_of (handshake), handshake->config->label, &refusal, &error);
   handshake_fail (handshake, refusal, error);
 }

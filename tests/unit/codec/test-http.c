@@ -180,7 +180,7 @@ test_answers_that_open (void)
     "HTTP/1.0 200\r\n\r\n",
     "HTTP/1.1 299 \n\n",
     "HTTP/1.1 200 OK\r\nContent-Length: 7\r\nTransfer-Encoding: chunked\r\n\r\n",
-    "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nLink: <x>\r\n\r\n" OK,
+    ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nLink: <x>\r\n\r\n" OK),
     "HTTP/1.1 200 OK\r\nX: a\r\n  folded\r\n\t too\r\nno field at all\r\n: nor this\r\n\r\n",
   };
 

@@ -69,7 +69,7 @@ test_no_name_by_plain_socks4 (ProxyFixture *f, gconstpointer data)
 typedef struct
 {
   const char *name;
-  const ServerStep script[4];
+  const ServerStep script[5];
   int code;
   T2pRefusal refusal;
 } Failure;
@@ -94,7 +94,10 @@ static const Failure failures[] = {
     T2P_ERROR_PROXY_PROTOCOL,
     T2P_REFUSAL_RESET },
   { "stalls-in-the-reply",
-    { STEP (SERVER_READ, BY_ADDRESS), STEP (SERVER_SEND, "\x00\x5a"), { SERVER_STALL } },
+    { STEP (SERVER_READ, BY_ADDRESS),
+      STEP (SERVER_SEND, "\x00\x5a"),
+      { SERVER_STALL },
+      { SERVER_END } },
     T2P_ERROR_TIMED_OUT,
     T2P_REFUSAL_HOST_UNREACHABLE },
 };

@@ -5,9 +5,12 @@
 
 #include "t2p-error.h"
 #include "t2p-log.h"
+#include "t2pd-name-map.h"
 #include "t2pd-worker-owners.h"
 #include "t2pd-worker-row.h"
 #include "t2pd-worker-sockets.h"
+
+#include <unistd.h>
 
 #define START_TIMEOUT_MS 10000
 #define FIRST_DELAY_MS 100
@@ -31,6 +34,7 @@ struct _T2pdCarrier
   GVariant *settings;  /* NULL: nothing is to be carried, so nobody is replaced */
   int queue_fd;
   T2pdFiles *files; /* NULL: none */
+  int names_fd;     /* of the worker's virtual names; -1: none */
   guint delay_ms;
   gint64 working_since_us;
   GSource *restart;
@@ -76,6 +80,9 @@ forget_start (T2pdCarrier *self)
 {
   g_clear_pointer (&self->settings, g_variant_unref);
   g_clear_pointer (&self->files, t2pd_files_unref);
+  if (self->names_fd >= 0)
+    close (self->names_fd);
+  self->names_fd = -1;
 }
 
 static void
@@ -131,6 +138,7 @@ static void
 t2pd_carrier_init (T2pdCarrier *self)
 {
   self->queue_fd = -1;
+  self->names_fd = -1;
   self->delay_ms = FIRST_DELAY_MS;
 }
 
@@ -286,6 +294,24 @@ start_answered_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   g_task_return_boolean (task, TRUE);
 }
 
+/* The same memory for each worker of these settings: addresses go on standing for their names.
+ */
+static gboolean
+add_names (T2pdCarrier *self, GVariantDict *dict, GUnixFDList *fds, GError **error)
+{
+  int handle;
+
+  if (!t2pd_name_map_is_wanted (self->settings))
+    return TRUE;
+  if (self->names_fd < 0)
+    self->names_fd = t2pd_name_map_new (self->settings, error);
+  handle = self->names_fd >= 0 ? g_unix_fd_list_append (fds, self->names_fd, error) : -1;
+  if (handle < 0)
+    return FALSE;
+  g_variant_dict_insert (dict, "names", "h", handle);
+  return TRUE;
+}
+
 /* The queue is the first descriptor. NULL with an error. */
 static GVariant *
 make_start (T2pdCarrier *self, GUnixFDList *fds, GError **error)
@@ -303,6 +329,8 @@ make_start (T2pdCarrier *self, GUnixFDList *fds, GError **error)
         return NULL;
       g_variant_dict_insert_value (&dict, "files", handles);
     }
+  if (!add_names (self, &dict, fds, error))
+    return NULL;
   return g_variant_new ("(@a{sv}h)", g_variant_dict_end (&dict), queue);
 }
 

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "t2p-ip.h"
+#include "t2pw-name-map.h"
 
 G_BEGIN_DECLS
 
-/* Names kept at once, however large the pool is: a /18 has 16,384 addresses. */
-#define T2PW_VIRTUAL_MAX_NAMES 65536
-/* The start of the pool is the link's own: network, tunnel, responder. */
-#define T2PW_VIRTUAL_RESERVED 4
+#define T2PW_VIRTUAL_RESERVED T2P_NAME_MAP_RESERVED
 /* No name. */
 #define T2PW_VIRTUAL_NONE 0
 
@@ -20,6 +17,9 @@ typedef struct _T2pwVirtualNames T2pwVirtualNames;
 T2pwVirtualNames *t2pw_virtual_names_new (const T2pIpPrefix *pool4, const T2pIpPrefix *pool6);
 void t2pw_virtual_names_free (T2pwVirtualNames *names);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (T2pwVirtualNames, t2pw_virtual_names_free)
+
+void t2pw_virtual_names_shuffle (T2pwVirtualNames *names);
+void t2pw_virtual_names_adopt (T2pwVirtualNames *names, T2pwNameMap *map, gint64 now_us);
 
 guint32 t2pw_virtual_names_assign (T2pwVirtualNames *names, const char *name, gint64 now_us);
 gboolean t2pw_virtual_names_covers (const T2pwVirtualNames *names, const T2pIpAddress *address);

@@ -8,6 +8,7 @@
 #include "t2pw-dns-relay.h"
 #include "t2pw-outbound-factory.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -137,16 +138,35 @@ plane_make_forwarder (T2pwDataPlane *plane, const T2pwPlaneConfig *config)
   plane->forwarder = t2pw_dns_forwarder_new (&forwarder);
 }
 
-static void
-plane_make_resolver (T2pwDataPlane *plane, const T2pwPlaneConfig *config)
+/* Goes on from what a worker before us has left, or begins. */
+static gboolean
+plane_make_virtual_names (T2pwDataPlane *plane, const T2pwPlaneConfig *config, GError **error)
+{
+  const T2pIpPrefix *pool6 = config->has_pool6 ? &config->pool6 : NULL;
+  T2pwNameMap *map;
+  int fd;
+
+  plane->virtual_names = t2pw_virtual_names_new (&config->pool4, pool6);
+  t2pw_virtual_names_shuffle (plane->virtual_names);
+  if (config->names_fd < 0)
+    return TRUE;
+  fd = fcntl (config->names_fd, F_DUPFD_CLOEXEC, 0);
+  map = t2pw_name_map_open (fd, &config->pool4, pool6, error);
+  if (map == NULL)
+    return FALSE;
+  t2pw_virtual_names_adopt (plane->virtual_names, map, g_get_monotonic_time ());
+  return TRUE;
+}
+
+static gboolean
+plane_make_resolver (T2pwDataPlane *plane, const T2pwPlaneConfig *config, GError **error)
 {
   T2pwDnsResponderConfig responder;
 
   if (config->dns == T2P_DNS_MODE_OFF)
-    return;
-  if (config->dns == T2P_DNS_MODE_VIRTUAL)
-    plane->virtual_names =
-        t2pw_virtual_names_new (&config->pool4, config->has_pool6 ? &config->pool6 : NULL);
+    return TRUE;
+  if (config->dns == T2P_DNS_MODE_VIRTUAL && !plane_make_virtual_names (plane, config, error))
+    return FALSE;
   plane_make_forwarder (plane, config);
   plane->exclude = t2pw_name_set_new ((const char *const *) config->dns_exclude);
   responder = (T2pwDnsResponderConfig){ .reactor = plane->context.reactor,
@@ -156,6 +176,7 @@ plane_make_resolver (T2pwDataPlane *plane, const T2pwPlaneConfig *config)
                                         .exclude = plane->exclude,
                                         .has_ipv6 = config->has_ipv6 };
   plane->responder = t2pw_dns_responder_new (&responder);
+  return TRUE;
 }
 
 static void
@@ -241,13 +262,13 @@ t2pw_data_plane_new (T2pReactor *reactor,
   plane->handler = *handler;
   plane->user_data = user_data;
   if (!plane_make_names (plane, config, error) ||
-      !plane_make_outbounds (plane, config, error) || !plane_make_rules (plane, config, error))
+      !plane_make_outbounds (plane, config, error) ||
+      !plane_make_rules (plane, config, error) || !plane_make_resolver (plane, config, error))
     {
       close (tun_fd);
       return NULL;
     }
   plane->context.files = NULL; /* the config's, and read by now */
-  plane_make_resolver (plane, config);
   if (config->icmp == T2PW_ICMP_DIRECT)
     plane->pings =
         t2pw_ping_relay_new (reactor, &plane->policy, plane->virtual_names, &plane->ping_error);

@@ -30,6 +30,7 @@ typedef struct
  * @hop6: the same
  * @has_pool6: whether @pool6 is set
  * @socket_helper: (nullable): connects unix sockets; outlives the plane
+ * @names_fd: of the memory that the virtual names are kept in; -1: in our own
  * @dns_servers: that are asked through the upstream
  */
 typedef struct
@@ -44,6 +45,7 @@ typedef struct
   T2pIpPrefix pool4;
   T2pIpPrefix pool6;
   gboolean has_pool6;
+  int names_fd;
   T2pDnsMode dns;
   T2pIpEndpoint dns_servers[T2PW_DNS_MAX_SERVERS];
   guint n_dns_servers;

@@ -85,6 +85,7 @@ t2pw_plane_config_new (void)
   T2pwPlaneConfig *config = g_new0 (T2pwPlaneConfig, 1);
 
   t2pw_plane_config_set_dns_servers (config, servers, NULL);
+  config->names_fd = -1;
   config->proxies = g_ptr_array_new_with_free_func (proxy_free);
   config->mtu = 1500;
   config->memory_limit_bytes = t2pw_plane_config_memory_share (machine_bytes ());
@@ -99,6 +100,8 @@ void
 t2pw_plane_config_free (T2pwPlaneConfig *config)
 {
   g_ptr_array_unref (config->proxies);
+  if (config->names_fd >= 0)
+    close (config->names_fd);
   g_clear_pointer (&config->files, g_hash_table_unref);
   g_strfreev (config->uplink_dns);
   g_strfreev (config->dns_exclude);

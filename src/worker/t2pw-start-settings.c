@@ -201,6 +201,23 @@ take_proxies (GVariant *settings, T2pwPlaneConfig *config, GError **error)
 }
 
 static gboolean
+take_names (GVariant *settings, GUnixFDList *fds, T2pwPlaneConfig *config, GError **error)
+{
+  gint32 handle;
+
+  if (!g_variant_lookup (settings, "names", "h", &handle))
+    return TRUE;
+  if (fds == NULL || handle < 0 || handle >= g_unix_fd_list_get_length (fds))
+    {
+      g_set_error (error, T2P_ERROR, T2P_ERROR_INVALID_FD,
+                   "names: saw handle %d, expected a descriptor that came with Start", handle);
+      return FALSE;
+    }
+  config->names_fd = g_unix_fd_list_get (fds, handle, error);
+  return config->names_fd >= 0;
+}
+
+static gboolean
 take_files (GVariant *settings, GUnixFDList *fds, T2pwPlaneConfig *config, GError **error)
 {
   g_autoptr (GVariant) handles =
@@ -225,7 +242,7 @@ t2pw_start_settings_parse (GVariant *settings, GUnixFDList *fds, GError **error)
   if (!take_dns_servers (settings, config, error))
     return NULL;
   if (!take_pools (settings, config, error) || !take_proxies (settings, config, error) ||
-      !take_files (settings, fds, config, error))
+      !take_files (settings, fds, config, error) || !take_names (settings, fds, config, error))
     return NULL;
   return g_steal_pointer (&config);
 }

@@ -177,10 +177,7 @@ value_text (GVariant *variant)
 }
 
 static gboolean
-check_supported (const T2pSettingValue *value,
-                 const T2pSettingKey *key,
-                 GVariant *variant,
-                 GError **error)
+check_supported (const T2pSettingKey *key, GVariant *variant, GError **error)
 {
   const gboolean is_empty_list = key->type[0] == 'a' && g_variant_n_children (variant) == 0;
   g_autofree char *text = value_text (variant);
@@ -264,7 +261,7 @@ t2p_setting_value_fill (T2pSettingValue *value,
 {
   value_prepare (value, key);
   if (!check_type (key, variant, error) || !check_format (value, key, variant, error) ||
-      !check_supported (value, key, variant, error))
+      !check_supported (key, variant, error))
     return FALSE;
   value->variant = value->endpoints != NULL
                        ? g_variant_ref_sink (display_uris (value->endpoints))

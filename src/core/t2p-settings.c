@@ -99,6 +99,26 @@ current_string (const T2pSettings *self, const char *name)
   return g_variant_get_string (value_of (self, name)->variant, NULL);
 }
 
+/* To a proxy of plain SOCKS 4 no name can be said. */
+static gboolean
+takes_names (const T2pEndpoint *endpoint)
+{
+  while (t2p_endpoint_get_next (endpoint) != NULL)
+    endpoint = t2p_endpoint_get_next (endpoint);
+  return t2p_endpoint_get_scheme (endpoint) != T2P_SCHEME_SOCKS4;
+}
+
+static const char *
+default_dns (const T2pSettings *self)
+{
+  if (strcmp (current_string (self, "capture"), "default") != 0)
+    return "off";
+  for (guint i = 0; i < t2p_settings_get_n_proxies (self); i++)
+    if (!takes_names (t2p_settings_get_proxy (self, i)))
+      return "tcp";
+  return "virtual";
+}
+
 /* Needs what stands above it in the table. */
 static GVariant *
 computed_default (const T2pSettings *self, const T2pSettingKey *key, gboolean caller_is_root)
@@ -106,8 +126,7 @@ computed_default (const T2pSettings *self, const T2pSettingKey *key, gboolean ca
   if (strcmp (key->name, "scope") == 0)
     return g_variant_new_string (caller_is_root ? "system" : "user");
   if (strcmp (key->name, "dns") == 0)
-    return g_variant_new_string (
-        strcmp (current_string (self, "capture"), "default") == 0 ? "virtual" : "off");
+    return g_variant_new_string (default_dns (self));
   if (strcmp (key->name, "memory-limit") == 0)
     return g_variant_new_uint32 (default_memory_limit ());
   switch (key->type[0])

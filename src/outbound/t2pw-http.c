@@ -81,6 +81,14 @@ name_of_scheme (T2pHttpScheme scheme)
   return "none";
 }
 
+/* Who is told about the destination is in. */
+static gboolean
+was_let_in (const T2pHttpClient *client, T2pDecode result)
+{
+  return result == T2P_DECODE_DONE ||
+         (result == T2P_DECODE_BAD && t2p_http_client_get_status (client) >= 400);
+}
+
 /* A ticket that the proxy does not take is of no use to the next connection, either. */
 static void
 note_outcome (HttpState *state, T2pDecode result)
@@ -89,7 +97,7 @@ note_outcome (HttpState *state, T2pDecode result)
   T2pHttpScheme scheme = t2p_http_client_get_scheme (&state->client);
   T2pHttpScheme wanted = t2p_http_client_get_wanted (&state->client);
 
-  if (result == T2P_DECODE_DONE)
+  if (was_let_in (&state->client, result))
     outbound->login = name_of_scheme (scheme);
   else if (wanted != T2P_HTTP_SCHEME_NONE)
     outbound->login = name_of_scheme (wanted);

@@ -78,8 +78,8 @@ typedef struct
                         gpointer user_data);
   /* (nullable): of the last connection to the upstream; 0 before the first */
   gint64 (*get_rtt_us) (T2pwOutbound *outbound);
-  /* (nullable): how the upstream let us in the last time: "none", "password", "basic"…; "" when
-   * that was not learnt */
+  /* (nullable): how the upstream let us in the last time, or wanted to: "none", "password",
+   * "basic"…; "" when that was not learnt */
   const char *(*get_auth) (T2pwOutbound *outbound);
   /* (nullable): for datagrams; without it they are not carried */
   T2pwAssociation *(*associate) (T2pwOutbound *outbound,

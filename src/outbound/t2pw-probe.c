@@ -40,6 +40,7 @@ struct _T2pwProbe
   T2pIpAddress address; /* one of the endpoint's, when those are known */
   T2pwOutbound *outbound;
   T2pwCarrier *carrier;
+  char name[T2P_IP_STRLEN]; /* that is asked for */
   Step step;
   gboolean answered[N_STEPS];
   gboolean refuses_ipv6;
@@ -142,15 +143,30 @@ opened_cb (T2pwCarrier *carrier, gpointer user_data)
   probe_next (probe);
 }
 
+static T2pScheme
+last_scheme (const T2pEndpoint *endpoint)
+{
+  while (t2p_endpoint_get_next (endpoint) != NULL)
+    endpoint = t2p_endpoint_get_next (endpoint);
+  return t2p_endpoint_get_scheme (endpoint);
+}
+
+/* A proxy of plain SOCKS 4 takes a name of 4a for an address that it cannot reach, and says no
+ * as if it had understood. */
+static gboolean
+has_to_say_yes (const T2pwProbe *probe)
+{
+  return probe->step == STEP_UDP ||
+         (probe->step == STEP_NAME && last_scheme (probe->endpoint) == T2P_SCHEME_SOCKS4A);
+}
+
 /* Whether a "no" shows that the request is understood. */
 static gboolean
-is_understood (Step step, T2pRefusal refusal, const GError *error)
+is_understood (const T2pwProbe *probe, T2pRefusal refusal, const GError *error)
 {
-  if (!g_error_matches (error, T2P_ERROR, T2P_ERROR_FAILED))
+  if (!g_error_matches (error, T2P_ERROR, T2P_ERROR_FAILED) || has_to_say_yes (probe))
     return FALSE;
-  if (step == STEP_UDP)
-    return FALSE;
-  return step != STEP_IPV6 || refusal != T2P_REFUSAL_NET_UNREACHABLE;
+  return probe->step != STEP_IPV6 || refusal != T2P_REFUSAL_NET_UNREACHABLE;
 }
 
 /* A way of refusing that does not mean this destination only. */
@@ -192,7 +208,7 @@ failed_cb (T2pwCarrier *carrier, T2pRefusal refusal, const GError *error, gpoint
       probe->step = N_STEPS - 1;
     }
   else
-    probe->answered[probe->step] = is_understood (probe->step, refusal, error);
+    probe->answered[probe->step] = is_understood (probe, refusal, error);
   if (probe->step == STEP_IPV6)
     probe->refuses_ipv6 = means_the_family (refusal, error);
   if (probe->step == STEP_CONNECT && g_error_matches (error, T2P_ERROR, T2P_ERROR_TIMED_OUT))
@@ -212,13 +228,25 @@ static const T2pwCarrierHandler probe_handler = {
   .writable = ignore_cb,
 };
 
+/* One that has to be reached is that of the proxy itself, and be it its address as a text. */
+static const char *
+harmless_name (T2pwProbe *probe, const T2pwDestination *destination)
+{
+  if (!has_to_say_yes (probe))
+    return "localhost";
+  if (destination->name != NULL)
+    return destination->name;
+  t2p_ip_address_format (&destination->address, probe->name);
+  return probe->name;
+}
+
 static void
 step_destination (T2pwProbe *probe, T2pwDestination *out_destination)
 {
   t2pw_harmless_destination (probe->endpoint, &probe->address,
                              probe->address.family != AF_UNSPEC ? 1 : 0, out_destination);
   if (probe->step == STEP_NAME)
-    out_destination->name = "localhost";
+    out_destination->name = harmless_name (probe, out_destination);
   else if (probe->step == STEP_IPV6)
     out_destination->address =
         t2p_ip_address_from_bytes (AF_INET6, (const guint8 *) &in6addr_loopback);

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "t2p-limits.h"
+#include "t2p-setting-files.h"
 #include "t2p-settings.h"
 
 #include <string.h>
@@ -327,6 +328,58 @@ test_bad (void)
 }
 
 static void
+check_default_dns (const char *proxies, T2pDnsMode expected)
+{
+  GVariantDict dict;
+  g_autoptr (T2pSettings) settings = NULL;
+
+  g_variant_dict_init (&dict, NULL);
+  g_variant_dict_insert (&dict, "capture", "s", "default");
+  g_variant_dict_insert_value (&dict, "proxies",
+                               t2p_setting_parse_text ("proxies", proxies, NULL));
+  settings = t2p_settings_new (g_variant_dict_end (&dict), TRUE, NULL);
+  g_assert_nonnull (settings);
+  g_assert_cmpint (t2p_settings_get_dns (settings), ==, expected);
+}
+
+/* Names cannot be said to a proxy of plain SOCKS 4; what counts of a chain is its last hop. */
+static void
+test_default_dns (void)
+{
+  check_default_dns ("socks5://h", T2P_DNS_MODE_VIRTUAL);
+  check_default_dns ("socks4a://h,http://h", T2P_DNS_MODE_VIRTUAL);
+  check_default_dns ("socks4://h", T2P_DNS_MODE_TCP);
+  check_default_dns ("socks5://h,socks4://h", T2P_DNS_MODE_TCP);
+  check_default_dns ("socks5://h | socks4://h", T2P_DNS_MODE_TCP);
+  check_default_dns ("socks4://h | socks5://h", T2P_DNS_MODE_VIRTUAL);
+}
+
+/* In the order in which they are named, the same one as often. */
+static void
+test_files (void)
+{
+  g_autoptr (T2pSettings) settings = t2p_settings_new (
+      vardict ("proxies=socks5://h,https://a?tls-ca=/ca.pem | socks5+tls://b?tls-ca=/ca.pem&"
+               "tls-cert=fd:me"),
+      TRUE, NULL);
+  g_autoptr (GArray) files = NULL;
+  static const char *const names[] = { "/ca.pem", "/ca.pem", "fd:me" };
+
+  g_assert_nonnull (settings);
+  files = t2p_settings_list_files (settings);
+  g_assert_cmpuint (files->len, ==, G_N_ELEMENTS (names));
+  for (guint i = 0; i < files->len; i++)
+    {
+      const T2pSettingFile *file = &g_array_index (files, T2pSettingFile, i);
+
+      g_assert_cmpstr (file->name, ==, names[i]);
+      g_assert_cmpstr (file->key, ==, "proxies");
+      g_assert_cmpuint (file->entry, ==, 1);
+      g_assert_cmpint (t2p_setting_file_is_path (file), ==, names[i][0] == '/');
+    }
+}
+
+static void
 test_not_supported (void)
 {
   static const char *const cases[][2] = {
@@ -631,6 +684,8 @@ main (int argc, char *argv[])
   g_test_add_func ("/settings/good-values-are-taken", test_good);
   g_test_add_func ("/settings/bad-values-are-named", test_bad);
   g_test_add_func ("/settings/later-work-is-not-silent", test_not_supported);
+  g_test_add_func ("/settings/files-that-they-name", test_files);
+  g_test_add_func ("/settings/names-are-said-to-who-takes-them", test_default_dns);
   g_test_add_func ("/settings/wrong-type-names-both", test_wrong_type);
   g_test_add_func ("/settings/unknown-key-suggests-the-nearest", test_unknown);
   g_test_add_func ("/settings/missing-and-repeated-keys", test_missing_and_twice);

@@ -91,7 +91,7 @@ dial_fail (T2pwDial *dial, GError *error)
   T2pRefusal refusal = dial->refusal;
 
   if (is_shortage (error))
-    dial->policy->n_shortages++;
+    t2pw_socket_policy_note_shortage (dial->policy, error->message);
   t2pw_dial_cancel (dial);
   done (NULL, NULL, 0, refusal, error, user_data);
   g_error_free (error);

@@ -529,7 +529,7 @@ set_open_error (T2pwUdpSocket *socket, int saved_errno, GError **error)
       saved_errno, (const struct sockaddr *) &name, name_bytes);
 
   if (is_ours)
-    socket->io->policy->n_shortages++;
+    t2pw_socket_policy_note_shortage (socket->io->policy, g_strerror (saved_errno));
   g_set_error (error, T2P_ERROR, is_ours ? T2P_ERROR_LIMIT_EXCEEDED : T2P_ERROR_FAILED,
                "no socket for datagrams: %s", g_strerror (saved_errno));
 }

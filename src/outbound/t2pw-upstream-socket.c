@@ -43,6 +43,14 @@ t2pw_socket_policy_allows (const T2pwSocketPolicy *policy, const T2pIpAddress *d
   return !policy->refuses_foreign || !t2p_ip_address_is_foreign (destination);
 }
 
+void
+t2pw_socket_policy_note_shortage (T2pwSocketPolicy *policy, const char *message)
+{
+  policy->n_shortages++;
+  if (policy->ran_short != NULL)
+    policy->ran_short (message, policy->user_data);
+}
+
 static void
 set_option (int fd, int level, int option, int value)
 {

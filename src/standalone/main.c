@@ -50,7 +50,14 @@ device_lost_cb (const GError *error, gpointer data)
   g_main_loop_quit (program->loop);
 }
 
+static void
+ran_short_cb (const char *message, gpointer data)
+{
+  t2p_log_warning (NULL, NULL, "%s: refusing connections while that lasts", message);
+}
+
 static const T2pwPlaneHandler handler = {
+  .ran_short = ran_short_cb,
   .upstreams = { .state_changed = state_changed_cb, .active_changed = active_changed_cb },
   .device_lost = device_lost_cb,
 };

@@ -12,6 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define TELL_SHORTAGE_EVERY_US (60 * G_USEC_PER_SEC)
+
 struct _T2pwDataPlane
 {
   T2pwSocketPolicy policy;
@@ -30,6 +32,7 @@ struct _T2pwDataPlane
   T2pwDnsResponder *responder;
   T2pwPingRelay *pings;
   GError *ping_error;
+  gint64 told_shortage_us; /* 0: never */
   T2pwRelay *relay;
   T2pwStack *stack;
 };
@@ -180,6 +183,20 @@ plane_make_resolver (T2pwDataPlane *plane, const T2pwPlaneConfig *config, GError
 }
 
 static void
+ran_short_cb (const char *message, gpointer user_data)
+{
+  T2pwDataPlane *plane = user_data;
+  gint64 now_us = t2p_reactor_get_now_us (plane->context.reactor);
+
+  if (plane->handler.ran_short == NULL ||
+      (plane->told_shortage_us > 0 &&
+       now_us - plane->told_shortage_us < TELL_SHORTAGE_EVERY_US))
+    return;
+  plane->told_shortage_us = now_us;
+  plane->handler.ran_short (message, plane->user_data);
+}
+
+static void
 device_lost_cb (const GError *error, gpointer user_data)
 {
   T2pwDataPlane *plane = user_data;
@@ -252,6 +269,8 @@ t2pw_data_plane_new (T2pReactor *reactor,
   g_autoptr (T2pwDataPlane) plane = g_new0 (T2pwDataPlane, 1);
 
   plane->policy.mark = config->mark;
+  plane->policy.ran_short = ran_short_cb;
+  plane->policy.user_data = plane;
   plane->policy.refuses_foreign = !config->may_be_foreign;
   plane->context = (T2pwOutboundContext){ .reactor = reactor,
                                           .policy = &plane->policy,

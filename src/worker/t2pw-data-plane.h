@@ -87,6 +87,8 @@ typedef struct
                         guint8 protocol,
                         const T2pwFlowKey *key,
                         gpointer user_data);
+  /* (nullable): we have run out of descriptors or the like; now and then, while that lasts */
+  void (*ran_short) (const char *message, gpointer user_data);
   void (*device_lost) (const GError *error, gpointer user_data);
 } T2pwPlaneHandler;
 

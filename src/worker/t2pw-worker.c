@@ -149,7 +149,14 @@ owner_wanted_cb (guint64 id, guint8 protocol, const T2pwFlowKey *key, gpointer d
   t2p_bus_worker_emit_owner_wanted (worker->skeleton, id, protocol, source, destination);
 }
 
+static void
+ran_short_cb (const char *message, gpointer data)
+{
+  t2p_log_warning (NULL, NULL, "%s: refusing connections while that lasts", message);
+}
+
 static const T2pwPlaneHandler plane_handler = {
+  .ran_short = ran_short_cb,
   .upstreams = { .state_changed = state_changed_cb, .active_changed = active_changed_cb },
   .owner_wanted = owner_wanted_cb,
   .device_lost = device_lost_cb,

@@ -178,11 +178,21 @@ test_guard_lets_a_closed_window_be (Fixture *f, gconstpointer data)
 }
 
 static void
+ran_short_cb (const char *message, gpointer user_data)
+{
+  g_assert_nonnull (strstr (message, g_strerror (EMFILE)));
+  ++*(guint *) user_data;
+}
+
+static void
 test_no_descriptor (Fixture *f, gconstpointer data)
 {
   T2pIpEndpoint peers[] = { endpoint ("127.0.0.1", 1), endpoint ("127.0.0.2", 1) };
   struct rlimit old, none;
+  guint n_told = 0;
 
+  f->policy.ran_short = ran_short_cb;
+  f->policy.user_data = &n_told;
   g_assert_cmpint (getrlimit (RLIMIT_NOFILE, &old), ==, 0);
   none = (struct rlimit){ .rlim_cur = 3, .rlim_max = old.rlim_max };
   g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &none), ==, 0);
@@ -191,6 +201,7 @@ test_no_descriptor (Fixture *f, gconstpointer data)
   g_assert_error (f->error, T2P_ERROR, T2P_ERROR_LIMIT_EXCEEDED);
   g_assert_nonnull (strstr (f->error->message, g_strerror (EMFILE)));
   g_assert_cmpuint (f->policy.n_shortages, ==, 1);
+  g_assert_cmpuint (n_told, ==, 1);
 }
 
 static void

@@ -50,6 +50,8 @@
 #define T2P_FLOW_BUFFER_DOWN_MAX_BYTES (1024 * 1024)
 #define T2P_MAX_HELD_SYNS 4096 /* a SYN flood costs at most this many copies of 120 bytes */
 #define T2P_MAX_HELD_SYNS_PER_DESTINATION 256
+/* Flows that wait for one upstream to show that it lives: all that are held. */
+#define T2P_MAX_WAITING_FLOWS T2P_MAX_HELD_SYNS
 #define T2P_MAX_OOSEQ_SEGMENTS 64 /* lwIP's list is walked for each segment */
 #define T2P_MAX_OOSEQ_BYTES (256 * 1024)
 #define T2P_MAX_OOSEQ_TOTAL_BYTES (16 * 1024 * 1024)

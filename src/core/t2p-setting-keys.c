@@ -29,7 +29,7 @@ static const T2pSettingKey keys[] = {
         "SCHEME://[USER:PASSWORD@]HOST[:PORT]"),
     T2P_SETTING_FORMAT_URI, NULL, 1, T2P_MAX_PROXIES },
   { "policy", "s", "failover", "failover|round-robin|least-latency", TRUE,
-    N_ ("Which of several upstreams gets the next connection"), CHOICE, "failover" },
+    N_ ("Which of several upstreams gets the next connection"), CHOICE },
   { "capture", "s", "none", "none|routes|default", TRUE,
     N_ ("What goes into the tunnel: nothing by itself, the routes, or everything"), CHOICE },
   { "scope", "s", NULL, "user|system", TRUE,

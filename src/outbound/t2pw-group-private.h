@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "t2pw-group-turns.h"
 #include "t2pw-group.h"
 
 G_BEGIN_DECLS
@@ -8,6 +9,7 @@ G_BEGIN_DECLS
 /* What the files of the group share. Nothing else includes this. */
 
 typedef struct _T2pwGroup T2pwGroup;
+typedef struct _T2pwAttempts T2pwAttempts;
 
 typedef struct
 {
@@ -19,22 +21,37 @@ typedef struct
   char *harmless_name;
   T2pwDestination harmless;
   T2pwMemberState state;
-  gint64 probe_rtt_us; /* until a connection of its own has shown one */
+  guint checks_to_pass; /* until it is off probation */
   GError *error;
   gint64 last_success_us;
+  gint64 probe_rtt_us; /* until a connection of its own has shown one */
+  gint64 latency_us;   /* smoothed; 0: not measured */
+  gint64 measured_us;  /* when, the last time */
+
   guint backoff_ms;
   T2pTimer timer;     /* the next check */
   T2pwCarrier *check; /* that runs */
+  gint64 check_began_us;
+
+  gboolean is_proven; /* it gave a sign of life by the uplink of today */
+  guint n_unanswered; /* attempts since the last sign of life */
+  GQueue waiting;     /* T2pwAttempts, for such a sign; linked by themselves */
+  GQueue under_way;   /* T2pwAttempts that had none */
+  T2pTask queue_task;
 } T2pwMember;
 
 struct _T2pwGroup
 {
   T2pwOutbound base;
+  const T2pwOutboundContext *context;
   T2pReactor *reactor;
+  T2pwGroupConfig config;
   const T2pwGroupHandler *handler;
   gpointer user_data;
   GPtrArray *members;
   guint active;
+  guint turn;            /* whose it is next */
+  T2pwGroupTurns *turns; /* (nullable): of a rotation */
   T2pTask task;
   gboolean told_up;
   T2pStateReason told_reason;
@@ -42,12 +59,27 @@ struct _T2pwGroup
   T2pStateReason switch_reason;
 };
 
+/* t2pw-group.c */
 T2pwMember *t2pw_group_member_at (T2pwGroup *group, guint index);
-/* The upstream cannot be used, whatever the destination. */
-gboolean t2pw_error_is_upstream_fault (const GError *error);
-/* What an attempt that began at @began_us has shown. */
+guint t2pw_group_get_next (T2pwGroup *group, guint begin, guint32 tried);
+void t2pw_group_members_changed (T2pwGroup *group);
+
+/* t2pw-group-member.c */
+T2pwMember *t2pw_member_new (T2pwGroup *group,
+                             T2pwOutbound *outbound,
+                             const char *label,
+                             const T2pwDestination *harmless);
+void t2pw_member_free (T2pwMember *member);
+void t2pw_member_schedule (T2pwMember *member);
+void t2pw_member_check_now (T2pwMember *member);
+void t2pw_member_forget (T2pwMember *member);
+gboolean t2pw_member_admit (T2pwMember *member);
+gboolean t2pw_member_has_room (const T2pwMember *member);
 void t2pw_member_is_up (T2pwMember *member);
+void t2pw_member_lives (T2pwMember *member);
+void t2pw_member_take_latency (T2pwMember *member, gint64 latency_us);
 void t2pw_member_take_failure (T2pwMember *member, gint64 began_us, const GError *error);
+void t2pw_member_take_silence (T2pwMember *member, gint64 began_us);
 
 /* t2pw-group-carrier.c */
 T2pwCarrier *t2pw_group_open (T2pwOutbound *base,
@@ -58,6 +90,20 @@ T2pwCarrier *t2pw_member_open (T2pwMember *member,
                                const T2pwDestination *destination,
                                const T2pwCarrierHandler *handler,
                                gpointer user_data);
+void t2pw_attempts_begin (T2pwAttempts *attempts);
+void t2pw_attempts_move_on (T2pwAttempts *attempts);
+
+/* t2pw-group-evidence.c */
+typedef enum
+{
+  T2PW_EVIDENCE_NONE,
+  T2PW_EVIDENCE_UP,      /* it answered, if only to say no */
+  T2PW_EVIDENCE_GREETED, /* it took the request and then said nothing */
+  T2PW_EVIDENCE_DOWN,
+  T2PW_EVIDENCE_DOUBTFUL, /* some proxies hang up instead of answering */
+} T2pwEvidence;
+
+T2pwEvidence t2pw_evidence_of (const GError *error);
 
 /* t2pw-group-view.c */
 void t2pw_member_init_view (T2pwMember *member);

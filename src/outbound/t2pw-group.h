@@ -2,7 +2,9 @@
 #pragma once
 
 #include "t2p-enums.h"
+#include "t2pw-group-policy.h"
 #include "t2pw-outbound.h"
+#include "t2pw-upstream.h"
 
 G_BEGIN_DECLS
 
@@ -16,20 +18,26 @@ typedef struct
                          T2pStateReason reason,
                          const char *message,
                          gpointer user_data);
-  /* Another upstream is in use: their labels; "" for none. */
+  /* Another upstream is in use: their labels; "" for none. @reason: what is wrong with the old
+   * one, or nothing: the new one is better. */
   void (*active_changed) (const char *old_label,
                           const char *new_label,
                           T2pStateReason reason,
                           gpointer user_data);
 } T2pwGroupHandler;
 
-/** T2pwMemberState: what is known of one upstream. */
-typedef enum
+/**
+ * T2pwGroupConfig:
+ * @check_interval_ms: how long nothing may be heard of one of several upstreams before it is
+ *   checked; 0: the default, half a minute
+ * @steady_check_ms: between the checks that one has to pass that was down; 0: the default
+ */
+typedef struct
 {
-  T2PW_MEMBER_UNKNOWN,
-  T2PW_MEMBER_UP,
-  T2PW_MEMBER_DOWN,
-} T2pwMemberState;
+  T2pwGroupPolicy policy;
+  guint check_interval_ms;
+  guint steady_check_ms;
+} T2pwGroupConfig;
 
 /** T2pwMemberStatus: strings are valid until the group is touched again. */
 typedef struct
@@ -42,8 +50,10 @@ typedef struct
   T2pwOutbound *outbound;
 } T2pwMemberStatus;
 
-T2pwOutbound *
-t2pw_group_new (T2pReactor *reactor, const T2pwGroupHandler *handler, gpointer user_data);
+T2pwOutbound *t2pw_group_new (const T2pwOutboundContext *context,
+                              const T2pwGroupConfig *config,
+                              const T2pwGroupHandler *handler,
+                              gpointer user_data);
 void t2pw_group_add (T2pwOutbound *group,
                      T2pwOutbound *outbound,
                      const char *label,

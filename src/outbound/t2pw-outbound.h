@@ -44,6 +44,7 @@ typedef struct
   const char *name; /* NULL: by address. Valid during the call only. */
   T2pIpAddress address;
   guint16 port;
+  T2pIpAddress source;     /* of the application; no family: of nobody in particular */
   guint answer_timeout_ms; /* behind the request; 0: as long as for all the rest */
 } T2pwDestination;
 

@@ -280,6 +280,9 @@ refuse_by_rule (T2pwRelay *relay, T2pwHeldSyn *syn, const T2pwWay *way)
 static void
 flow_open (T2pwFlow *flow, const T2pwDestination *destination, const T2pwWay *way)
 {
+  T2pwDestination way_to = *destination;
+
+  way_to.source = flow->key.source.address;
   flow->rule = way->rule;
   if (flow->owner->config.early_accept)
     {
@@ -287,7 +290,7 @@ flow_open (T2pwFlow *flow, const T2pwDestination *destination, const T2pwWay *wa
         return;
       t2pw_flow_set_state (flow, T2PW_FLOW_EARLY);
     }
-  flow->carrier = t2pw_outbound_open (way->outbound, destination, &carrier_handler, flow);
+  flow->carrier = t2pw_outbound_open (way->outbound, &way_to, &carrier_handler, flow);
 }
 
 static void

@@ -77,7 +77,9 @@ plane_make_names (T2pwDataPlane *plane, const T2pwPlaneConfig *config, GError **
 static gboolean
 plane_make_outbounds (T2pwDataPlane *plane, const T2pwPlaneConfig *config, GError **error)
 {
-  plane->group = t2pw_group_new (plane->context.reactor, &group_handler, plane);
+  T2pwGroupConfig group = { .policy = config->policy };
+
+  plane->group = t2pw_group_new (&plane->context, &group, &group_handler, plane);
   for (guint i = 0; i < config->proxies->len; i++)
     {
       const T2pwPlaneProxy *proxy = g_ptr_array_index (config->proxies, i);

@@ -21,7 +21,8 @@ typedef struct
 /**
  * T2pwPlaneConfig:
  * @files: (nullable): name → GBytes, what the settings name
- * @proxies: T2pwPlaneProxy, in the order to try
+ * @proxies: T2pwPlaneProxy, in the order of the settings
+ * @policy: which of them gets a flow
  * @uplink_dns: (nullable): servers for our own queries; %NULL: those of /etc/resolv.conf
  * @dns_exclude: (nullable): names that keep their real addresses
  * @rules: (nullable): `MATCH -> ACTION`, in their order
@@ -36,6 +37,7 @@ typedef struct
 typedef struct
 {
   GPtrArray *proxies;
+  T2pwGroupPolicy policy;
   GHashTable *files;
   const T2pwSocketHelper *socket_helper;
   char **uplink_dns;

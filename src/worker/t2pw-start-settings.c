@@ -126,6 +126,19 @@ take_dns_servers (GVariant *settings, T2pwPlaneConfig *config, GError **error)
 }
 
 static gboolean
+take_policy (GVariant *settings, T2pwPlaneConfig *config, GError **error)
+{
+  const char *text = "failover";
+
+  g_variant_lookup (settings, "policy", "&s", &text);
+  if (t2pw_group_policy_from_string (text, &config->policy))
+    return TRUE;
+  g_set_error (error, T2P_ERROR, T2P_ERROR_INVALID_SETTINGS,
+               "policy: saw '%s', expected failover, round-robin or least-latency", text);
+  return FALSE;
+}
+
+static gboolean
 take_pool (GVariant *settings,
            const char *key,
            int family,
@@ -239,7 +252,7 @@ t2pw_start_settings_parse (GVariant *settings, GUnixFDList *fds, GError **error)
   take_rules (settings, config);
   if (!check_numbers (config, error))
     return NULL;
-  if (!take_dns_servers (settings, config, error))
+  if (!take_policy (settings, config, error) || !take_dns_servers (settings, config, error))
     return NULL;
   if (!take_pools (settings, config, error) || !take_proxies (settings, config, error) ||
       !take_files (settings, fds, config, error) || !take_names (settings, fds, config, error))

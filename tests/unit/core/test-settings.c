@@ -383,8 +383,6 @@ static void
 test_not_supported (void)
 {
   static const char *const cases[][2] = {
-    { "policy=round-robin", "policy: 'round-robin' is not carried out" },
-    { "policy=least-latency", "policy: " },
     { "apps=firefox.service", "apps: " },
     { "exclude-apps=a.slice", "exclude-apps: " },
     { "forwarded=yes", "forwarded: " },

@@ -30,6 +30,7 @@ typedef struct
   T2pReactor *reactor;
   T2pwSocketPolicy policy;
   T2pwOutboundContext context;
+  T2pwGroupConfig config;
   T2pwOutbound *group;
   T2pwCarrier *carrier;
   gboolean is_opened;
@@ -89,7 +90,7 @@ set_up (Fixture *f, gconstpointer data)
   f->context = (T2pwOutboundContext){ .reactor = f->reactor,
                                       .policy = &f->policy,
                                       .connect_timeout_ms = 2000 };
-  f->group = t2pw_group_new (f->reactor, &group_handler, f);
+  f->group = t2pw_group_new (&f->context, &f->config, &group_handler, f);
 }
 
 static void

@@ -37,6 +37,7 @@ typedef struct
 {
   T2pReactor *reactor;
   Way first, second, direct;
+  T2pwOutboundContext context;
   T2pwOutbound *group;
   T2pwFlowOwners *owners;
   T2pwRuleSet *rules;
@@ -121,12 +122,14 @@ set_up (Fixture *f, gconstpointer data)
   const char *const *texts = data;
   g_autoptr (GError) error = NULL;
   T2pwDestination harmless = { .name = "proxy.example", .port = 1 };
+  T2pwGroupConfig group = { .policy = T2PW_GROUP_FAILOVER };
   T2pIpPrefix pool;
 
   g_assert_true (t2p_ip_prefix_parse ("198.18.0.0/18", &pool, NULL));
   f->reactor = t2p_reactor_new (NULL, NULL);
   f->first.base.klass = f->second.base.klass = f->direct.base.klass = &way_class;
-  f->group = t2pw_group_new (f->reactor, &group_handler, f);
+  f->context = (T2pwOutboundContext){ .reactor = f->reactor, .connect_timeout_ms = 10000 };
+  f->group = t2pw_group_new (&f->context, &group, &group_handler, f);
   t2pw_group_add (f->group, &f->first.base, "first", &harmless);
   t2pw_group_add (f->group, &f->second.base, "second", &harmless);
   f->owners = t2pw_flow_owners_new (f->reactor, ask_cb, f);

@@ -112,6 +112,13 @@ print_keys (void)
 }
 
 static void
+print_schemes (void)
+{
+  for (guint i = 0; i < T2P_N_SCHEMES; i++)
+    g_print ("%s://\n", t2p_scheme_to_string ((T2pScheme) i));
+}
+
+static void
 print_verbs (void)
 {
   for (gsize i = 0; t2p_ctl_verbs[i] != NULL; i++)
@@ -144,6 +151,8 @@ run_complete (T2pCtl *ctl, char **arguments, GError **error)
     print_keys ();
   else if (g_str_equal (what, "verbs"))
     print_verbs ();
+  else if (g_str_equal (what, "schemes"))
+    print_schemes ();
   else
     print_choices (what);
   return TRUE;

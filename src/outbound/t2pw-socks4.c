@@ -114,11 +114,13 @@ socks4_get_rtt_us (T2pwOutbound *base)
   return t2pw_outbound_get_rtt_us (((Socks4Outbound *) base)->config.lower);
 }
 
-/* There is none in the protocol. */
+/* A name that is said and that nobody proves, or nothing. */
 static const char *
 socks4_get_auth (T2pwOutbound *base)
 {
-  return "none";
+  const T2pEndpoint *endpoint = ((Socks4Outbound *) base)->endpoint;
+
+  return t2p_endpoint_get_user (endpoint) != NULL ? "userid" : "none";
 }
 
 static void

@@ -209,6 +209,9 @@ test_default_name (void)
     { "socks5://[2001:db8::1]:1080", "mtu=1500", "2001-db8--1" },
     { "socks5://[::1]:1080", "mtu=1500", "1" },
     { "socks5://proxy.example", "interface=t2pwork", "t2pwork" },
+    { "http://u:p@unix:/run/user/1000/my%20proxy", "mtu=1500", "my-proxy" },
+    { "socks5://first | socks5://second", "mtu=1500", "first" },
+    { "direct://", "mtu=1500", "direct" },
     { "socks5://proxy.example", "interface=t2p%d", "proxy.example" },
   };
 
@@ -326,6 +329,16 @@ test_credentials (void)
 
   g_assert_no_error (error);
   g_assert_cmpstr (uri, ==, "socks5://me:p%40ss%3Aword@h:1");
+  t2p_ctl_wipe (uri);
+  ctl.user = NULL;
+  uri = t2p_ctl_add_credentials (&ctl, "socks5://a:b@h:1 | http://me@i:2 | http://j:3", &error);
+  g_assert_no_error (error);
+  g_assert_cmpstr (uri, ==, "socks5://a:b@h:1 | http://me:p%40ss%3Aword@i:2 | http://j:3");
+  t2p_ctl_wipe (uri);
+  ctl.user = user;
+  uri = t2p_ctl_add_credentials (&ctl, "socks5://h:1 | http://i:2", &error);
+  g_assert_no_error (error);
+  g_assert_cmpstr (uri, ==, "socks5://h:1 | http://me:p%40ss%3Aword@i:2");
   t2p_ctl_wipe (uri);
   drop_file (path);
   ctl.password_file = NULL;

@@ -238,6 +238,8 @@ test_completion (Fixture *f, gconstpointer data)
 {
   g_assert_cmpint (RUN (f, "complete", "capture"), ==, T2P_CTL_OK);
   g_assert_cmpstr (f->out, ==, "capture=none\ncapture=routes\ncapture=default\n");
+  RUN (f, "complete", "schemes");
+  g_assert_nonnull (strstr (f->out, "socks5+tls://\n"));
   RUN (f, "complete", "verbs");
   assert_contains (f->out, "test-proxy\n");
   g_assert_null (strstr (f->out, "complete"));

@@ -20,6 +20,7 @@
 #include "t2p-names.h"
 #include "t2pd-worker-filter.h"
 #include "t2pd-worker-row.h"
+#include "t2pd-worker-signals.h"
 #include "t2pd-worker-socket.h"
 
 #include <gio/gunixsocketaddress.h>
@@ -182,64 +183,6 @@ t2pd_worker_socket_answered (T2pdWorker *self)
 /* --- what it tells unasked */
 
 static void
-take_upstream_changed (T2pdWorker *self, GVariant *parameters)
-{
-  const char *state, *reason_text, *message;
-  T2pStateReason reason = T2P_STATE_REASON_PROXY_UNREACHABLE;
-  g_autofree char *clean = NULL;
-
-  if (!g_variant_is_of_type (parameters, G_VARIANT_TYPE ("(sss)")))
-    return;
-  g_variant_get (parameters, "(&s&s&s)", &state, &reason_text, &message);
-  t2p_state_reason_from_string (reason_text, &reason);
-  clean = t2pd_worker_row_clean_text (message);
-  g_signal_emit (self, signals[UPSTREAM_CHANGED], 0, g_str_equal (state, "up"), (int) reason,
-                 clean);
-}
-
-static void
-take_active_proxy_changed (T2pdWorker *self, GVariant *parameters)
-{
-  const char *old, *new, *reason;
-  g_autofree char *clean_old = NULL;
-  g_autofree char *clean_new = NULL;
-  g_autofree char *clean_reason = NULL;
-
-  if (!g_variant_is_of_type (parameters, G_VARIANT_TYPE ("(sss)")))
-    return;
-  g_variant_get (parameters, "(&s&s&s)", &old, &new, &reason);
-  clean_old = t2pd_worker_row_clean_text (old);
-  clean_new = t2pd_worker_row_clean_text (new);
-  clean_reason = t2pd_worker_row_clean_text (reason);
-  g_signal_emit (self, signals[ACTIVE_PROXY_CHANGED], 0, clean_old, clean_new, clean_reason);
-}
-
-static void
-take_socket_wanted (T2pdWorker *self, GVariant *parameters)
-{
-  const char *path;
-  guint64 id;
-
-  if (!g_variant_is_of_type (parameters, G_VARIANT_TYPE ("(ts)")))
-    return;
-  g_variant_get (parameters, "(t&s)", &id, &path);
-  g_signal_emit (self, signals[SOCKET_WANTED], 0, id, path);
-}
-
-static void
-take_owner_wanted (T2pdWorker *self, GVariant *parameters)
-{
-  const char *source, *destination;
-  guint64 id;
-  guint8 protocol;
-
-  if (!g_variant_is_of_type (parameters, G_VARIANT_TYPE ("(tyss)")))
-    return;
-  g_variant_get (parameters, "(ty&s&s)", &id, &protocol, &source, &destination);
-  g_signal_emit (self, signals[OWNER_WANTED], 0, id, (guint) protocol, source, destination);
-}
-
-static void
 signal_cb (GDBusConnection *connection,
            const char *sender,
            const char *path,
@@ -248,16 +191,7 @@ signal_cb (GDBusConnection *connection,
            GVariant *parameters,
            gpointer user_data)
 {
-  T2pdWorker *self = T2PD_WORKER (user_data);
-
-  if (g_str_equal (name, "UpstreamChanged"))
-    take_upstream_changed (self, parameters);
-  else if (g_str_equal (name, "ActiveProxyChanged"))
-    take_active_proxy_changed (self, parameters);
-  else if (g_str_equal (name, "SocketWanted"))
-    take_socket_wanted (self, parameters);
-  else if (g_str_equal (name, "OwnerWanted"))
-    take_owner_wanted (self, parameters);
+  t2pd_worker_signals_take (T2PD_WORKER (user_data), name, parameters);
 }
 
 /* --- spawning */

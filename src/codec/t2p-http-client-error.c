@@ -114,15 +114,16 @@ set_status_error (const T2pHttpClient *client, GError **error)
 static void
 set_login_error (const T2pHttpClient *client, GError **error)
 {
-  const T2pHttpOffer *offer = &client->head.offer;
-  const char *text = offer->text[0] != '\0' ? offer->text : "no scheme";
+  const char *offer = client->head.offer.text;
+  g_autofree char *text =
+      offer[0] != '\0' ? g_strdup (offer) : t2p_http_client_describe_status (client);
 
   if (client->failure == T2P_HTTP_FAILURE_NO_LOGIN)
     g_set_error (error, T2P_ERROR, T2P_ERROR_PROXY_AUTHENTICATION_FAILED,
                  "upstream wants authentication (%s), and no user name is set", text);
   else if (client->failure == T2P_HTTP_FAILURE_NO_SCHEME)
     g_set_error (error, T2P_ERROR, T2P_ERROR_PROXY_AUTHENTICATION_FAILED,
-                 "upstream offers authentication by %s, none of which can be used", text);
+                 "upstream offers no authentication that can be used (%s)", text);
   else
     g_set_error (error, T2P_ERROR, T2P_ERROR_PROXY_AUTHENTICATION_FAILED,
                  "upstream refused the user name or the password (%s)", text);

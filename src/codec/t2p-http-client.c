@@ -292,6 +292,8 @@ take_head (T2pHttpClient *client)
     client->stage = T2P_HTTP_STAGE_DONE;
   else if (status == 407)
     take_challenge (client);
+  else if (status == 401) /* tinyproxy's word for a wrong password */
+    fail (client, client->auth == NULL ? T2P_HTTP_FAILURE_NO_LOGIN : T2P_HTTP_FAILURE_LOGIN);
   else
     fail (client, T2P_HTTP_FAILURE_STATUS);
 }

@@ -127,21 +127,45 @@ t2pw_find_address (T2pScheme scheme, const T2pIpAddress *addresses, guint n_addr
   return NULL;
 }
 
-/* Plain SOCKS 4 cannot say its own name, and neither kind an IPv6 address. */
 static void
-make_sayable (T2pScheme scheme,
+use_address (const T2pIpAddress *addresses, guint n_addresses, T2pwDestination *destination)
+{
+  const T2pIpAddress *address = t2pw_find_address (T2P_SCHEME_SOCKS4, addresses, n_addresses);
+
+  destination->name = NULL;
+  destination->address = address != NULL ? *address : t2p_ip_address_from_v4 (INADDR_LOOPBACK);
+}
+
+/* What a proxy that speaks SOCKS 4 can be asked for. Whether 4a takes an IPv6 address for a
+ * name is up to its resolver; most do, and one that does not says so. */
+static void
+make_sayable (T2pEndpoint *endpoint,
               const T2pIpAddress *addresses,
               guint n_addresses,
               T2pwDestination *destination)
 {
-  const T2pIpAddress *address;
-
-  if (destination->name != NULL ? scheme != T2P_SCHEME_SOCKS4
-                                : t2pw_find_address (scheme, &destination->address, 1) != NULL)
-    return;
-  address = t2pw_find_address (scheme, addresses, n_addresses);
-  destination->name = NULL;
-  destination->address = address != NULL ? *address : t2p_ip_address_from_v4 (INADDR_LOOPBACK);
+  switch (t2p_endpoint_get_scheme (endpoint))
+    {
+    case T2P_SCHEME_SOCKS4:
+      if (destination->name != NULL || destination->address.family != AF_INET)
+        use_address (addresses, n_addresses, destination);
+      return;
+    case T2P_SCHEME_SOCKS4A:
+      if (destination->name == NULL && destination->address.family != AF_INET)
+        {
+          destination->name = t2p_endpoint_get_host (endpoint);
+          destination->address = (T2pIpAddress){ 0 };
+        }
+      return;
+    case T2P_SCHEME_SOCKS5:
+    case T2P_SCHEME_SOCKS5H:
+    case T2P_SCHEME_SOCKS5_TLS:
+    case T2P_SCHEME_HTTP:
+    case T2P_SCHEME_HTTPS:
+    case T2P_SCHEME_DIRECT:
+    case T2P_SCHEME_REJECT:
+      return;
+    }
 }
 
 /**
@@ -169,6 +193,6 @@ t2pw_harmless_destination (T2pEndpoint *endpoint,
     destination.address = t2p_ip_address_from_v4 (INADDR_LOOPBACK);
   else if (!t2p_endpoint_get_address (endpoint, &destination.address))
     destination.name = t2p_endpoint_get_host (endpoint);
-  make_sayable (t2p_endpoint_get_scheme (endpoint), addresses, n_addresses, &destination);
+  make_sayable (endpoint, addresses, n_addresses, &destination);
   *out_destination = destination;
 }

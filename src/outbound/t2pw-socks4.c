@@ -17,12 +17,14 @@ typedef struct
   T2pwOutbound base;
   T2pwHandshakeConfig config;
   T2pEndpoint *endpoint;
+  gboolean has_spoken; /* SOCKS 4, to some connection of ours */
 } Socks4Outbound;
 
 typedef struct
 {
   T2pSocks4Client client;
   T2pSocks4Request request;
+  Socks4Outbound *outbound;
 } Socks4State;
 
 static gboolean
@@ -32,9 +34,10 @@ socks4_begin (gpointer data,
               GError **error)
 {
   Socks4State *state = data;
-  const Socks4Outbound *outbound = closure;
+  Socks4Outbound *outbound = closure;
   T2pSocks4Request *request = &state->request;
 
+  state->outbound = outbound;
   request->says_names = t2p_endpoint_get_scheme (outbound->endpoint) == T2P_SCHEME_SOCKS4A;
   request->name = destination->name;
   request->name_bytes = destination->name != NULL ? strlen (destination->name) : 0;
@@ -53,7 +56,12 @@ socks4_write (gpointer data, T2pWriter *writer)
 static T2pDecode
 socks4_feed (gpointer data, const guint8 *bytes, gsize length, gsize *out_used)
 {
-  return t2p_socks4_client_feed (&((Socks4State *) data)->client, bytes, length, out_used);
+  Socks4State *state = data;
+  T2pDecode result = t2p_socks4_client_feed (&state->client, bytes, length, out_used);
+
+  state->outbound->has_spoken |=
+      result == T2P_DECODE_DONE || t2p_socks4_client_get_reply_code (&state->client) != 0;
+  return result;
 }
 
 static T2pDecode
@@ -68,18 +76,30 @@ socks4_was_asked (gconstpointer data)
   return !t2p_socks4_client_has_output (&((const Socks4State *) data)->client);
 }
 
+/* ssh -D says no by hanging up, without a word. From a proxy that nobody has heard yet, that
+ * means that it speaks something else. */
+static gboolean
+is_silent_no (const Socks4State *state)
+{
+  return state->outbound->has_spoken &&
+         t2p_socks4_client_get_failure (&state->client) == T2P_SOCKS4_FAILURE_CLOSED;
+}
+
 /* What the proxy says about the destination is no fault of the proxy: another code. */
 static void
 socks4_explain (gconstpointer data, const char *label, T2pRefusal *out_refusal, GError **error)
 {
-  const T2pSocks4Client *client = &((const Socks4State *) data)->client;
+  const Socks4State *state = data;
+  guint8 reply = t2p_socks4_client_get_reply_code (&state->client);
   g_autoptr (GError) seen = NULL;
 
-  *out_refusal = t2p_socks4_client_get_refusal (client);
-  t2p_socks4_client_set_error (client, &seen);
-  if (g_error_matches (seen, T2P_ERROR, T2P_ERROR_PROXY_UNREACHABLE))
+  *out_refusal = t2p_socks4_client_get_refusal (&state->client);
+  t2p_socks4_client_set_error (&state->client, &seen);
+  if (is_silent_no (state))
+    g_set_error (error, T2P_ERROR, T2P_ERROR_FAILED, "%s hung up on the request", label);
+  else if (g_error_matches (seen, T2P_ERROR, T2P_ERROR_PROXY_UNREACHABLE))
     g_set_error (error, T2P_ERROR, T2P_ERROR_FAILED, "%s refused: %s", label,
-                 t2p_socks4_reply_to_string (t2p_socks4_client_get_reply_code (client)));
+                 t2p_socks4_reply_to_string (reply));
   else
     g_propagate_error (error, g_steal_pointer (&seen));
 }

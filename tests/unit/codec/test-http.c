@@ -459,6 +459,28 @@ test_wrong_password (void)
   stop (&f);
 }
 
+/* A password that is wrong gets 401 from tinyproxy, though nobody asked a web server. */
+static void
+test_unauthorized (void)
+{
+  static const char answer[] = "HTTP/1.0 401 Unauthorized\r\n\r\n";
+  Fixture f = { 0 };
+
+  start_anonymous (&f);
+  say (&f);
+  expect (&f, answer, T2P_DECODE_BAD);
+  expect_failure (&f, T2P_HTTP_FAILURE_NO_LOGIN, T2P_ERROR_PROXY_AUTHENTICATION_FAILED,
+                  "upstream wants authentication (status 401 'Unauthorized'), and no user name "
+                  "is set");
+  stop (&f);
+  start (&f, T2P_HTTP_SCHEME_BASIC);
+  say (&f);
+  expect (&f, answer, T2P_DECODE_BAD);
+  expect_failure (&f, T2P_HTTP_FAILURE_LOGIN, T2P_ERROR_PROXY_AUTHENTICATION_FAILED,
+                  "upstream refused the user name or the password (status 401 'Unauthorized')");
+  stop (&f);
+}
+
 static void
 test_no_login_and_no_scheme (void)
 {
@@ -475,9 +497,8 @@ test_no_login_and_no_scheme (void)
   say (&f);
   expect (&f, DENIED "Proxy-Authenticate: NTLM\r\nProxy-Authenticate: Negotiate\r\n\r\n",
           T2P_DECODE_BAD);
-  expect_failure (
-      &f, T2P_HTTP_FAILURE_NO_SCHEME, T2P_ERROR_PROXY_AUTHENTICATION_FAILED,
-      "upstream offers authentication by NTLM, Negotiate, none of which can be used");
+  expect_failure (&f, T2P_HTTP_FAILURE_NO_SCHEME, T2P_ERROR_PROXY_AUTHENTICATION_FAILED,
+                  "upstream offers no authentication that can be used (NTLM, Negotiate)");
   stop (&f);
   f.login.user = "a:b"; /* Basic cannot say it */
   start (&f, T2P_HTTP_SCHEME_BASIC);
@@ -680,6 +701,7 @@ main (int argc, char **argv)
                    test_http_1_0_closes_unless_it_says_so);
   g_test_add_func ("/http/hanging-up-between-answers", test_hanging_up_between_answers);
   g_test_add_func ("/http/wrong-password", test_wrong_password);
+  g_test_add_func ("/http/unauthorized", test_unauthorized);
   g_test_add_func ("/http/no-login-and-no-scheme", test_no_login_and_no_scheme);
   g_test_add_func ("/http/digest-is-preferred-and-remembered",
                    test_digest_is_preferred_and_remembered);

@@ -115,6 +115,33 @@ test_failure (ProxyFixture *f, gconstpointer data)
   g_assert_cmpint (f->refusal, ==, failure->refusal);
 }
 
+/* As ssh -D does, once it is known to be a proxy. */
+static void
+test_hangs_up_on_the_request (ProxyFixture *f, gconstpointer data)
+{
+  static const ServerStep script[] = { STEP (SERVER_READ, BY_NAME),
+                                       { SERVER_NEXT },
+                                       STEP (SERVER_READ, BY_NAME),
+                                       STEP (SERVER_SEND, GRANTED),
+                                       { SERVER_NEXT },
+                                       STEP (SERVER_READ, BY_NAME),
+                                       { SERVER_END } };
+  static const int codes[] = { T2P_ERROR_PROXY_PROTOCOL, -1, T2P_ERROR_FAILED };
+  g_autoptr (ScriptedServer) server = scripted_server_new (script);
+
+  proxy_fixture_make (f, "socks4a://127.0.0.1:%u", server, 5000);
+  for (guint i = 0; i < G_N_ELEMENTS (codes); i++)
+    {
+      proxy_fixture_open (f, &by_name);
+      if (codes[i] >= 0)
+        g_assert_error (f->error, T2P_ERROR, codes[i]);
+      else
+        g_assert_no_error (f->error);
+      proxy_fixture_close (f);
+    }
+  g_assert_cmpint (f->refusal, ==, T2P_REFUSAL_RESET);
+}
+
 /* A check asks for what the protocol can say. */
 static void
 test_harmless_destinations (void)
@@ -132,8 +159,9 @@ test_harmless_destinations (void)
     { "socks4://proxy.example", NULL, "127.0.0.1", 1 },
     { "socks5://proxy.example | socks4://other.example", NULL, "127.0.0.1", 2 },
     { "socks4a://proxy.example", "proxy.example", NULL, 2 },
+    { "socks4a://[2001:db8::1]", "2001:db8::1", NULL },
     { "socks4://192.0.2.1", NULL, "192.0.2.1" },
-    { "socks4a://[2001:db8::1]", NULL, "127.0.0.1" },
+    { "socks4://[2001:db8::1]", NULL, "127.0.0.1" },
     { "http://[2001:db8::1]", NULL, "2001:db8::1" },
     { "http://proxy.example", "proxy.example", NULL },
   };
@@ -165,6 +193,7 @@ main (int argc, char **argv)
   ADD ("a-name-by-socks4a", test_a_name_by_socks4a);
   ADD ("an-address-and-who-we-are", test_an_address_and_who_we_are);
   ADD ("no-name-by-plain-socks4", test_no_name_by_plain_socks4);
+  ADD ("hangs-up-on-the-request", test_hangs_up_on_the_request);
   for (guint i = 0; i < G_N_ELEMENTS (failures); i++)
     {
       g_autofree char *path = g_strconcat ("/socks4/failure/", failures[i].name, NULL);

@@ -41,6 +41,7 @@ PACKAGES = {
     'krb5-kdc': 'a Kerberos realm',
     'krb5-admin-server': 'its users and services',
     'krb5-user': 'tickets',
+    'unbound': 'a name server that answers over TCP in any order',
     'ngtcp2-client': 'QUIC',
     'ngtcp2-server': 'QUIC',
     'libxml2-utils': 'xmllint',

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The input is a script for an application (segments, windows, options, raw packets), for the
- * owner of the stream, and for lwIP's clock. The library itself is the judge, which aborts on
- * what it did not expect; besides, memory stays within the limit, and what the owner reads is
- * what was sent. */
+/* The input is a script for an application (segments, also in fragments, windows, options,
+ * pings, raw packets), for the owner of the stream, and for lwIP's clock. The library itself is
+ * the judge, which aborts on what it did not expect; besides, memory stays within the limit,
+ * and what the owner reads is what was sent. */
 #include "config.h"
 
+#include "fragment-cutter.h"
 #include "fuzz.h"
 #include "packet-peer.h"
 
@@ -200,12 +201,95 @@ pass_time (Script *script)
   t2pw_lwip_send_acks (script->peer->stack, TRUE);
 }
 
+/* The same segment in pieces: in order or not, with one left out or changed, as the bytes say.
+ */
+static void
+send_fragments (Script *script)
+{
+  guint8 how = next_byte (script), packet[66000], fragment[66100];
+  gsize length = build_segment (script, next_byte (script), packet);
+  gsize head = script->peer->mode->family == AF_INET ? 20 : 40;
+  gsize payload = length - head;
+  gsize piece = ((gsize) (how & 0x1f) + 1) * 8 * ((how & 0x20) != 0 ? 100 : 1);
+  guint n = (guint) MIN ((payload + piece - 1) / piece, 300);
+
+  for (guint i = 0; i < n; i++)
+    {
+      gsize at = ((how & 0x40) != 0 ? n - 1 - i : i) * piece;
+      gsize bytes = MIN (piece, payload - at);
+      Cut cut = { at, bytes, at + bytes < payload, how & 3 };
+
+      if ((how & 0x80) != 0 && i == n / 2)
+        cut.offset = cut.offset >= 8 ? cut.offset - 8 : cut.offset; /* overlaps */
+      peer_send_raw (script->peer, fragment, cut_fragment (packet, 0, &cut, fragment));
+      peer_pump (script->peer);
+    }
+}
+
+static void
+send_ping (Script *script)
+{
+  const Peer *peer = script->peer;
+  gboolean is_v4 = peer->mode->family == AF_INET;
+  guint8 ttl = next_byte (script), packet[66000];
+  gsize length = lengths[next_byte (script) % G_N_ELEMENTS (lengths)];
+  T2pIcmpEcho echo = { next_byte (script), next_byte (script), script->pattern, length };
+  T2pIpHeader ip = { .source = peer->local.address,
+                     .destination = peer->remote.address,
+                     .protocol = is_v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6,
+                     .ttl = ttl };
+  T2pWriter writer;
+  guint8 *header;
+
+  t2p_writer_init (&writer, packet, sizeof packet);
+  if (!t2p_ip_header_write (&writer, &ip, T2P_ICMP_HEADER_BYTES + length))
+    return;
+  header = t2p_writer_reserve (&writer, T2P_ICMP_HEADER_BYTES);
+  t2p_icmp_echo_write_header (header, &ip.source, &ip.destination, FALSE, &echo);
+  t2p_writer_bytes (&writer, echo.data, length);
+  peer_send_raw (script->peer, packet, t2p_writer_length (&writer));
+}
+
+/* What the floor above may ask for at any time. */
+static void
+owner_answers (Script *script)
+{
+  Peer *peer = script->peer;
+  guint8 byte = next_byte (script);
+  gsize length = lengths[next_byte (script) % G_N_ELEMENTS (lengths)];
+  T2pwFlowKey key = { .source = peer->local, .destination = peer->remote };
+  T2pwEcho echo = { .source = peer->local.address,
+                    .destination = peer->remote.address,
+                    .ttl = 64,
+                    .message = { byte, byte, script->pattern, length } };
+  T2pIcmpError error = { byte, next_byte (script), length };
+
+  switch (byte % 5)
+    {
+    case 0:
+      t2pw_stack_send_datagram (peer->stack, &key, script->pattern, length);
+      break;
+    case 1:
+      t2pw_stack_refuse_datagram (peer->stack, &key, script->pattern, length, byte % 6);
+      break;
+    case 2:
+      t2pw_stack_tell_too_big (peer->stack, &key, script->pattern, length, error.code * 10);
+      break;
+    case 3:
+      t2pw_stack_send_echo_reply (peer->stack, &echo);
+      break;
+    default:
+      t2pw_stack_send_echo_error (peer->stack, &echo, &peer->remote.address, &error);
+      break;
+    }
+}
+
 static void
 run_operation (Script *script)
 {
   guint8 byte = next_byte (script);
 
-  switch (byte % 13)
+  switch (byte % 16)
     {
     case 0:
       send_odd_segment (script);
@@ -235,6 +319,15 @@ run_operation (Script *script)
       break;
     case 12:
       move (script);
+      break;
+    case 13:
+      send_fragments (script);
+      break;
+    case 14:
+      send_ping (script);
+      break;
+    case 15:
+      owner_answers (script);
       break;
     default:
       send_segment (script);
@@ -269,6 +362,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   script.pattern = g_bytes_get_data (pattern, NULL);
   t2p_cursor_init (&script.cursor, data, size);
   byte = next_byte (&script);
+  overrides.icmp = (T2pwIcmpMode) (byte >> 6);
   script.peer = peer_new (&peer_modes[(byte & 3) % n_peer_modes], &overrides);
   script.peer->is_hostile = TRUE;
   open_connection (&script, byte);

@@ -493,10 +493,11 @@ static void
 test_stack_freed (gconstpointer mode)
 {
   g_autoptr (Peer) peer = peer_new (mode, NULL);
+  static const guint8 payload[2000];
   guint8 packet[3000], fragment[3000];
   Cut cut = { 0, 1480, TRUE, 1 };
 
-  peer_build (peer, T2P_TCP_SYN, peer->next++, packet + 500, 2000, packet);
+  peer_build (peer, T2P_TCP_SYN, peer->next++, payload, sizeof payload, packet);
   peer_send_raw (peer, fragment, cut_fragment (packet, 0, &cut, fragment));
   peer_pump (peer);
   g_assert_cmpuint (peer->n_connecting, ==, 0);

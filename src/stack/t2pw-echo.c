@@ -113,8 +113,10 @@ pass_on (T2pwStack *stack, const T2pwPacket *packet, const T2pwEcho *echo)
 {
   T2pRefusal refusal = T2P_REFUSAL_ADMIN_PROHIBITED;
 
-  if (stack->handler->echo == NULL || !stack->handler->echo (echo, &refusal, stack->user_data))
-    t2pw_icmp_refuse (stack, packet, refusal);
+  if (stack->handler->echo != NULL && stack->handler->echo (echo, &refusal, stack->user_data))
+    return;
+  t2pw_icmp_refuse (stack, packet, refusal);
+  stack->counters.dropped_echo++;
 }
 
 void

@@ -188,6 +188,7 @@ test_direct (gconstpointer mode)
   peer->refusal = T2P_REFUSAL_HOST_UNREACHABLE;
   send_ping (peer, 5, 56);
   assert_error (peer, is_v4 (peer) ? 3 : 1, is_v4 (peer) ? 1 : 3, &peer->remote.address);
+  g_assert_cmpuint (t2pw_stack_get_counters (peer->stack)->dropped_echo, ==, 1);
 }
 
 static void

@@ -143,6 +143,19 @@ class Rules(LabCase):
         self.assertEqual(tunnel.statistics()['connections-opened'], 0)
         self.assertEqual(self.seen_as(V4_URL, uid=plan.USER_UID), plan.LAB4)
 
+    def test_after_a_crash(self):
+        """rules hold for the worker that takes the place of one that crashed"""
+        self.lab.write('/etc/nets', f'{plan.SERVER6}\n')
+        tunnel = self.tunnel(f'user:{plan.USER} -> direct', 'cidr-file:/etc/nets -> direct')
+        first, = self.service.workers()
+        os.kill(first, 9)
+        self.lab.wait_for(lambda: first not in self.service.workers()
+                          and len(self.service.workers()) == 1, what='another worker')
+        self.service.wait_state(tunnel, 'active')
+        self.assertEqual(self.seen_as(V4_URL, uid=plan.USER_UID), plan.LAB4)
+        self.assertEqual(self.seen_as(V4_URL), plan.PROXY4)
+        self.assertEqual(self.seen_as(V6_URL), plan.LAB6)
+
     def test_large_files(self):
         """files of 100,000 entries decide for the one that matters"""
         nets = [f'{11 + n // 65536}.{n // 256 % 256}.{n % 256}.0/25' for n in range(MANY)]

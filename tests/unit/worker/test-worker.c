@@ -500,6 +500,10 @@ test_wrong_settings (Fixture *f, gconstpointer data)
     "{'proxies': <['gopher://192.0.2.1:1080']>}",
     "{'proxies': <['socks5://192.0.2.1:1080']>, 'uplink-dns': <['no address']>}",
     "{'proxies': <['socks5://192.0.2.1:1080']>, 'dns': <'virtual'>, 'dns-pool4': <'x'>}",
+    "{'proxies': <['socks5://192.0.2.1:1080']>, 'rules': <['any']>}",
+    "{'proxies': <['socks5://192.0.2.1:1080']>, 'rules': <['any -> proxy:2']>}",
+    "{'proxies': <['socks5://192.0.2.1:1080']>, 'rules': <['user:alice -> drop']>}",
+    "{'proxies': <['socks5://192.0.2.1:1080']>, 'rules': <['cidr-file:fd:x -> drop']>}",
   };
   T2pBusWorker *proxy = connect_peer (f);
   int pair[2];

@@ -1,114 +1,63 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Theory of operation
  *
- * What a flow does with the members of a group: it tries one, as the policy says; if that is at
- * fault, another, at most MAX_ATTEMPTS in all. Each outcome is told to the member.
- *
- *   WAITING ──▶ UNDER_WAY ──▶ ASKED ──▶ the member's carrier takes the place of this one
- *      └────────────┴───── the member went down: on to the next
- *
- * While nothing proves that the member lives it may let only some through; the others wait, no
- * longer than a connection may take. Once the proxy has the request, the flow stays with it. */
+ * A flow on its way through a group (t2pw-group-attempts.c). Once a member has connected, its
+ * carrier takes the place of this one. */
 #include "config.h"
 
 #include "t2pw-group-private.h"
 
-#include "t2p-error.h"
-
 #include <string.h>
 
-#define MAX_ATTEMPTS 3 /* per flow: an application waits for no more */
-
-struct _T2pwAttempts
+typedef struct
 {
   T2pwCarrier base;
-  T2pwGroup *group;
+  T2pwAttempts attempts;
   T2pwCarrier *inner;
-  guint begin;   /* where the policy begins */
-  guint member;  /* of @inner, or whose error is told when none can be tried */
-  guint32 tried; /* bits of members */
-  guint n_attempts;
-  gint64 began_us;
-  gint64 deadline_us;
   guint64 turn_key;
-  GList link;    /* in one of the member's queues */
-  GQueue *queue; /* (nullable): which */
-  T2pTimer timer;
   T2pwDestination destination;
-  T2pTask task; /* when no member could be tried */
-  char name[];  /* of @destination */
-};
+  char name[]; /* of @destination */
+} GroupCarrier;
 
-static T2pwMember *
-attempts_get_member (T2pwAttempts *attempts)
+static GroupCarrier *
+carrier_of (T2pwAttempts *attempts)
 {
-  return t2pw_group_member_at (attempts->group, attempts->member);
+  return T2P_OWNER_OF (attempts, GroupCarrier, attempts);
 }
 
 static void
-attempts_enter (T2pwAttempts *attempts, GQueue *queue)
+group_carrier_free (GroupCarrier *carrier)
 {
-  attempts->queue = queue;
-  g_queue_push_tail_link (queue, &attempts->link);
-}
-
-static void
-attempts_leave (T2pwAttempts *attempts)
-{
-  GQueue *queue = g_steal_pointer (&attempts->queue);
-
-  if (queue != NULL)
-    g_queue_unlink (queue, &attempts->link);
-}
-
-static void
-attempts_free (T2pwAttempts *attempts)
-{
-  attempts_leave (attempts);
-  t2p_reactor_cancel (attempts->group->reactor, &attempts->task);
-  t2p_reactor_disarm (attempts->group->reactor, &attempts->timer);
-  g_free (attempts);
-}
-
-static void
-attempts_fail (T2pwAttempts *attempts, T2pRefusal refusal, const GError *error)
-{
-  T2pwCarrier base = attempts->base;
-
-  attempts_leave (attempts);
-  base.handler->failed (&attempts->base, refusal, error, base.user_data);
-  attempts_free (attempts);
-}
-
-static void
-attempts_remember_turn (T2pwAttempts *attempts)
-{
-  T2pwGroup *group = attempts->group;
-
-  if (group->turns != NULL)
-    t2pw_group_turns_remember (group->turns, attempts->turn_key,
-                               t2p_reactor_get_now_us (group->reactor), attempts->member);
+  t2pw_attempts_clear (&carrier->attempts);
+  g_free (carrier);
 }
 
 /* --- the member's carrier */
 
 static void
+remember_turn (GroupCarrier *carrier)
+{
+  T2pwGroup *group = carrier->attempts.group;
+
+  if (group->turns != NULL && carrier->attempts.excluded == 0)
+    t2pw_group_turns_remember (group->turns, carrier->turn_key,
+                               t2p_reactor_get_now_us (group->reactor),
+                               carrier->attempts.member);
+}
+
+static void
 inner_opened_cb (T2pwCarrier *inner, gpointer user_data)
 {
-  T2pwAttempts *attempts = user_data;
-  T2pwCarrier base = attempts->base;
-  T2pwMember *member = attempts_get_member (attempts);
+  GroupCarrier *carrier = user_data;
+  T2pwCarrier base = carrier->base;
 
-  inner->label = member->label;
-  attempts_leave (attempts);
-  attempts_remember_turn (attempts);
-  t2pw_member_is_up (member);
-  attempts_free (attempts);
+  inner->label = t2pw_attempts_get_member (&carrier->attempts)->label;
+  remember_turn (carrier);
+  t2pw_attempts_succeeded (&carrier->attempts);
+  group_carrier_free (carrier);
   t2pw_carrier_hand_over (inner, base.handler, base.user_data);
   base.handler->opened (inner, base.user_data);
 }
-
-static gboolean attempts_try_next (T2pwAttempts *attempts);
 
 static void
 inner_failed_cb (T2pwCarrier *inner,
@@ -116,28 +65,16 @@ inner_failed_cb (T2pwCarrier *inner,
                  const GError *error,
                  gpointer user_data)
 {
-  T2pwAttempts *attempts = user_data;
-  T2pwEvidence evidence = t2pw_evidence_of (error);
-  gboolean may_go_on = evidence == T2PW_EVIDENCE_DOWN || evidence == T2PW_EVIDENCE_DOUBTFUL;
+  GroupCarrier *carrier = user_data;
 
-  attempts->inner = NULL;
-  attempts_leave (attempts);
-  t2pw_member_take_failure (attempts_get_member (attempts), attempts->began_us, error);
-  if (!may_go_on || !attempts_try_next (attempts))
-    attempts_fail (attempts, refusal, error);
+  carrier->inner = NULL;
+  t2pw_attempts_failed (&carrier->attempts, refusal, error);
 }
 
 static void
 inner_asked_cb (T2pwCarrier *inner, gboolean has_spoken, gpointer user_data)
 {
-  T2pwAttempts *attempts = user_data;
-  T2pwMember *member = attempts_get_member (attempts);
-
-  attempts_leave (attempts);
-  t2pw_member_take_latency (member, t2p_reactor_get_now_us (attempts->group->reactor) -
-                                        attempts->began_us);
-  if (has_spoken)
-    t2pw_member_lives (member);
+  t2pw_attempts_asked (&((GroupCarrier *) user_data)->attempts, has_spoken);
 }
 
 /* Edges before `opened` are the inner layers' own. */
@@ -154,177 +91,104 @@ static const T2pwCarrierHandler inner_handler = {
   .asked = inner_asked_cb,
 };
 
-/* --- trying */
+/* --- attempts */
 
-/* The member has let it through. */
-void
-t2pw_attempts_begin (T2pwAttempts *attempts)
-{
-  T2pwMember *member = attempts_get_member (attempts);
-  T2pReactor *reactor = attempts->group->reactor;
-
-  attempts_leave (attempts);
-  t2p_reactor_disarm (reactor, &attempts->timer);
-  attempts_enter (attempts, &member->under_way);
-  attempts->n_attempts++;
-  attempts->began_us = t2p_reactor_get_now_us (reactor);
-  attempts->inner =
-      t2pw_outbound_open (member->outbound, &attempts->destination, &inner_handler, attempts);
-}
-
-static void
-waited_cb (T2pTimer *timer)
-{
-  T2pwAttempts *attempts = T2P_OWNER_OF (timer, T2pwAttempts, timer);
-  g_autoptr (GError) error =
-      g_error_new (T2P_ERROR, T2P_ERROR_PROXY_UNREACHABLE,
-                   "%s did not answer those who came before", attempts->base.label);
-
-  attempts_fail (attempts, t2pw_refusal_of_fault (error), error);
-}
-
-static void
-attempts_wait (T2pwAttempts *attempts)
-{
-  T2pReactor *reactor = attempts->group->reactor;
-  gint64 left_ms = (attempts->deadline_us - t2p_reactor_get_now_us (reactor)) / 1000;
-
-  attempts_enter (attempts, &attempts_get_member (attempts)->waiting);
-  t2p_reactor_arm (reactor, &attempts->timer, (guint) CLAMP (left_ms, 0, G_MAXINT), waited_cb);
-}
-
-/* FALSE when there is none left. */
 static gboolean
-attempts_try_next (T2pwAttempts *attempts)
+carrier_may_go_on (const GError *error)
 {
-  while (attempts->n_attempts < MAX_ATTEMPTS)
-    {
-      guint index = t2pw_group_get_next (attempts->group, attempts->begin, attempts->tried);
-      T2pwMember *member;
+  T2pwEvidence evidence = t2pw_evidence_of (error);
 
-      if (index == T2PW_NO_MEMBER)
-        return FALSE;
-      member = t2pw_group_member_at (attempts->group, index);
-      attempts->tried |= 1u << index;
-      attempts->member = index;
-      attempts->base.label = member->label;
-      if (t2pw_member_admit (member))
-        t2pw_attempts_begin (attempts);
-      else if (t2pw_member_has_room (member))
-        attempts_wait (attempts);
-      else
-        continue;
-      return TRUE;
-    }
-  return FALSE;
+  return evidence == T2PW_EVIDENCE_DOWN || evidence == T2PW_EVIDENCE_DOUBTFUL;
 }
 
-static GError *
-none_left_error (T2pwAttempts *attempts)
+static gboolean
+carrier_begin (T2pwAttempts *attempts, T2pwMember *member)
 {
-  const T2pwMember *member =
-      attempts->group->members->len > 0 ? attempts_get_member (attempts) : NULL;
+  GroupCarrier *carrier = carrier_of (attempts);
 
-  if (member == NULL)
-    return g_error_new_literal (T2P_ERROR, T2P_ERROR_PROXY_UNREACHABLE, "no upstream answers");
-  if (member->error != NULL)
-    return g_error_copy (member->error);
-  return g_error_new (T2P_ERROR, T2P_ERROR_LIMIT_EXCEEDED,
-                      "too many connections wait for %s to answer", member->label);
+  carrier->base.label = member->label;
+  carrier->inner =
+      t2pw_outbound_open (member->outbound, &carrier->destination, &inner_handler, carrier);
+  return TRUE;
 }
 
 static void
-attempts_give_up (T2pwAttempts *attempts)
+carrier_cancel (T2pwAttempts *attempts)
 {
-  g_autoptr (GError) error = none_left_error (attempts);
+  GroupCarrier *carrier = carrier_of (attempts);
 
-  attempts_fail (attempts, t2pw_refusal_of_fault (error), error);
+  if (carrier->inner != NULL)
+    t2pw_carrier_close (g_steal_pointer (&carrier->inner), TRUE);
 }
 
 static void
-none_cb (T2pTask *task)
+carrier_fail (T2pwAttempts *attempts, T2pRefusal refusal, const GError *error)
 {
-  attempts_give_up (T2P_OWNER_OF (task, T2pwAttempts, task));
+  GroupCarrier *carrier = carrier_of (attempts);
+  T2pwCarrier base = carrier->base;
+
+  base.handler->failed (&carrier->base, refusal, error, base.user_data);
+  group_carrier_free (carrier);
 }
 
-/* The member that it waited for, or tried, is down. */
-void
-t2pw_attempts_move_on (T2pwAttempts *attempts)
-{
-  attempts_leave (attempts);
-  t2p_reactor_disarm (attempts->group->reactor, &attempts->timer);
-  if (attempts->inner != NULL)
-    t2pw_carrier_close (g_steal_pointer (&attempts->inner), TRUE);
-  if (!attempts_try_next (attempts))
-    attempts_give_up (attempts);
-}
+static const T2pwAttemptsClass carrier_attempts_class = {
+  .may_go_on = carrier_may_go_on,
+  .begin = carrier_begin,
+  .cancel = carrier_cancel,
+  .fail = carrier_fail,
+};
 
 /* --- the carrier of a flow */
 
 static void
-attempts_close (T2pwCarrier *base, gboolean reset)
+group_carrier_close (T2pwCarrier *base, gboolean reset)
 {
-  T2pwAttempts *attempts = (T2pwAttempts *) base;
+  GroupCarrier *carrier = (GroupCarrier *) base;
 
-  if (attempts->queue != NULL && attempts->inner != NULL)
-    t2pw_member_take_silence (attempts_get_member (attempts), attempts->began_us);
-  if (attempts->inner != NULL)
-    t2pw_carrier_close (attempts->inner, reset);
-  attempts_free (attempts);
+  if (carrier->inner != NULL)
+    {
+      t2pw_attempts_given_up (&carrier->attempts);
+      t2pw_carrier_close (carrier->inner, reset);
+    }
+  group_carrier_free (carrier);
 }
 
-static const T2pwCarrierClass attempts_class = {
+static const T2pwCarrierClass group_carrier_class = {
   .send = t2pw_unopened_transfer,
   .receive = t2pw_unopened_transfer,
   .unread = t2pw_unopened_unread,
   .shutdown = t2pw_unopened_shutdown,
-  .close = attempts_close,
+  .close = group_carrier_close,
   .is_stalled = t2pw_unopened_is_stalled,
 };
 
-static T2pwAttempts *
-attempts_new (T2pwGroup *group,
-              const T2pwDestination *destination,
-              const T2pwCarrierHandler *handler,
-              gpointer user_data)
+static GroupCarrier *
+group_carrier_new (const T2pwDestination *destination,
+                   const T2pwCarrierHandler *handler,
+                   gpointer user_data)
 {
   gsize name_bytes = destination->name != NULL ? strlen (destination->name) + 1 : 0;
-  T2pwAttempts *attempts = g_malloc0 (sizeof *attempts + name_bytes);
+  GroupCarrier *carrier = g_malloc0 (sizeof *carrier + name_bytes);
 
-  attempts->base = (T2pwCarrier){ &attempts_class, handler, user_data, "" };
-  attempts->group = group;
-  attempts->link.data = attempts;
-  attempts->deadline_us = t2p_reactor_get_now_us (group->reactor) +
-                          group->context->connect_timeout_ms * G_GINT64_CONSTANT (1000);
-  attempts->destination = *destination;
+  carrier->base = (T2pwCarrier){ &group_carrier_class, handler, user_data, "" };
+  carrier->destination = *destination;
   if (name_bytes > 0)
-    attempts->destination.name = memcpy (attempts->name, destination->name, name_bytes);
-  return attempts;
+    carrier->destination.name = memcpy (carrier->name, destination->name, name_bytes);
+  return carrier;
 }
 
-/* A flow of somebody who had no turn for a while takes the next. */
+/* Whoever had no turn for a while takes the next. */
 static guint
-take_turn (T2pwGroup *group, guint64 key)
+turn_of (T2pwGroup *group, guint64 key)
 {
   gint64 now_us = t2p_reactor_get_now_us (group->reactor);
   guint member;
 
   if (t2pw_group_turns_recall (group->turns, key, now_us, &member))
     return member;
-  member = t2pw_group_get_next (group, group->turn, 0);
-  if (member == T2PW_NO_MEMBER)
-    return group->active;
-  group->turn = (member + 1) % group->members->len;
+  member = t2pw_group_take_turn (group);
   t2pw_group_turns_remember (group->turns, key, now_us, member);
   return member;
-}
-
-static T2pwCarrier *
-attempts_start (T2pwAttempts *attempts)
-{
-  if (!attempts_try_next (attempts))
-    t2p_reactor_defer (attempts->group->reactor, &attempts->task, none_cb);
-  return &attempts->base;
 }
 
 T2pwCarrier *
@@ -334,16 +198,17 @@ t2pw_group_open (T2pwOutbound *base,
                  gpointer user_data)
 {
   T2pwGroup *group = (T2pwGroup *) base;
-  T2pwAttempts *attempts = attempts_new (group, destination, handler, user_data);
+  GroupCarrier *carrier = group_carrier_new (destination, handler, user_data);
+  guint begin = group->active;
 
-  attempts->begin = group->active;
-  attempts->member = group->active;
   if (group->turns != NULL)
     {
-      attempts->turn_key = t2pw_group_turns_key (destination);
-      attempts->begin = take_turn (group, attempts->turn_key);
+      carrier->turn_key = t2pw_group_turns_key (destination);
+      begin = turn_of (group, carrier->turn_key);
     }
-  return attempts_start (attempts);
+  t2pw_attempts_init (&carrier->attempts, &carrier_attempts_class, group, begin, 0);
+  t2pw_attempts_start (&carrier->attempts);
+  return &carrier->base;
 }
 
 /* By this member and no other. */
@@ -353,9 +218,10 @@ t2pw_member_open (T2pwMember *member,
                   const T2pwCarrierHandler *handler,
                   gpointer user_data)
 {
-  T2pwAttempts *attempts = attempts_new (member->group, destination, handler, user_data);
+  GroupCarrier *carrier = group_carrier_new (destination, handler, user_data);
 
-  attempts->begin = attempts->member = member->index;
-  attempts->tried = ~(1u << member->index);
-  return attempts_start (attempts);
+  t2pw_attempts_init (&carrier->attempts, &carrier_attempts_class, member->group, member->index,
+                      ~(1u << member->index));
+  t2pw_attempts_start (&carrier->attempts);
+  return &carrier->base;
 }

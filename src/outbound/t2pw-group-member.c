@@ -53,6 +53,15 @@ now_us (const T2pwMember *member)
 
 /* --- letting flows through */
 
+/* Who has to go on now that it is down. */
+static GList *
+first_to_move_on (T2pwMember *member)
+{
+  if (member->under_way.head != NULL)
+    return member->under_way.head;
+  return member->waiting.head != NULL ? member->waiting.head : member->settled.head;
+}
+
 /* Those behind the first come later in this turn, or in one of the next. */
 static void
 member_queue_cb (T2pTask *task)
@@ -62,15 +71,14 @@ member_queue_cb (T2pTask *task)
   for (guint i = 0; i < QUEUE_BATCH; i++)
     {
       gboolean is_down = member->state == T2PW_MEMBER_DOWN;
-      GList *link = is_down && member->under_way.head != NULL ? member->under_way.head
-                                                              : member->waiting.head;
+      GList *link = is_down ? first_to_move_on (member) : member->waiting.head;
 
       if (link == NULL || (!is_down && !t2pw_member_admit (member)))
         return;
       if (is_down)
         t2pw_attempts_move_on (link->data);
       else
-        t2pw_attempts_begin (link->data);
+        t2pw_attempts_let_through (link->data);
     }
   t2p_reactor_defer (member->group->reactor, task, member_queue_cb);
 }
@@ -78,7 +86,7 @@ member_queue_cb (T2pTask *task)
 static void
 member_run_queue (T2pwMember *member)
 {
-  if (member->waiting.head != NULL || member->under_way.head != NULL)
+  if (first_to_move_on (member) != NULL)
     t2p_reactor_defer (member->group->reactor, &member->queue_task, member_queue_cb);
 }
 
@@ -95,6 +103,15 @@ t2pw_member_admit (T2pwMember *member)
     }
   t2pw_member_check_now (member);
   return FALSE;
+}
+
+/* It was let through, but made no attempt. */
+void
+t2pw_member_take_back (T2pwMember *member)
+{
+  if (member->n_unanswered > 0)
+    member->n_unanswered--;
+  member_run_queue (member);
 }
 
 gboolean
@@ -173,9 +190,7 @@ t2pw_member_take_failure (T2pwMember *member, gint64 began_us, const GError *err
   switch (t2pw_evidence_of (error))
     {
     case T2PW_EVIDENCE_NONE: /* no attempt, really */
-      if (member->n_unanswered > 0)
-        member->n_unanswered--;
-      member_run_queue (member);
+      t2pw_member_take_back (member);
       return;
     case T2PW_EVIDENCE_UP:
       t2pw_member_is_up (member);
@@ -193,6 +208,14 @@ t2pw_member_take_failure (T2pwMember *member, gint64 began_us, const GError *err
         t2pw_member_check_now (member);
       return;
     }
+}
+
+/* What came about by it has ended. */
+void
+t2pw_member_doubt (T2pwMember *member)
+{
+  if (member->state != T2PW_MEMBER_DOWN)
+    t2pw_member_check_now (member);
 }
 
 /* An attempt that began at @began_us, and had no sign, was given up by its application. */

@@ -22,6 +22,18 @@ view_open (T2pwOutbound *view,
   return t2pw_member_open (member_of (view), destination, handler, user_data);
 }
 
+static T2pwAssociation *
+view_associate (T2pwOutbound *view, const T2pwAssociationHandler *handler, gpointer user_data)
+{
+  return t2pw_member_associate (member_of (view), handler, user_data);
+}
+
+static T2pwUdpMode
+view_get_udp_mode (T2pwOutbound *view)
+{
+  return t2pw_outbound_get_udp_mode (member_of (view)->outbound);
+}
+
 static gint64
 view_get_rtt_us (T2pwOutbound *view)
 {
@@ -43,6 +55,8 @@ view_free (T2pwOutbound *view)
 static const T2pwOutboundClass view_class = {
   .kind = "member",
   .open = view_open,
+  .associate = view_associate,
+  .get_udp_mode = view_get_udp_mode,
   .get_rtt_us = view_get_rtt_us,
   .get_auth = view_get_auth,
   .free = view_free,

@@ -3,7 +3,7 @@
  *
  * An outbound over a list of upstreams, its members. How each of them is, and what it is let
  * have, is in t2pw-group-member.c; which one a flow is to try, in t2pw-group-policy.c; what a
- * flow does with that, in t2pw-group-carrier.c.
+ * flow or an association does with that, in t2pw-group-attempts.c.
  *
  * The active member stands for the whole: the one in use, or in a rotation the first that takes
  * part. It is chosen anew whenever something was learnt of a member; flows that are open stay
@@ -110,6 +110,18 @@ t2pw_group_get_next (T2pwGroup *group, guint begin, guint32 tried)
   return t2pw_group_policy_get_next (group->config.policy, views, n, begin, tried);
 }
 
+/* Whose turn it is; then it is the next one's. */
+guint
+t2pw_group_take_turn (T2pwGroup *group)
+{
+  guint member = t2pw_group_get_next (group, group->turn, 0);
+
+  if (member == T2PW_NO_MEMBER)
+    return group->active;
+  group->turn = (member + 1) % group->members->len;
+  return member;
+}
+
 static void
 group_choose_active (T2pwGroup *group)
 {
@@ -145,9 +157,22 @@ group_free (T2pwOutbound *base)
   g_free (group);
 }
 
+/* Of the active member: what an association is likely to meet. */
+static T2pwUdpMode
+group_get_udp_mode (T2pwOutbound *base)
+{
+  T2pwGroup *group = (T2pwGroup *) base;
+
+  if (group->members->len == 0)
+    return T2PW_UDP_NONE;
+  return t2pw_outbound_get_udp_mode (t2pw_group_member_at (group, group->active)->outbound);
+}
+
 static const T2pwOutboundClass group_class = {
   .kind = "group",
   .open = t2pw_group_open,
+  .associate = t2pw_group_associate,
+  .get_udp_mode = group_get_udp_mode,
   .free = group_free,
 };
 

@@ -99,9 +99,10 @@ group_fixture_add (GroupFixture *f, guint n)
     f->group = t2pw_group_new (&f->context, &f->config, &group_handler, f);
   for (guint i = 0; i < n; i++)
     {
-      const char label[] = { (char) ('a' + f->n_fakes), '\0' };
+      static const char *const labels[GROUP_FIXTURE_MEMBERS] = { "a", "b", "c" };
+      const char *label = labels[f->n_fakes];
 
-      f->fakes[f->n_fakes] = fake_outbound_new ();
+      f->fakes[f->n_fakes] = fake_outbound_new (label);
       t2pw_group_add (f->group, &f->fakes[f->n_fakes]->base, label, &harmless);
       f->n_fakes++;
     }

@@ -38,6 +38,7 @@ t2p_refusal_from_http_status (guint status)
 {
   switch (status)
     {
+    case 401:
     case 403:
     case 407:
       return T2P_REFUSAL_ADMIN_PROHIBITED;

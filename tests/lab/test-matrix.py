@@ -37,6 +37,7 @@ class Outbound:
     names: bool = True
     udp: str = 'none'
     query: str = ''
+    hosts: tuple = ('IPv4', 'IPv6', 'name')
     by: str = ''            # the hop before it: its scheme and server
 
     @property
@@ -55,8 +56,8 @@ class Outbound:
             return {'by path': f'{self.scheme}://{login}{path}{self.query}'}
         port = plan.PORTS[self.server]
         if not self.by:
-            return {f'by {kind}': f'{self.scheme}://{login}{host}:{port}{self.query}'
-                    for kind, host in HOSTS.items()}
+            return {f'by {kind}': f'{self.scheme}://{login}{HOSTS[kind]}:{port}{self.query}'
+                    for kind in self.hosts}
         scheme, first = self.by.split()
         return {f'by {kind}': f'{scheme}://{host}:{plan.PORTS[first]} | '
                 f'{self.scheme}://{login}{HOSTS[kind]}:{port}{self.query}'
@@ -72,11 +73,30 @@ OUTBOUNDS = (
     Outbound('socks5h', 'danted', udp='associate'),
     Outbound('socks5', 'unix-danted'),
     Outbound('socks5', 'unix-microsocks', auth='password'),
+    Outbound('socks4', 'danted', ipv6=False, names=False),
+    # ssh hangs up on what it cannot reach, without a word: a check needs an IPv4 address
+    Outbound('socks4', 'ssh', ipv6=False, names=False, hosts=('IPv4', 'name')),
+    Outbound('socks4a', 'ssh', ipv6=False),
+    Outbound('http', 'squid'),
+    Outbound('http', 'squid-basic', auth='basic'),
+    Outbound('http', 'squid-digest', auth='digest'),
+    Outbound('http', 'tinyproxy'),
+    Outbound('http', 'tinyproxy-basic', auth='basic'),
+    Outbound('http', 'unix-squid'),
+    Outbound('https', 'squid-tls', query=TRUSTS),
+    Outbound('https', 'squid-basic-tls', auth='basic', query=TRUSTS),
+    Outbound('https', 'squid-digest-tls', auth='digest', query=TRUSTS),
+    Outbound('https', 'haproxy-squid', query=TRUSTS),
+    Outbound('https', 'haproxy-tinyproxy-basic', auth='basic', query=TRUSTS),
+    Outbound('https', 'haproxy-certificate', query=TRUSTS + CERTIFIED),
     Outbound('socks5+tls', 'stunnel-danted', query=TRUSTS),
     Outbound('socks5+tls', 'stunnel-danted-password', auth='password', query=TRUSTS),
     Outbound('socks5+tls', 'stunnel-certificate', query=TRUSTS + CERTIFIED),
     Outbound('socks5', 'microsocks', auth='password', by='socks5 danted'),
     Outbound('socks5', 'danted', by='socks5 ssh'),
+    Outbound('http', 'squid-digest', auth='digest', by='socks5 danted'),
+    Outbound('socks4a', 'ssh', ipv6=False, by='http squid'),
+    Outbound('socks5+tls', 'stunnel-danted', query=TRUSTS, by='http squid'),
 )
 
 

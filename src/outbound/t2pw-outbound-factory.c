@@ -191,9 +191,7 @@ t2pw_harmless_destination (T2pEndpoint *endpoint,
     destination.port = TCPMUX_PORT;
   if (t2p_endpoint_get_host (endpoint) == NULL)
     destination.address = t2p_ip_address_from_v4 (INADDR_LOOPBACK);
-  else if (!t2p_endpoint_get_address (endpoint, &destination.address) ||
-           (t2p_endpoint_get_scheme (endpoint) == T2P_SCHEME_SOCKS4A &&
-            destination.address.family == AF_INET6)) /* which is a name, too */
+  else if (!t2p_endpoint_get_address (endpoint, &destination.address))
     destination.name = t2p_endpoint_get_host (endpoint);
   make_sayable (endpoint, addresses, n_addresses, &destination);
   *out_destination = destination;

@@ -39,6 +39,7 @@ typedef struct
   guint is_asked : 1;     /* and its owner was told */
   guint was_heard : 1;    /* the proxy has sent something */
   guint was_answered : 1; /* and something behind the request */
+  int send_errno;         /* why nothing more can be sent, or 0 */
   gsize out_at;
   gsize out_length;
   guint8 *out;   /* behind the state */
@@ -205,8 +206,8 @@ fill_output (Handshake *handshake)
   handshake->out_length = t2p_writer_length (&writer);
 }
 
-/* FALSE when the handshake is gone. */
-static gboolean
+/* What fails here shows when the next bytes are received: the proxy may have said why. */
+static void
 handshake_send (Handshake *handshake)
 {
   if (handshake->out_at == handshake->out_length)
@@ -218,15 +219,15 @@ handshake_send (Handshake *handshake)
       gssize sent = t2pw_carrier_send (handshake->inner, &iov, 1);
 
       if (sent < 0 && errno == EAGAIN)
-        return TRUE;
+        return;
       if (sent < 0)
         {
-          handshake_broken (handshake, errno);
-          return FALSE;
+          handshake->send_errno = errno;
+          handshake->out_at = handshake->out_length;
+          return;
         }
       handshake->out_at += (gsize) sent;
     }
-  return TRUE;
 }
 
 /* --- receiving */
@@ -274,6 +275,15 @@ handshake_hung_up (Handshake *handshake, gboolean was_asked)
   handshake_fail (handshake, T2P_REFUSAL_RESET, error);
 }
 
+/* What stopped the sending is told by then, unless TLS has a better reason: 0 for the end. */
+static int
+errno_of_break (const Handshake *handshake, int receive_errno)
+{
+  if (handshake->send_errno != 0 && receive_errno != EPROTO)
+    return handshake->send_errno;
+  return receive_errno;
+}
+
 /* FALSE when nothing more is to be read: over, failed, or waiting for an edge. */
 static gboolean
 handshake_receive (Handshake *handshake)
@@ -285,12 +295,12 @@ handshake_receive (Handshake *handshake)
   gssize got = t2pw_carrier_receive (handshake->inner, &iov, 1);
   gsize used = 0;
   T2pDecode result;
+  int broken;
 
-  if (got < 0 && errno == EAGAIN)
-    return FALSE;
-  if (got < 0)
+  if (got <= 0 && (broken = errno_of_break (handshake, got < 0 ? errno : 0)) != 0)
     {
-      handshake_broken (handshake, errno);
+      if (broken != EAGAIN)
+        handshake_broken (handshake, broken);
       return FALSE;
     }
   if (got > 0)
@@ -308,8 +318,7 @@ handshake_receive (Handshake *handshake)
         handshake_refused (handshake);
       return FALSE;
     }
-  if (!handshake_send (handshake))
-    return FALSE;
+  handshake_send (handshake);
   if (result == T2P_DECODE_MORE)
     {
       handshake_note_asked (handshake);
@@ -329,8 +338,7 @@ inner_opened_cb (T2pwCarrier *inner, gpointer user_data)
   handshake->inner = inner;
   handshake->is_shaking = TRUE;
   arm_deadline (handshake, G_MAXINT);
-  if (!handshake_send (handshake))
-    return;
+  handshake_send (handshake);
   handshake_note_asked (handshake);
   while (handshake_receive (handshake))
     ;
@@ -359,6 +367,8 @@ static void
 inner_writable_cb (T2pwCarrier *inner, gpointer user_data)
 {
   handshake_send (user_data);
+  while (handshake_receive (user_data))
+    ;
 }
 
 static const T2pwCarrierHandler inner_handler = {
@@ -375,6 +385,7 @@ handshake_connect (Handshake *handshake)
   handshake->is_shaking = handshake->is_asked = FALSE;
   handshake->was_heard = handshake->was_answered = FALSE;
   handshake->out_at = handshake->out_length = 0;
+  handshake->send_errno = 0;
   handshake->inner = t2pw_outbound_open (handshake->config->lower, &handshake->destination,
                                          &inner_handler, handshake);
 }

@@ -207,12 +207,16 @@ class Matrix(LabCase):
             'no TLS there': f'{uri}{plan.DANTED}{TRUSTS}',
         }
         for name, uri in cases.items():
+            errors = ['TlsFailed']
+            if name == 'without a certificate':  # when the reset overtakes the alert
+                errors.append('ProxyProtocol')
             with self.subTest(name):
                 told = self.service.call('TestProxy', 'sa{sv}', uri, {})
-                self.assertEqual((told['connect'], told['error']), (False, 'TlsFailed'))
+                self.assertFalse(told['connect'])
+                self.assertIn(told['error'], errors, told)
                 with self.assertRaises(BusError) as refused:
                     self.service.create('work', uri, capture='default', connect_timeout=4)
-                self.assertEqual(refused.exception.name, 'org.tun2proxy.Error.TlsFailed')
+                self.assertIn(refused.exception.name.rpartition('.')[2], errors)
             self.tearDown()
 
     def test_tls_trusted(self):

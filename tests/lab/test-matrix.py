@@ -4,8 +4,8 @@
 
 A row of OUTBOUNDS is a test. Its subtests: the proxy reached by IPv4, IPv6 and name with the right
 credentials, then with a wrong password and with none. In each, an application fetches from the
-server's IPv4 and IPv6 address and by a name that only proxies know, sends datagrams, and connects
-to a closed port.
+server's IPv4 and IPv6 address and by a name that only proxies know (where a proxy takes none: by one
+that a name server reached through it knows), sends datagrams, and connects to a closed port.
 """
 import dataclasses
 import os
@@ -44,6 +44,10 @@ class Outbound:
     def name(self):
         before = f'{self.by.replace(" ", " with ")} before ' if self.by else ''
         return f'{before}{self.scheme} with {self.server}'
+
+    @property
+    def known_name(self):
+        return plan.PROXY_ONLY_NAME if self.names else 'v4.example'
 
     @property
     def login(self):
@@ -131,9 +135,9 @@ class Matrix(LabCase):
                 for address, status, seconds in rows]
 
     def check_fetches(self, row):
-        carried = (True, row.ipv6, row.names)
-        for host, yes, seen_as, (outcome, seconds) in zip(FETCHES, carried, SEEN_AS,
-                                                          self.fetched()):
+        hosts = (*FETCHES[:2], row.known_name)
+        for host, yes, seen_as, (outcome, seconds) in zip(hosts, (True, row.ipv6, True), SEEN_AS,
+                                                          self.fetched(hosts)):
             if yes:
                 self.assertIn(outcome, seen_as, host)
             else:
@@ -143,7 +147,7 @@ class Matrix(LabCase):
     def check_sockets(self, row, carries_udp):
         places = [f'{plan.SERVER4} {CLOSED}', f'{plan.SERVER6} {CLOSED}',
                   f'{plan.SERVER4} {plan.ECHO} udp', f'{plan.SERVER6} {plan.ECHO} udp',
-                  f'{plan.PROXY_ONLY_NAME} {plan.ECHO} udp']
+                  f'{row.known_name} {plan.ECHO} udp']
         answers = self.lab.client('ask', 10.0, input=''.join(f'{place}\n' for place in places))
         for place, (outcome, seconds, data) in zip(places, answers):
             if place.endswith('udp') and carries_udp:
@@ -160,7 +164,8 @@ class Matrix(LabCase):
                                 'message': ''})
 
     def check_carries(self, row, uri):
-        tunnel = self.service.create('work', uri, capture='default', connect_timeout=4)
+        tunnel = self.service.create('work', uri, capture='default', connect_timeout=4,
+                                     dns_servers=[plan.SERVER4])
         details = tunnel.details()
         self.assertEqual(details['ipv6-mode'], 'on' if row.ipv6 else 'reject')
         self.assertIn(details['udp-mode'], ('none', row.udp))

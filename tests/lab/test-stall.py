@@ -22,12 +22,7 @@ ERRORS = ('ProxyProtocol', 'TlsFailed', '')  # the last where it may be the dest
 PROTOCOLS = {
     'socks5': ('socks5', ''),
     'socks5-password': ('socks5', LOGIN),
-    'socks4': ('socks4', ''),
-    'socks4a': ('socks4a', ''),
-    'http': ('http', ''),
-    'http-digest': ('http', LOGIN),
     'socks5+tls': ('socks5+tls', ''),
-    'http+tls': ('https', ''),
 }
 
 

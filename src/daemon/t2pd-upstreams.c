@@ -3,6 +3,8 @@
 
 #include "t2pd-upstreams-private.h"
 
+#include "t2pd-worker-row.h"
+
 #include "t2p-foreign-address.h"
 #include "t2pd-authority.h"
 
@@ -304,8 +306,10 @@ t2pd_upstreams_set_active (T2pdUpstreams *self, const char *display)
   for (guint i = 0; i < self->list->len; i++)
     {
       const T2pdUpstream *upstream = self->list->pdata[i];
+      g_autofree char *shown =
+          t2pd_worker_row_clean_uri (t2p_endpoint_get_display (upstream->endpoint));
 
-      if (g_str_equal (t2p_endpoint_get_display (upstream->endpoint), display))
+      if (g_str_equal (shown, display))
         {
           self->active = i;
           return;

@@ -49,7 +49,7 @@ void t2pd_upstreams_learn_async (T2pdUpstreams *self,
                                  GAsyncReadyCallback callback,
                                  gpointer user_data);
 gboolean t2pd_upstreams_has_more_to_learn (T2pdUpstreams *self);
-/* Which one the worker uses, by the text that it is shown as. */
+/* Which one the worker uses, by the text that it is shown as (t2pd_worker_row_clean_uri()). */
 void t2pd_upstreams_set_active (T2pdUpstreams *self, const char *display);
 /* It may have become another. */
 void t2pd_upstreams_forget_active (T2pdUpstreams *self);

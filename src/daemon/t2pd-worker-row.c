@@ -60,13 +60,13 @@ find_field (const Field *fields, const char *name)
   return NULL;
 }
 
-char *
-t2pd_worker_row_clean_text (const char *text)
+static char *
+clean_text (const char *text, guint most_characters)
 {
   GString *clean = g_string_new (NULL);
   const char *p = text;
 
-  for (guint n = 0; *p != '\0' && n < MAX_TEXT_CHARACTERS; n++, p = g_utf8_next_char (p))
+  for (guint n = 0; *p != '\0' && n < most_characters; n++, p = g_utf8_next_char (p))
     {
       gunichar character = g_utf8_get_char (p);
 
@@ -75,11 +75,26 @@ t2pd_worker_row_clean_text (const char *text)
   return g_string_free (clean, FALSE);
 }
 
-static gboolean
-is_short (GVariant *value)
+char *
+t2pd_worker_row_clean_text (const char *text)
 {
+  return clean_text (text, MAX_TEXT_CHARACTERS);
+}
+
+char *
+t2pd_worker_row_clean_uri (const char *text)
+{
+  return clean_text (text, T2P_MAX_STRING_BYTES);
+}
+
+/* There are few rows with a `uri`, which may be a chain with paths of files. */
+static gboolean
+is_short (const char *name, GVariant *value)
+{
+  const gsize most = g_str_equal (name, "uri") ? T2P_MAX_STRING_BYTES : MAX_CELL_BYTES;
+
   return !g_variant_is_of_type (value, G_VARIANT_TYPE_STRING) ||
-         g_variant_get_size (value) <= MAX_CELL_BYTES;
+         g_variant_get_size (value) <= most;
 }
 
 static GVariant *
@@ -99,7 +114,7 @@ copy_row (GVariant *row, const Field *fields, guint64 *io_dropped)
       const Field *field = find_field (fields, name);
 
       if (field != NULL && g_variant_is_of_type (owned, G_VARIANT_TYPE (field->type)) &&
-          is_short (owned))
+          is_short (name, owned))
         g_variant_builder_add (&builder, "{sv}", name, owned);
       else
         (*io_dropped)++;

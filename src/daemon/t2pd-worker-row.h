@@ -22,5 +22,7 @@ GVariant *t2pd_worker_row_copy_statistics (GVariant *counters, guint64 *io_dropp
 /* One line of printable UTF-8, cut after 200 characters: what a person may be shown. (transfer
  * full) */
 char *t2pd_worker_row_clean_text (const char *text);
+/* The same of an upstream, cut after T2P_MAX_STRING_BYTES characters. */
+char *t2pd_worker_row_clean_uri (const char *text);
 
 G_END_DECLS

@@ -33,8 +33,8 @@ take_active_proxy_changed (T2pdWorker *self, GVariant *parameters)
   if (!g_variant_is_of_type (parameters, G_VARIANT_TYPE ("(sss)")))
     return;
   g_variant_get (parameters, "(&s&s&s)", &old, &new, &reason);
-  clean_old = t2pd_worker_row_clean_text (old);
-  clean_new = t2pd_worker_row_clean_text (new);
+  clean_old = t2pd_worker_row_clean_uri (old);
+  clean_new = t2pd_worker_row_clean_uri (new);
   clean_reason = t2pd_worker_row_clean_text (reason);
   g_signal_emit_by_name (self, "active-proxy-changed", clean_old, clean_new, clean_reason);
 }

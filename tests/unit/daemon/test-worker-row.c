@@ -3,6 +3,7 @@
 
 #include "t2pd-reason.h"
 #include "t2pd-worker-filter.h"
+#include "t2p-limits.h"
 #include "t2pd-worker-row.h"
 
 #include "t2p-error.h"
@@ -143,6 +144,28 @@ test_filter (void)
   t2pd_worker_filter_unref (filter);
 }
 
+/* A chain with the paths of files may be long; what is longer than any setting is dropped. */
+static void
+test_long_uri (void)
+{
+  g_autofree char *long_uri = g_strnfill (T2P_MAX_STRING_BYTES - 1, 'u');
+  g_autofree char *too_long = g_strnfill (T2P_MAX_STRING_BYTES, 'u');
+  g_autofree char *clean = t2pd_worker_row_clean_uri (long_uri);
+  const char *const uris[] = { long_uri, too_long };
+
+  g_assert_cmpstr (clean, ==, long_uri);
+  for (guint i = 0; i < G_N_ELEMENTS (uris); i++)
+    {
+      g_autoptr (GVariant) rows =
+          g_variant_ref_sink (g_variant_new_parsed ("[{'uri': <%s>}]", uris[i]));
+      guint64 dropped = 0;
+      g_autoptr (GVariant) copy =
+          g_variant_ref_sink (t2pd_worker_row_copy_upstreams (rows, &dropped));
+
+      g_assert_cmpuint (dropped, ==, i);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -153,5 +176,6 @@ main (int argc, char **argv)
   g_test_add_func ("/worker-row/text-is-one-printable-line", test_text);
   g_test_add_func ("/worker-row/error-nicks-are-a-closed-list", test_nick);
   g_test_add_func ("/worker-filter/bounds-what-passes", test_filter);
+  g_test_add_func ("/worker-row/uri-may-be-as-long-as-a-setting", test_long_uri);
   return g_test_run ();
 }

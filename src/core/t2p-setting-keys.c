@@ -86,7 +86,7 @@ static const T2pSettingKey keys[] = {
     N_ ("Names that keep their real addresses"), T2P_SETTING_FORMAT_DOMAIN, NULL, 0,
     T2P_MAX_LIST_ENTRIES },
   { "udp", "s", "auto", "auto|associate|udpgw|udp-in-tcp|reject", TRUE,
-    N_ ("How UDP reaches its destination"), CHOICE, "auto|reject" },
+    N_ ("How UDP reaches its destination"), CHOICE, "auto|associate|udp-in-tcp|reject" },
   { "udpgw", "s", "", NULL, TRUE, N_ ("HOST:PORT of a UDP gateway behind the upstream"),
     T2P_SETTING_FORMAT_TEXT, "" },
   { "icmp", "s", "unreachable", "unreachable|reply|drop|direct", TRUE,

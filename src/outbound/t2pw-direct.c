@@ -11,6 +11,7 @@
 #include "t2pw-direct.h"
 
 #include "t2p-error.h"
+#include "t2pw-direct-datagrams.h"
 #include "t2pw-tcp-carrier.h"
 
 #define LABEL "direct"
@@ -171,6 +172,22 @@ direct_open (T2pwOutbound *base,
   return &connecting->base;
 }
 
+static T2pwAssociation *
+direct_associate (T2pwOutbound *base, const T2pwAssociationHandler *handler, gpointer user_data)
+{
+  const T2pwOutboundContext *context = ((DirectOutbound *) base)->context;
+
+  if (context->udp == NULL)
+    return NULL;
+  return t2pw_direct_datagrams_open (context, LABEL, handler, user_data);
+}
+
+static T2pwUdpMode
+direct_get_udp_mode (T2pwOutbound *base)
+{
+  return ((DirectOutbound *) base)->context->udp != NULL ? T2PW_UDP_DIRECT : T2PW_UDP_NONE;
+}
+
 static void
 direct_free (T2pwOutbound *base)
 {
@@ -180,6 +197,8 @@ direct_free (T2pwOutbound *base)
 static const T2pwOutboundClass direct_class = {
   .kind = "direct",
   .open = direct_open,
+  .associate = direct_associate,
+  .get_udp_mode = direct_get_udp_mode,
   .free = direct_free,
 };
 

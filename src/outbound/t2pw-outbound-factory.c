@@ -12,6 +12,7 @@
 #include "t2pw-socks5.h"
 #include "t2pw-tcp-lower.h"
 #include "t2pw-tls-lower.h"
+#include "t2pw-udp-ways.h"
 #include "t2pw-unix-lower.h"
 
 #include <netinet/in.h>
@@ -72,7 +73,19 @@ hop_new (const T2pwOutboundContext *context,
   return NULL;
 }
 
-/* Each proxy is reached by the one before. */
+/* Datagrams may travel beside the connection only to a proxy that is reached without another
+ * one, by a host, and in the clear. */
+static gboolean
+may_go_beside (const T2pEndpoint *endpoint)
+{
+  T2pScheme scheme = t2p_endpoint_get_scheme (endpoint);
+
+  return (scheme == T2P_SCHEME_SOCKS5 || scheme == T2P_SCHEME_SOCKS5H) &&
+         t2p_endpoint_get_host (endpoint) != NULL && t2p_endpoint_get_next (endpoint) == NULL;
+}
+
+/* Each proxy is reached by the one before. What is above the last one knows how it carries
+ * datagrams. */
 static T2pwOutbound *
 chain_new (const T2pwOutboundContext *context,
            T2pEndpoint *endpoint,
@@ -82,10 +95,14 @@ chain_new (const T2pwOutboundContext *context,
 {
   T2pwOutbound *lower = first_lower (context, endpoint, addresses, n_addresses);
   T2pwOutbound *outbound = hop_new (context, endpoint, lower, error);
+  gboolean is_beside = may_go_beside (endpoint);
 
-  while (outbound != NULL && (endpoint = t2p_endpoint_get_next (endpoint)) != NULL)
-    outbound = hop_new (context, endpoint, t2pw_chain_lower_new (outbound, endpoint), error);
-  return outbound;
+  while (outbound != NULL && t2p_endpoint_get_next (endpoint) != NULL)
+    {
+      endpoint = t2p_endpoint_get_next (endpoint);
+      outbound = hop_new (context, endpoint, t2pw_chain_lower_new (outbound, endpoint), error);
+    }
+  return outbound != NULL ? t2pw_udp_ways_new (context, endpoint, outbound, is_beside) : NULL;
 }
 
 /**

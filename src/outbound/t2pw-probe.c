@@ -15,7 +15,7 @@
 
 #include "t2p-error.h"
 #include "t2pw-outbound-factory.h"
-#include "t2pw-socks5.h"
+#include "t2pw-association.h"
 
 #include <netinet/in.h>
 
@@ -40,6 +40,7 @@ struct _T2pwProbe
   T2pIpAddress address; /* one of the endpoint's, when those are known */
   T2pwOutbound *outbound;
   T2pwCarrier *carrier;
+  T2pwAssociation *association;
   char name[T2P_IP_STRLEN]; /* that is asked for */
   Step step;
   gboolean answered[N_STEPS];
@@ -66,7 +67,10 @@ t2pw_probe_cancel (T2pwProbe *probe)
   t2p_reactor_cancel (reactor, &probe->task);
   if (probe->carrier != NULL)
     t2pw_carrier_close (probe->carrier, TRUE);
+  if (probe->association != NULL)
+    t2pw_association_close (probe->association);
   t2pw_outbound_free (probe->outbound);
+  t2pw_udp_io_free (probe->context.udp);
   t2p_endpoint_unref (probe->endpoint);
   g_clear_error (&probe->error);
   g_free (probe);
@@ -100,6 +104,15 @@ was_reached (const T2pwProbe *probe)
   return has_time && (probe->error == NULL || t2p_endpoint_get_next (probe->endpoint) == NULL);
 }
 
+/* What was not learnt may be there; nobody would count on it. */
+static const char *
+udp_of (const T2pwProbe *probe)
+{
+  T2pwUdpMode mode = t2pw_outbound_get_udp_mode (probe->outbound);
+
+  return t2pw_udp_mode_to_string (mode != T2PW_UDP_UNKNOWN ? mode : T2PW_UDP_NONE);
+}
+
 static void
 probe_finish (T2pwProbe *probe)
 {
@@ -115,7 +128,7 @@ probe_finish (T2pwProbe *probe)
     .can_names = probe->answered[STEP_NAME],
     .can_ipv6 = probe->answered[STEP_IPV6],
     .refuses_ipv6 = probe->refuses_ipv6,
-    .udp = probe->answered[STEP_UDP] ? "associate" : "none",
+    .udp = udp_of (probe),
   };
 
   result.error = error = g_steal_pointer (&probe->error);
@@ -257,16 +270,32 @@ step_destination (T2pwProbe *probe, T2pwDestination *out_destination)
     out_destination->name = NULL;
 }
 
-/* Its datagrams travel beside the connection, and so only to a proxy that is reached without
- * another one, by a host, and in the clear. */
-static gboolean
-may_associate (const T2pEndpoint *endpoint)
+static void
+association_opened_cb (T2pwAssociation *association, gpointer user_data)
 {
-  T2pScheme scheme = t2p_endpoint_get_scheme (endpoint);
+  T2pwProbe *probe = user_data;
 
-  return (scheme == T2P_SCHEME_SOCKS5 || scheme == T2P_SCHEME_SOCKS5H) &&
-         t2p_endpoint_get_host (endpoint) != NULL && t2p_endpoint_get_next (endpoint) == NULL;
+  probe->association = NULL;
+  t2pw_association_close (association);
+  probe_next (probe);
 }
+
+static void
+association_failed_cb (T2pwAssociation *association,
+                       T2pRefusal refusal,
+                       const GError *error,
+                       gpointer user_data)
+{
+  T2pwProbe *probe = user_data;
+
+  probe->association = NULL;
+  probe_next (probe);
+}
+
+static const T2pwAssociationHandler association_handler = {
+  .opened = association_opened_cb,
+  .failed = association_failed_cb,
+};
 
 static void
 probe_step_cb (T2pTask *task)
@@ -274,14 +303,16 @@ probe_step_cb (T2pTask *task)
   T2pwProbe *probe = T2P_OWNER_OF (task, T2pwProbe, task);
   T2pwDestination destination;
 
-  if (probe->step == N_STEPS || (probe->step == STEP_UDP && !may_associate (probe->endpoint)))
-    {
-      probe_finish (probe);
-      return;
-    }
   if (probe->step == STEP_UDP)
     {
-      probe->carrier = t2pw_socks5_ask_associate (probe->outbound, &probe_handler, probe);
+      probe->association =
+          t2pw_outbound_associate (probe->outbound, &association_handler, probe);
+      if (probe->association != NULL)
+        return;
+    }
+  if (probe->step >= STEP_UDP)
+    {
+      probe_finish (probe);
       return;
     }
   step_destination (probe, &destination);
@@ -337,10 +368,13 @@ t2pw_probe_start (const T2pwOutboundContext *context,
     return NULL;
   probe = g_new0 (T2pwProbe, 1);
   probe->context = *context;
+  probe->context.udp = t2pw_udp_io_new (context->reactor, context->policy);
+  probe->context.udp_mode_learnt = NULL;
   outbound =
       t2pw_outbound_new_for_endpoint (&probe->context, endpoint, addresses, n_addresses, error);
   if (outbound == NULL)
     {
+      t2pw_udp_io_free (probe->context.udp);
       g_free (probe);
       return NULL;
     }

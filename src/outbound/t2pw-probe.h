@@ -15,7 +15,7 @@ G_BEGIN_DECLS
  * @can_names: with a name as the destination
  * @can_ipv6: with an IPv6 address
  * @refuses_ipv6: it said that it cannot; with neither, nothing is known
- * @udp: "associate" or "none"
+ * @udp: T2pwUdpMode as text: "associate", "udp-in-tcp", "none"
  * @error: (nullable): why it cannot be used
  */
 typedef struct

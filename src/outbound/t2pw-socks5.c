@@ -258,21 +258,3 @@ t2pw_socks5_new (const T2pwOutboundContext *context, T2pEndpoint *endpoint, T2pw
                                             .label = t2p_endpoint_get_hop_display (endpoint) };
   return &outbound->base;
 }
-
-/**
- * t2pw_socks5_ask_associate:
- *
- * Asks whether the upstream carries UDP: a carrier that is good for nothing but to learn
- * whether it opens.
- */
-T2pwCarrier *
-t2pw_socks5_ask_associate (T2pwOutbound *base,
-                           const T2pwCarrierHandler *handler,
-                           gpointer user_data)
-{
-  T2pwDestination unknown = { .address = t2p_ip_address_from_v4 (0),
-                              .answer_timeout_ms = T2PW_CHECK_ANSWER_MS };
-
-  return t2pw_socks5_open_command (base, T2P_SOCKS5_UDP_ASSOCIATE, &unknown, NULL, handler,
-                                   user_data);
-}

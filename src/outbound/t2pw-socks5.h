@@ -29,8 +29,5 @@ T2pwCarrier *t2pw_socks5_open_command (T2pwOutbound *outbound,
                                        T2pwSocks5Bound *out_bound,
                                        const T2pwCarrierHandler *handler,
                                        gpointer user_data);
-T2pwCarrier *t2pw_socks5_ask_associate (T2pwOutbound *outbound,
-                                        const T2pwCarrierHandler *handler,
-                                        gpointer user_data);
 
 G_END_DECLS

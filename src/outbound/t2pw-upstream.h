@@ -5,6 +5,7 @@
 #include "t2p-reactor.h"
 #include "t2pw-dialer.h"
 #include "t2pw-names.h"
+#include "t2pw-outbound.h"
 #include "t2pw-socket-helper.h"
 #include "t2pw-udp-io.h"
 
@@ -17,6 +18,9 @@ G_BEGIN_DECLS
  *   they stand there; only while outbounds are made
  * @socket_helper: (nullable): connects unix sockets; without it, they are connected directly
  * @udp: (nullable): without it, nothing carries datagrams
+ * @udp_wish: (nullable): the setting `udp`; %NULL: `auto`
+ * @udp_mode_learnt: (nullable): how an upstream carries datagrams, when that is news; @error
+ *   (nullable) why it does not
  * @connect_timeout_ms: for the connection and the handshake together
  *
  * What all outbounds of a worker share. Outlives them.
@@ -29,6 +33,12 @@ typedef struct
   GHashTable *files;
   const T2pwSocketHelper *socket_helper;
   T2pwUdpIo *udp;
+  const char *udp_wish;
+  void (*udp_mode_learnt) (const char *label,
+                           T2pwUdpMode mode,
+                           const GError *error,
+                           gpointer user_data);
+  gpointer user_data;
   guint connect_timeout_ms;
 } T2pwOutboundContext;
 

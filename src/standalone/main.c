@@ -56,7 +56,15 @@ ran_short_cb (const char *message, gpointer data)
   t2p_log_warning (NULL, NULL, "%s: refusing connections while that lasts", message);
 }
 
+static void
+udp_mode_learnt_cb (const char *label, T2pwUdpMode mode, const GError *error, gpointer data)
+{
+  if (mode == T2PW_UDP_NONE)
+    t2p_log_notice (NULL, error, "%s carries no UDP", label);
+}
+
 static const T2pwPlaneHandler handler = {
+  .udp_mode_learnt = udp_mode_learnt_cb,
   .ran_short = ran_short_cb,
   .upstreams = { .state_changed = state_changed_cb, .active_changed = active_changed_cb },
   .device_lost = device_lost_cb,

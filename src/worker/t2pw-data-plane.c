@@ -7,6 +7,7 @@
 #include "t2pw-direct.h"
 #include "t2pw-dns-relay.h"
 #include "t2pw-outbound-factory.h"
+#include "t2pw-udp-ways.h"
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -63,6 +64,18 @@ static const T2pwGroupHandler group_handler = {
   .state_changed = state_changed_cb,
   .active_changed = active_changed_cb,
 };
+
+static void
+udp_mode_learnt_cb (const char *label,
+                    T2pwUdpMode mode,
+                    const GError *error,
+                    gpointer user_data)
+{
+  T2pwDataPlane *plane = user_data;
+
+  if (plane->handler.udp_mode_learnt != NULL)
+    plane->handler.udp_mode_learnt (label, mode, error, plane->user_data);
+}
 
 static gboolean
 plane_make_names (T2pwDataPlane *plane, const T2pwPlaneConfig *config, GError **error)
@@ -278,6 +291,10 @@ t2pw_data_plane_new (T2pReactor *reactor,
                                           .policy = &plane->policy,
                                           .files = config->files,
                                           .socket_helper = config->socket_helper,
+                                          .udp = t2pw_udp_io_new (reactor, &plane->policy),
+                                          .udp_wish = config->udp,
+                                          .udp_mode_learnt = udp_mode_learnt_cb,
+                                          .user_data = plane,
                                           .connect_timeout_ms = config->connect_timeout_ms };
   plane->endpoints = g_ptr_array_new_with_free_func ((GDestroyNotify) t2p_endpoint_unref);
   plane->handler = *handler;
@@ -290,6 +307,7 @@ t2pw_data_plane_new (T2pReactor *reactor,
       return NULL;
     }
   plane->context.files = NULL; /* the config's, and read by now */
+  plane->context.udp_wish = NULL;
   if (config->icmp == T2PW_ICMP_DIRECT)
     plane->pings =
         t2pw_ping_relay_new (reactor, &plane->policy, plane->virtual_names, &plane->ping_error);
@@ -320,6 +338,7 @@ t2pw_data_plane_free (T2pwDataPlane *plane)
   g_clear_pointer (&plane->rules, t2pw_rule_set_free);
   g_clear_pointer (&plane->group, t2pw_outbound_free);
   g_clear_pointer (&plane->names, t2pw_names_free);
+  g_clear_pointer (&plane->context.udp, t2pw_udp_io_free);
   g_ptr_array_unref (plane->endpoints);
   g_free (plane);
 }
@@ -331,6 +350,23 @@ is_same_upstream (gconstpointer a, gconstpointer b)
   g_autofree char *uri_b = t2p_endpoint_to_private_uri ((T2pEndpoint *) b);
 
   return g_str_equal (uri_a, uri_b);
+}
+
+static T2pwOutbound *
+plane_get_outbound (T2pwDataPlane *plane, guint index)
+{
+  T2pwMemberStatus status;
+
+  t2pw_group_get_status (plane->group, index, &status);
+  return status.outbound;
+}
+
+/* One that was not reached has shown nothing. The probe does not know of our gateway. */
+static void
+plane_take_udp_mode (T2pwDataPlane *plane, guint index, const T2pwProbeResult *result)
+{
+  if (result->error == NULL && g_strcmp0 (result->udp, "associate") == 0)
+    t2pw_udp_ways_learn (plane_get_outbound (plane, index), T2PW_UDP_ASSOCIATE);
 }
 
 /**
@@ -347,7 +383,10 @@ t2pw_data_plane_take_probe (T2pwDataPlane *plane,
   guint index;
 
   if (g_ptr_array_find_with_equal_func (plane->endpoints, endpoint, is_same_upstream, &index))
-    t2pw_group_take_probe (plane->group, index, result->rtt_us, result->error);
+    {
+      t2pw_group_take_probe (plane->group, index, result->rtt_us, result->error);
+      plane_take_udp_mode (plane, index, result);
+    }
 }
 
 static void
@@ -398,6 +437,8 @@ t2pw_data_plane_set_uplink (T2pwDataPlane *plane,
   if (plane->responder != NULL)
     plane_set_exclude (plane, dns_exclude);
   t2pw_relay_close_stalled (plane->relay);
+  for (guint i = 0; i < t2pw_group_get_n_members (plane->group); i++)
+    t2pw_udp_ways_forget (plane_get_outbound (plane, i));
   t2pw_group_uplink_changed (plane->group);
   if (plane->forwarder != NULL)
     t2pw_dns_forwarder_uplink_changed (plane->forwarder);

@@ -32,6 +32,7 @@ typedef struct
  * @has_pool6: whether @pool6 is set
  * @socket_helper: (nullable): connects unix sockets; outlives the plane
  * @names_fd: of the memory that the virtual names are kept in; -1: in our own
+ * @udp: (nullable): the setting of that name; %NULL: `auto`
  * @dns_servers: that are asked through the upstream
  */
 typedef struct
@@ -43,6 +44,7 @@ typedef struct
   char **uplink_dns;
   char **dns_exclude;
   char **rules;
+  char *udp;
   GHashTable *rule_uids;
   T2pIpPrefix pool4;
   T2pIpPrefix pool6;
@@ -91,6 +93,12 @@ typedef struct
                         gpointer user_data);
   /* (nullable): we have run out of descriptors or the like; now and then, while that lasts */
   void (*ran_short) (const char *message, gpointer user_data);
+  /* (nullable): how an upstream carries datagrams, when that is news; @error (nullable) why it
+   * does not */
+  void (*udp_mode_learnt) (const char *label,
+                           T2pwUdpMode mode,
+                           const GError *error,
+                           gpointer user_data);
   void (*device_lost) (const GError *error, gpointer user_data);
 } T2pwPlaneHandler;
 

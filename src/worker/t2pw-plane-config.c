@@ -106,6 +106,7 @@ t2pw_plane_config_free (T2pwPlaneConfig *config)
   g_strfreev (config->uplink_dns);
   g_strfreev (config->dns_exclude);
   g_strfreev (config->rules);
+  g_free (config->udp);
   g_clear_pointer (&config->rule_uids, g_hash_table_unref);
   g_free (config);
 }

@@ -94,8 +94,9 @@ take_switches (GVariant *settings, T2pwPlaneConfig *config)
 /* The uplink's servers are what the daemon says, also when it says none: resolv.conf may be
  * ours by now. */
 static void
-take_lists (GVariant *settings, T2pwPlaneConfig *config)
+take_texts (GVariant *settings, T2pwPlaneConfig *config)
 {
+  g_variant_lookup (settings, "udp", "s", &config->udp);
   g_variant_lookup (settings, "dns-exclude", "^as", &config->dns_exclude);
   if (!g_variant_lookup (settings, "uplink-dns", "^as", &config->uplink_dns))
     config->uplink_dns = g_new0 (char *, 1);
@@ -248,7 +249,7 @@ t2pw_start_settings_parse (GVariant *settings, GUnixFDList *fds, GError **error)
   take_numbers (settings, config);
   take_switches (settings, config);
   take_hops (settings, config);
-  take_lists (settings, config);
+  take_texts (settings, config);
   take_rules (settings, config);
   if (!check_numbers (config, error))
     return NULL;

@@ -7,6 +7,7 @@
 #include "t2p-error.h"
 #include "t2p-limits.h"
 #include "t2p-log.h"
+#include "t2pw-association.h"
 #include "t2pw-connection-list.h"
 #include "t2pw-control.h"
 #include "t2pw-data-plane.h"
@@ -153,7 +154,18 @@ ran_short_cb (const char *message, gpointer data)
   t2p_log_warning (NULL, NULL, "%s: refusing connections while that lasts", message);
 }
 
+/* One line for each upstream, whatever the number of applications that try. */
+static void
+udp_mode_learnt_cb (const char *label, T2pwUdpMode mode, const GError *error, gpointer data)
+{
+  if (mode == T2PW_UDP_NONE)
+    t2p_log_notice (NULL, error, "%s carries no UDP, applications are told so", label);
+  else
+    t2p_log_info (NULL, NULL, "%s carries UDP: %s", label, t2pw_udp_mode_to_string (mode));
+}
+
 static const T2pwPlaneHandler plane_handler = {
+  .udp_mode_learnt = udp_mode_learnt_cb,
   .ran_short = ran_short_cb,
   .upstreams = { .state_changed = state_changed_cb, .active_changed = active_changed_cb },
   .owner_wanted = owner_wanted_cb,

@@ -175,6 +175,9 @@ t2p_dns_answer_decode (const guint8 *message, gsize length, T2pDnsAnswer *out_an
       !walk_authorities (&cursor, header.n_authorities, &findings) ||
       !walk_additionals (&cursor, header.n_additionals, &findings))
     return FALSE;
+  /* a name may point where the bytes that are nobody's are read: not without them */
+  if (t2p_cursor_remaining (&cursor) > 0)
+    return t2p_dns_answer_decode (message, t2p_cursor_position (&cursor), out_answer);
   out_answer->length = t2p_cursor_position (&cursor);
   out_answer->rcode = findings.extended_rcode << 4 | (header.flags & T2P_DNS_RCODE_MASK);
   out_answer->is_truncated = (header.flags & T2P_DNS_FLAG_TRUNCATED) != 0;
@@ -184,29 +187,35 @@ t2p_dns_answer_decode (const guint8 *message, gsize length, T2pDnsAnswer *out_an
   return TRUE;
 }
 
-/* The copy that @writer holds from @start on. */
-static void
+/* The copy that @writer holds from @start on. FALSE when that spoils it: the names of a hostile
+ * answer may point into the times, of records behind them, too. */
+static gboolean
 lower_times (T2pWriter *writer, gsize start, const T2pDnsAnswer *answer, guint32 age_s)
 {
+  T2pDnsAnswer ignored;
   T2pDnsHeader header;
   T2pCursor cursor;
-  Record record;
   guint n;
 
   t2p_cursor_init (&cursor, writer->start + start, answer->length);
   if (!t2p_dns_read_header (&cursor, &header) ||
       !t2p_cursor_skip (&cursor, answer->question_bytes))
-    return;
+    return FALSE;
   n = (guint) header.n_answers + header.n_authorities + header.n_additionals;
-  for (guint i = 0; i < n && read_record (&cursor, &record); i++)
+  for (guint i = 0; i < n; i++)
     {
-      guint32 ttl_s = record.ttl_s > age_s ? record.ttl_s - age_s : 0;
+      Record record;
+      guint32 ttl_s;
 
+      if (!read_record (&cursor, &record))
+        return FALSE;
       if (record.type == T2P_DNS_TYPE_OPT)
         continue;
+      ttl_s = record.ttl_s > age_s ? record.ttl_s - age_s : 0;
       t2p_writer_patch_be16 (writer, start + record.ttl_at, (guint16) (ttl_s >> 16));
       t2p_writer_patch_be16 (writer, start + record.ttl_at + 2, (guint16) ttl_s);
     }
+  return t2p_dns_answer_decode (writer->start + start, answer->length, &ignored);
 }
 
 /* "Come again over TCP". */
@@ -269,9 +278,10 @@ t2p_dns_answer_write (T2pWriter *writer,
   t2p_writer_bytes (writer, message + 2, T2P_DNS_HEADER_BYTES - 2);
   t2p_writer_bytes (writer, query->question, query->question_bytes);
   t2p_writer_bytes (writer, message + behind, answer->length - behind);
-  if (age_s > 0)
-    lower_times (writer, start, answer, age_s);
-  return TRUE;
+  if (age_s == 0 || lower_times (writer, start, answer, age_s))
+    return TRUE;
+  t2p_writer_rewind (writer, start);
+  return t2p_dns_write_status (writer, query, T2P_DNS_SERVFAIL, max_bytes);
 }
 
 /**

@@ -251,6 +251,32 @@ class Udp(DnsCase):
         self.assertEqual((said['answered'], said['codes']), (COUNT, {'NOERROR': COUNT}), said)
 
 
+class Resolved(DnsCase):
+    options = {'resolved': True}
+
+    def test_tcp(self):
+        """tcp: systemd-resolved sends everything to the tunnel, and nothing by the uplink"""
+        tunnel = self.tunnel('tcp')
+        self.assertIn('~.', self.lab.run(['resolvectl', 'domain', tunnel.interface]).stdout)
+        self.watch_uplink()
+        found = self.lab.run(['getent', 'ahosts', 'www.names.test']).stdout
+        self.assertIn(plan.SERVER4, found)
+        self.assertIn(plan.SERVER6, found)
+        # resolved's own queries to the uplink's servers for its search domain are not among them
+        self.assertEqual((self.left_by_uplink('ours'), self.left_by_uplink('others')), (0, 0))
+        self.assertIn('www.names.test', [name for _, name, _ in self.server.seen()])
+
+    def test_domains(self):
+        """tcp: with dns-domains only these names are asked for through the tunnel"""
+        self.tunnel('tcp', capture='none', dns_domains=['names.test'])
+        self.server.seen()
+        self.lab.run(['getent', 'ahosts', 'www.names.test'])
+        self.lab.run(['getent', 'ahosts', 'www.example'])
+        names = [name for _, name, _ in self.server.seen()]
+        self.assertIn('www.names.test', names)
+        self.assertNotIn('www.example', names)
+
+
 class Virtual(DnsCase):
     def addresses(self, *names):
         return {name: answer['answers'][0][3] for name, answer

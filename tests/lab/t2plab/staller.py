@@ -18,6 +18,7 @@ position, and how many bytes the whole handshake sent (null unless it came to it
 import ipaddress
 import itertools
 import json
+import secrets
 import socket
 import socketserver
 import ssl
@@ -29,7 +30,6 @@ import time
 import plan
 
 PAUSE_SECONDS = 0.03
-NONCE = 'dcd98b7102dd2f0e8b11d0f600bfb0c093'
 
 
 class Gone(Exception):
@@ -161,12 +161,12 @@ def http(wire):
 
 
 def http_digest(wire):
-    """Asks for a password on the same connection, then takes any."""
-    head = wire.read_until(b'\r\n\r\n')
-    if b'digest' not in head.lower():
-        wire.send(b'HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 3\r\n'
-                  b'Proxy-Authenticate: Digest realm="r", qop="auth", nonce="' + NONCE.encode()
-                  + b'"\r\n\r\nno\n')
+    """Asks for a password first, whatever it was told: the nonce is a new one. Then takes any."""
+    wire.read_until(b'\r\n\r\n')
+    nonce = secrets.token_hex(16).encode()
+    wire.send(b'HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 3\r\n'
+              b'Proxy-Authenticate: Digest realm="r", qop="auth", stale=true, nonce="' + nonce
+              + b'"\r\n\r\nno\n')
     return http(wire)
 
 

@@ -235,6 +235,24 @@ t2p_ip_endpoint_equal (const T2pIpEndpoint *a, const T2pIpEndpoint *b)
   return a->port == b->port && t2p_ip_address_equal (&a->address, &b->address);
 }
 
+/* FNV-1a; what an application chooses of it is its port, and there are few of those. */
+guint
+t2p_ip_endpoint_hash (gconstpointer data)
+{
+  const T2pIpEndpoint *endpoint = data;
+  guint hash = 2166136261u ^ endpoint->port;
+
+  for (guint i = 0; i < sizeof endpoint->address.bytes; i++)
+    hash = (hash * 16777619u) ^ endpoint->address.bytes[i];
+  return hash * 16777619u;
+}
+
+gboolean
+t2p_ip_endpoint_equal_func (gconstpointer a, gconstpointer b)
+{
+  return t2p_ip_endpoint_equal (a, b);
+}
+
 static gboolean
 parse_number (const char *text, guint64 max, guint64 *out_number)
 {

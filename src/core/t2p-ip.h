@@ -52,6 +52,9 @@ gboolean t2p_ip_address_is_private (const T2pIpAddress *address);
 guint t2p_ip_address_bits (const T2pIpAddress *address); /* 32 or 128 */
 
 gboolean t2p_ip_endpoint_equal (const T2pIpEndpoint *a, const T2pIpEndpoint *b);
+/* For hash tables whose keys are T2pIpEndpoint. */
+guint t2p_ip_endpoint_hash (gconstpointer endpoint);
+gboolean t2p_ip_endpoint_equal_func (gconstpointer a, gconstpointer b);
 /* "192.0.2.1:80", "[2001:db8::1]:80" */
 gboolean t2p_ip_endpoint_parse (const char *text, T2pIpEndpoint *out_endpoint);
 void t2p_ip_endpoint_format (const T2pIpEndpoint *endpoint, char out_text[T2P_ENDPOINT_STRLEN]);

@@ -52,24 +52,6 @@ typedef struct
   gint64 until_us;
 } Known;
 
-/* FNV-1a; what an application chooses of it is its port, and there are few of those. */
-static guint
-endpoint_hash (gconstpointer data)
-{
-  const T2pIpEndpoint *endpoint = data;
-  guint hash = 2166136261u ^ endpoint->port;
-
-  for (guint i = 0; i < sizeof endpoint->address.bytes; i++)
-    hash = (hash * 16777619u) ^ endpoint->address.bytes[i];
-  return hash * 16777619u;
-}
-
-static gboolean
-endpoint_equal (gconstpointer a, gconstpointer b)
-{
-  return t2p_ip_endpoint_equal (a, b);
-}
-
 /**
  * t2pw_flow_owners_new:
  * @ask: called with each question
@@ -86,7 +68,8 @@ t2pw_flow_owners_new (T2pReactor *reactor, T2pwOwnerAskFunc ask, gpointer user_d
   owners->user_data = user_data;
   owners->next_id = 1;
   owners->questions = g_hash_table_new (g_int64_hash, g_int64_equal);
-  owners->known = g_hash_table_new_full (endpoint_hash, endpoint_equal, NULL, g_free);
+  owners->known =
+      g_hash_table_new_full (t2p_ip_endpoint_hash, t2p_ip_endpoint_equal_func, NULL, g_free);
   return owners;
 }
 

@@ -138,11 +138,10 @@ gboolean
 t2pw_flow_filter_matches (const T2pwFlowFilter *filter, const T2pwFlow *flow, const char *host)
 {
   return (filter->id == 0 || filter->id == flow->id) &&
-         matches_text (filter->protocol, "tcp") &&
+         matches_text (filter->protocol, t2pw_flow_get_protocol (flow)) &&
          (filter->host == NULL || matches_text (filter->host, host)) &&
          matches_endpoint (filter->destination, &flow->key.destination) &&
          matches_endpoint (filter->source, &flow->key.source) &&
-         (filter->proxy == NULL ||
-          (flow->carrier != NULL && matches_text (filter->proxy, flow->carrier->label))) &&
+         matches_text (filter->proxy, t2pw_flow_get_proxy (flow)) &&
          matches_text (filter->state, t2pw_flow_state_to_string (flow->state));
 }

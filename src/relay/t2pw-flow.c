@@ -3,6 +3,8 @@
 
 #include "t2pw-flow.h"
 
+#include "t2pw-datagram-relay.h"
+
 #define MAY(state) (1u << T2PW_FLOW_##state)
 
 gboolean
@@ -48,4 +50,18 @@ t2pw_flow_set_state (T2pwFlow *flow, T2pwFlowState state)
   g_return_if_fail (t2pw_flow_state_may_follow (flow->state, state));
 
   flow->state = state;
+}
+
+const char *
+t2pw_flow_get_protocol (const T2pwFlow *flow)
+{
+  return flow->datagrams != NULL ? "udp" : "tcp";
+}
+
+const char *
+t2pw_flow_get_proxy (const T2pwFlow *flow)
+{
+  if (flow->datagrams != NULL)
+    return t2pw_datagram_socket_get_label (flow->datagrams);
+  return flow->carrier != NULL ? flow->carrier->label : "";
 }

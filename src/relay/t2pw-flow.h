@@ -28,8 +28,13 @@ typedef enum
 
 typedef struct _T2pwFlow T2pwFlow;
 typedef struct _T2pwRelay T2pwRelay;
+typedef struct _T2pwDatagramSocket T2pwDatagramSocket;
 
-/** T2pwFlow: one connection through the tunnel; a plain struct, thousands of them. */
+/**
+ * T2pwFlow: one connection through the tunnel; a plain struct, thousands of them.
+ * @datagrams: of an application's UDP socket, which is one flow whatever it sends to: then
+ *   @key's destination is the last one, and there is neither stream nor carrier
+ */
 struct _T2pwFlow
 {
   T2pwRelay *owner;
@@ -43,6 +48,7 @@ struct _T2pwFlow
   T2pwHeldSyn *syn;
   T2pwStream *stream;
   T2pwCarrier *carrier;
+  T2pwDatagramSocket *datagrams;
   guint64 rx_bytes; /* from the application */
   guint64 tx_bytes; /* to it */
   gint64 opened_us;
@@ -57,6 +63,10 @@ struct _T2pwFlow
 
 gboolean t2pw_flow_state_may_follow (T2pwFlowState from, T2pwFlowState to);
 const char *t2pw_flow_state_to_string (T2pwFlowState state);
+/* "tcp" or "udp"; the upstream in use, "" while there is none: as ListConnections shows them.
+ */
+const char *t2pw_flow_get_protocol (const T2pwFlow *flow);
+const char *t2pw_flow_get_proxy (const T2pwFlow *flow);
 void t2pw_flow_set_state (T2pwFlow *flow, T2pwFlowState state);
 
 G_END_DECLS

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "t2pw-datagram-relay.h"
 #include "t2pw-dns-relay.h"
 #include "t2pw-relay.h"
 
@@ -13,6 +14,7 @@ struct _T2pwRelay
   T2pwRelayCounters counters;
   GHashTable *held; /* T2pwHeldSyn → T2pwFlow */
   T2pwDnsRelay *dns;
+  T2pwDatagramRelay *datagrams;
   gboolean refuses_new;
 };
 

@@ -52,12 +52,13 @@ t2pw_relay_close_matching (T2pwRelay *relay, const T2pwFlowFilter *filter)
 }
 
 /* After the uplink changed: flows whose upstream connection is stuck are reset now rather than
- * when the kernel gives up. Returns: how many. */
+ * when the kernel gives up, and UDP gets new ways. Returns: how many were reset. */
 guint
 t2pw_relay_close_stalled (T2pwRelay *relay)
 {
   guint n = 0;
 
+  t2pw_datagram_relay_flush (relay->datagrams);
   for (T2pwFlow *flow = relay->table.first, *next; flow != NULL; flow = next)
     {
       next = flow->next;

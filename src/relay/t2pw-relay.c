@@ -49,6 +49,11 @@ flow_take_syn (T2pwFlow *flow)
 void
 t2pw_relay_abort_flow (T2pwFlow *flow)
 {
+  if (flow->datagrams != NULL)
+    {
+      t2pw_datagram_socket_close (flow->datagrams);
+      return;
+    }
   if (flow->carrier != NULL)
     t2pw_carrier_close (g_steal_pointer (&flow->carrier), TRUE);
   if (flow->stream != NULL)
@@ -329,6 +334,8 @@ flow_new (T2pwRelay *relay, T2pwHeldSyn *syn, const T2pwFlowKey *key, guint32 na
 {
   T2pwFlow *flow = t2pw_flow_table_add (&relay->table, key);
 
+  if (flow == NULL && t2pw_datagram_relay_evict (relay->datagrams))
+    flow = t2pw_flow_table_add (&relay->table, key);
   if (flow == NULL)
     return NULL;
   flow->owner = relay;
@@ -403,7 +410,7 @@ datagram_cb (const T2pwFlowKey *key,
   T2pwRelay *relay = user_data;
 
   if (relay->dns == NULL || key->destination.port != DNS_PORT)
-    return FALSE;
+    return t2pw_datagram_relay_take (relay->datagrams, key, data, length, datagram_bytes);
   t2pw_dns_relay_take_datagrams (relay->dns, key, data, length, datagram_bytes);
   return TRUE;
 }
@@ -435,6 +442,20 @@ static const T2pwStackHandler stack_handler = {
 
 /* --- the relay */
 
+static T2pwDatagramRelay *
+make_datagram_relay (T2pwRelay *relay)
+{
+  const T2pwRelayConfig *config = &relay->config;
+  T2pwDatagramConfig datagrams = { .reactor = config->reactor,
+                                   .owner = relay,
+                                   .policy = &config->policy,
+                                   .table = &relay->table,
+                                   .virtual_names = config->virtual_names,
+                                   .idle_timeout_ms = config->udp_idle_timeout_ms };
+
+  return t2pw_datagram_relay_new (&datagrams);
+}
+
 /**
  * t2pw_relay_new:
  *
@@ -448,6 +469,7 @@ t2pw_relay_new (const T2pwRelayConfig *config)
   relay->config = *config;
   relay->held = g_hash_table_new (NULL, NULL);
   t2pw_flow_table_init (&relay->table, config->worker_index, config->max_flows);
+  relay->datagrams = make_datagram_relay (relay);
   if (config->responder != NULL)
     relay->dns = t2pw_dns_relay_new (config->reactor, config->responder);
   return relay;
@@ -463,6 +485,7 @@ t2pw_relay_free (T2pwRelay *relay)
 {
   while (relay->table.first != NULL)
     t2pw_relay_abort_flow (relay->table.first);
+  g_clear_pointer (&relay->datagrams, t2pw_datagram_relay_free);
   g_clear_pointer (&relay->dns, t2pw_dns_relay_free);
   g_hash_table_unref (relay->held);
   g_free (relay);
@@ -479,6 +502,7 @@ t2pw_relay_set_stack (T2pwRelay *relay, T2pwStack *stack)
 {
   if (relay->config.pings != NULL)
     t2pw_ping_relay_set_stack (relay->config.pings, stack);
+  t2pw_datagram_relay_set_stack (relay->datagrams, stack);
   if (relay->dns != NULL)
     t2pw_dns_relay_set_stack (relay->dns, stack);
 }
@@ -487,6 +511,12 @@ const T2pwRelayCounters *
 t2pw_relay_get_counters (const T2pwRelay *relay)
 {
   return &relay->counters;
+}
+
+const T2pwDatagramCounters *
+t2pw_relay_get_datagram_counters (const T2pwRelay *relay)
+{
+  return t2pw_datagram_relay_get_counters (relay->datagrams);
 }
 
 guint
@@ -506,4 +536,5 @@ void
 t2pw_relay_refuse_new (T2pwRelay *relay)
 {
   relay->refuses_new = TRUE;
+  t2pw_datagram_relay_refuse_new (relay->datagrams);
 }

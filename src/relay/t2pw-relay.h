@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "t2pw-datagram-relay.h"
 #include "t2pw-dns-responder.h"
 #include "t2pw-flow-table.h"
 #include "t2pw-ping-relay.h"
@@ -15,6 +16,7 @@ G_BEGIN_DECLS
  * @pings: (nullable): carries pings; outlives the relay
  * @worker_index: top 8 bits of the ids
  * @early_accept: answer SYNs before the upstream has
+ * @udp_idle_timeout_ms: after which a silent UDP socket of an application is forgotten
  * @device_lost: the stack reads no more
  */
 typedef struct
@@ -29,6 +31,7 @@ typedef struct
   gboolean early_accept;
   guint idle_timeout_ms;
   guint half_close_timeout_ms;
+  guint udp_idle_timeout_ms;
   void (*device_lost) (const GError *error, gpointer user_data);
   gpointer user_data;
 } T2pwRelayConfig;
@@ -52,6 +55,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (T2pwRelay, t2pw_relay_free)
 const T2pwStackHandler *t2pw_relay_get_stack_handler (void);
 void t2pw_relay_set_stack (T2pwRelay *relay, T2pwStack *stack);
 
+const T2pwDatagramCounters *t2pw_relay_get_datagram_counters (const T2pwRelay *relay);
 const T2pwRelayCounters *t2pw_relay_get_counters (const T2pwRelay *relay);
 guint t2pw_relay_get_n_flows (const T2pwRelay *relay);
 void t2pw_relay_foreach (T2pwRelay *relay,

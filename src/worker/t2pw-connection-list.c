@@ -20,16 +20,15 @@ flow_to_row (const T2pwFlow *flow, const char *host, gint64 now_us)
   g_auto (GVariantDict) row = G_VARIANT_DICT_INIT (NULL);
   char source[T2P_ENDPOINT_STRLEN];
   char destination[T2P_ENDPOINT_STRLEN];
-  const char *proxy = flow->carrier != NULL ? flow->carrier->label : "";
 
   t2p_ip_endpoint_format (&flow->key.source, source);
   t2p_ip_endpoint_format (&flow->key.destination, destination);
   g_variant_dict_insert (&row, "id", "t", flow->id);
-  g_variant_dict_insert (&row, "protocol", "s", "tcp");
+  g_variant_dict_insert (&row, "protocol", "s", t2pw_flow_get_protocol (flow));
   g_variant_dict_insert (&row, "source", "s", source);
   g_variant_dict_insert (&row, "destination", "s", destination);
   g_variant_dict_insert (&row, "host", "s", host != NULL ? host : "");
-  g_variant_dict_insert (&row, "proxy", "s", proxy);
+  g_variant_dict_insert (&row, "proxy", "s", t2pw_flow_get_proxy (flow));
   g_variant_dict_insert (&row, "rule", "s", flow->rule != NULL ? flow->rule : "");
   g_variant_dict_insert (&row, "state", "s", t2pw_flow_state_to_string (flow->state));
   g_variant_dict_insert (&row, "rx-bytes", "t", flow->rx_bytes);

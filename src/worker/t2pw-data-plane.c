@@ -236,6 +236,7 @@ plane_make_relay (T2pwDataPlane *plane, const T2pwPlaneConfig *config)
                             .early_accept = config->early_accept,
                             .idle_timeout_ms = config->idle_timeout_ms,
                             .half_close_timeout_ms = config->half_close_timeout_ms,
+                            .udp_idle_timeout_ms = config->udp_idle_timeout_ms,
                             .device_lost = device_lost_cb,
                             .user_data = plane };
 
@@ -256,7 +257,7 @@ plane_make_stack (T2pwDataPlane *plane,
                             .icmp = config->icmp,
                             .hop4 = config->hop4,
                             .hop6 = config->hop6,
-                            .refuse_udp = TRUE };
+                            .refuse_udp = g_strcmp0 (config->udp, "reject") == 0 };
 
   plane->stack = t2pw_stack_new (plane->context.reactor, tun_fd, &stack,
                                  t2pw_relay_get_stack_handler (), plane->relay, error);
@@ -505,14 +506,18 @@ static void
 add_relay_counters (T2pwDataPlane *plane, GVariantBuilder *builder)
 {
   const T2pwRelayCounters *relay = t2pw_relay_get_counters (plane->relay);
+  const T2pwDatagramCounters *udp = t2pw_relay_get_datagram_counters (plane->relay);
+  guint n_flows = t2pw_relay_get_n_flows (plane->relay);
 
   g_variant_builder_add (builder, "{st}", "connections-opened", relay->opened);
   g_variant_builder_add (builder, "{st}", "connections-active",
-                         (guint64) t2pw_relay_get_n_flows (plane->relay));
+                         (guint64) (n_flows - udp->flows));
   g_variant_builder_add (builder, "{st}", "connections-refused", relay->refused);
   g_variant_builder_add (builder, "{st}", "connections-failed", relay->failed);
   g_variant_builder_add (builder, "{st}", "dropped-rule", relay->dropped);
-  g_variant_builder_add (builder, "{st}", "udp-flows", G_GUINT64_CONSTANT (0));
+  g_variant_builder_add (builder, "{st}", "udp-flows", (guint64) udp->flows);
+  g_variant_builder_add (builder, "{st}", "dropped-udp",
+                         udp->dropped + t2pw_udp_io_get_n_dropped (plane->context.udp));
 }
 
 /* What our own limits cost. */

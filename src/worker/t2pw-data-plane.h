@@ -68,6 +68,7 @@ typedef struct
   guint connect_timeout_ms;
   guint idle_timeout_ms;
   guint half_close_timeout_ms;
+  guint udp_idle_timeout_ms;
 } T2pwPlaneConfig;
 
 T2pwPlaneConfig *t2pw_plane_config_new (void);

@@ -93,6 +93,7 @@ t2pw_plane_config_new (void)
   config->connect_timeout_ms = 10 * 1000;
   config->idle_timeout_ms = 7200 * 1000;
   config->half_close_timeout_ms = 60 * 1000;
+  config->udp_idle_timeout_ms = 60 * 1000;
   return config;
 }
 

@@ -26,6 +26,8 @@ take_numbers (GVariant *settings, T2pwPlaneConfig *config)
     config->idle_timeout_ms = MIN (seconds, 7 * 86400) * 1000;
   if (g_variant_lookup (settings, "half-close-timeout", "u", &seconds))
     config->half_close_timeout_ms = MIN (seconds, 7 * 86400) * 1000;
+  if (g_variant_lookup (settings, "udp-idle-timeout", "u", &seconds))
+    config->udp_idle_timeout_ms = MIN (seconds, 7 * 86400) * 1000;
 }
 
 /* The public settings have the same bounds; who calls may have got them wrong all the same. */

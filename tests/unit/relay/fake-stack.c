@@ -185,7 +185,16 @@ t2pw_stack_send_datagram (T2pwStack *stack,
                           gsize length)
 {
   g_byte_array_append (fake_stack_get_datagrams (), data, (guint) length);
+  *fake_stack_get_datagram_key () = *key;
   return TRUE;
+}
+
+T2pwFlowKey *
+fake_stack_get_datagram_key (void)
+{
+  static T2pwFlowKey key;
+
+  return &key;
 }
 
 void

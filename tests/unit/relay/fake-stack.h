@@ -36,6 +36,8 @@ void fake_stream_end (FakeStream *stream);
 void fake_stream_close (FakeStream *stream, gboolean reset);
 void fake_stream_make_room (FakeStream *stream, gsize room);
 GByteArray *fake_stack_get_datagrams (void);
+/* Of the last datagram that was sent to an application. */
+T2pwFlowKey *fake_stack_get_datagram_key (void);
 
 /** FakeIcmpError: the last that the stack was asked to send. */
 typedef struct

@@ -44,8 +44,9 @@
 #define T2P_ADOPT_TIMEOUT_S 10
 #define T2P_DEFAULT_MEMORY_LIMIT (128u * 1024 * 1024)
 #define T2P_DEFAULT_MAX_CONNECTIONS 65536
-#define T2P_RESERVED_FDS 256              /* of the descriptor limit: what is not a flow */
-#define T2P_FLOW_BUFFER_BYTES (64 * 1024) /* each way, to begin with */
+#define T2P_MAX_LINGERING 256 /* closed TLS connections that still send, of one upstream */
+#define T2P_RESERVED_FDS 256  /* of the descriptor limit: what is not a flow */
+#define T2P_FLOW_BUFFER_BYTES (64 * 1024)         /* each way, to begin with */
 #define T2P_FLOW_BUFFER_UP_MAX_BYTES (512 * 1024) /* grown while memory lasts */
 #define T2P_FLOW_BUFFER_DOWN_MAX_BYTES (1024 * 1024)
 #define T2P_MAX_HELD_SYNS 4096 /* a SYN flood costs at most this many copies of 120 bytes */

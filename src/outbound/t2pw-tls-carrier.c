@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Theory of operation
  *
- *   CONNECTING ──▶ SHAKING ──▶ OPEN
+ *   CONNECTING ──▶ SHAKING ──▶ OPEN ──▶ LINGERING
  *
  * OpenSSL reads and writes the inner carrier through a BIO of ours. Writing never fails for
  * want of room: what the inner carrier does not take is kept (@pending), and nothing more is
@@ -11,12 +11,16 @@
  *
  * The end of the stream is the proxy's close_notify; an inner connection that just ends could
  * have been cut off by anybody, and is a reset. Our own close_notify ends our direction only
- * (RFC 8446 section 6.1). */
+ * (RFC 8446 section 6.1).
+ *
+ * Who closes a socket leaves what it has taken to the kernel. So a carrier that is closed while
+ * something is kept lingers, owned by its outbound, until that has gone, or for LINGER_MS. */
 #include "config.h"
 
 #include "t2pw-tls-carrier.h"
 
 #include "t2p-error.h"
+#include "t2p-limits.h"
 
 #include <errno.h>
 #include <openssl/err.h>
@@ -24,6 +28,7 @@
 
 /* One write of the BIO is at most a record, or a flight of the handshake. */
 #define MAX_PENDING_BYTES (256 * 1024)
+#define LINGER_MS 30000
 
 typedef struct
 {
@@ -34,11 +39,14 @@ typedef struct
   SSL *ssl;
   GByteArray *pending; /* encrypted, not sent yet; NULL: nothing */
   GByteArray *unread;  /* NULL: nothing */
-  T2pTimer timer;      /* of the handshake */
+  T2pTimer timer;      /* of the handshake, or of lingering */
+  GQueue *lingering;   /* of the outbound */
+  GList link;          /* in it */
   gint64 deadline_us;
   guint is_open : 1;
   guint has_inner : 1; /* @inner is open */
   guint is_broken : 1; /* sending to @inner failed */
+  guint is_lingering : 1;
 } TlsCarrier;
 
 /* --- the BIO */
@@ -265,19 +273,46 @@ tls_shutdown (T2pwCarrier *base)
 }
 
 static void
-tls_close (T2pwCarrier *base, gboolean reset)
+carrier_free (TlsCarrier *carrier, gboolean reset)
 {
-  TlsCarrier *carrier = (TlsCarrier *) base;
-
   t2p_reactor_disarm (carrier->context->reactor, &carrier->timer);
-  if (carrier->is_open && !reset && !carrier->is_broken)
-    tls_shutdown (base);
+  if (carrier->is_lingering)
+    g_queue_unlink (carrier->lingering, &carrier->link);
   SSL_free (carrier->ssl);
   if (carrier->inner != NULL)
     t2pw_carrier_close (carrier->inner, reset);
   g_clear_pointer (&carrier->pending, g_byte_array_unref);
   g_clear_pointer (&carrier->unread, g_byte_array_unref);
   g_free (carrier);
+}
+
+static void
+linger_cb (T2pTimer *timer)
+{
+  carrier_free (T2P_OWNER_OF (timer, TlsCarrier, timer), TRUE);
+}
+
+static void
+linger (TlsCarrier *carrier)
+{
+  carrier->is_lingering = TRUE;
+  carrier->link.data = carrier;
+  g_queue_push_tail_link (carrier->lingering, &carrier->link);
+  t2p_reactor_arm (carrier->context->reactor, &carrier->timer, LINGER_MS, linger_cb);
+}
+
+static void
+tls_close (T2pwCarrier *base, gboolean reset)
+{
+  TlsCarrier *carrier = (TlsCarrier *) base;
+
+  if (carrier->is_open && !reset && !carrier->is_broken)
+    tls_shutdown (base);
+  if (carrier->is_open && !reset && !flush_pending (carrier) &&
+      carrier->lingering->length < T2P_MAX_LINGERING)
+    linger (carrier);
+  else
+    carrier_free (carrier, reset);
 }
 
 static gboolean
@@ -371,6 +406,8 @@ inner_readable_cb (T2pwCarrier *inner, gpointer user_data)
 {
   TlsCarrier *carrier = user_data;
 
+  if (carrier->is_lingering)
+    return;
   if (carrier->is_open)
     carrier->base.handler->readable (&carrier->base, carrier->base.user_data);
   else
@@ -382,7 +419,11 @@ inner_writable_cb (T2pwCarrier *inner, gpointer user_data)
 {
   TlsCarrier *carrier = user_data;
 
-  if (flush_pending (carrier) && carrier->is_open)
+  if (!flush_pending (carrier))
+    return;
+  if (carrier->is_lingering)
+    carrier_free (carrier, carrier->is_broken);
+  else if (carrier->is_open)
     carrier->base.handler->writable (&carrier->base, carrier->base.user_data);
 }
 
@@ -397,6 +438,7 @@ static const T2pwCarrierHandler inner_handler = {
  * t2pw_tls_carrier_new:
  * @context: its time-out holds for connection and handshake together
  * @tls: outlives the carrier
+ * @lingering: likewise: where it goes when it is closed and has something to send yet
  * @lower: what TLS goes over; opened with @destination
  *
  * Returns: a carrier that opens when the handshake has succeeded and the certificate is right.
@@ -406,6 +448,7 @@ static const T2pwCarrierHandler inner_handler = {
 T2pwCarrier *
 t2pw_tls_carrier_new (const T2pwOutboundContext *context,
                       T2pwTlsContext *tls,
+                      GQueue *lingering,
                       T2pwOutbound *lower,
                       const T2pwDestination *destination,
                       const T2pwCarrierHandler *handler,
@@ -416,8 +459,21 @@ t2pw_tls_carrier_new (const T2pwOutboundContext *context,
   carrier->base = (T2pwCarrier){ &tls_carrier_class, handler, user_data, "" };
   carrier->context = context;
   carrier->tls = tls;
+  carrier->lingering = lingering;
   carrier->ssl = t2pw_tls_context_connect (tls);
   carrier->deadline_us = g_get_monotonic_time () + (gint64) context->connect_timeout_ms * 1000;
   carrier->inner = t2pw_outbound_open (lower, destination, &inner_handler, carrier);
   return &carrier->base;
+}
+
+/**
+ * t2pw_tls_carriers_abandon:
+ *
+ * Of an outbound that goes.
+ */
+void
+t2pw_tls_carriers_abandon (GQueue *lingering)
+{
+  while (lingering->head != NULL)
+    carrier_free (lingering->head->data, TRUE);
 }

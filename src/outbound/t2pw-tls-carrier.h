@@ -9,9 +9,12 @@ G_BEGIN_DECLS
 
 T2pwCarrier *t2pw_tls_carrier_new (const T2pwOutboundContext *context,
                                    T2pwTlsContext *tls,
+                                   GQueue *lingering,
                                    T2pwOutbound *lower,
                                    const T2pwDestination *destination,
                                    const T2pwCarrierHandler *handler,
                                    gpointer user_data);
+
+void t2pw_tls_carriers_abandon (GQueue *lingering);
 
 G_END_DECLS

@@ -11,6 +11,7 @@ typedef struct
   const T2pwOutboundContext *context;
   T2pwTlsContext *tls;
   T2pwOutbound *lower;
+  GQueue lingering; /* carriers that nobody owns any more */
 } TlsLower;
 
 static T2pwCarrier *
@@ -21,8 +22,8 @@ tls_lower_open (T2pwOutbound *base,
 {
   TlsLower *tls = (TlsLower *) base;
 
-  return t2pw_tls_carrier_new (tls->context, tls->tls, tls->lower, destination, handler,
-                               user_data);
+  return t2pw_tls_carrier_new (tls->context, tls->tls, &tls->lingering, tls->lower, destination,
+                               handler, user_data);
 }
 
 static gint64
@@ -36,6 +37,7 @@ tls_lower_free (T2pwOutbound *base)
 {
   TlsLower *tls = (TlsLower *) base;
 
+  t2pw_tls_carriers_abandon (&tls->lingering);
   t2pw_outbound_free (tls->lower);
   t2pw_tls_context_free (tls->tls);
   g_free (tls);

@@ -197,6 +197,53 @@ test_half_close (Fixture *f, gconstpointer data)
   g_assert_cmpstr (f->received->str, ==, "hello world");
 }
 
+/* As much as can be sent to somebody who does not read; how much that was. */
+static gsize
+fill (Fixture *f)
+{
+  const gsize much = 64 * 1024 * 1024;
+  gsize sent;
+
+  f->to_send = much;
+  writable_cb (f->carrier, f);
+  g_assert_cmpuint (f->to_send, >, 0);
+  sent = much - f->to_send;
+  f->to_send = 0;
+  return sent;
+}
+
+/* What was taken is delivered, as a socket would: also when the other side has ended before. */
+static void
+test_closed_with_data_on_its_way (Fixture *f, gconstpointer data)
+{
+  const TlsScript script = { .name = "proxy.example", .hears_after_ms = 300 };
+  g_autoptr (TlsServer) server = tls_server_new (&script);
+  gboolean has_ended = FALSE;
+  gsize sent;
+
+  connect_to (f, server, OURS);
+  run_until (f, &f->at_end);
+  sent = fill (f);
+  t2pw_carrier_shutdown (f->carrier);
+  close_carrier (f);
+  while (tls_server_get_n_heard (server, &has_ended) < sent || !has_ended)
+    g_main_context_iteration (NULL, FALSE);
+  g_assert_cmpuint (tls_server_get_n_heard (server, &has_ended), ==, sent);
+}
+
+/* Nobody waits for it when the outbound goes. */
+static void
+test_freed_with_data_on_its_way (Fixture *f, gconstpointer data)
+{
+  const TlsScript script = { .name = "proxy.example", .hears_after_ms = 60000 };
+  g_autoptr (TlsServer) server = tls_server_new (&script);
+
+  connect_to (f, server, OURS);
+  run_until (f, &f->at_end);
+  fill (f);
+  close_carrier (f);
+}
+
 static void
 test_cut_off (Fixture *f, gconstpointer data)
 {
@@ -371,6 +418,8 @@ main (int argc, char **argv)
   ADD ("/tls/megabytes-come-back-with-1.2", &tls12, test_echo);
   ADD ("/tls/a-server-that-sends-byte-by-byte-is-understood", "pieces", test_half_close);
   ADD ("/tls/our-end-leaves-the-other-direction-open", NULL, test_half_close);
+  ADD ("/tls/closed-with-data-on-its-way", NULL, test_closed_with_data_on_its_way);
+  ADD ("/tls/freed-with-data-on-its-way", NULL, test_freed_with_data_on_its_way);
   ADD ("/tls/cut-off-is-no-end", NULL, test_cut_off);
   ADD ("/tls/sessions-are-resumed", NULL, test_resumes);
   ADD ("/tls/a-certificate-for-an-address", NULL, test_address);

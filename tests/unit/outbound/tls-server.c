@@ -31,6 +31,8 @@ struct _TlsServer
   int wakeup[2];
   guint16 port;
   gint n_resumed;
+  gsize n_heard;
+  gint has_heard_the_end;
   gsize n_sent; /* of the thread; read when it waits or has ended */
   GThread *thread;
 };
@@ -190,6 +192,24 @@ echo (TlsServer *server, SSL *ssl, int fd)
 }
 
 static void
+hear (TlsServer *server, SSL *ssl, int fd)
+{
+  struct pollfd end = { .fd = server->wakeup[0], .events = POLLIN };
+  char bytes[16384];
+  int got = 1;
+
+  if (poll (&end, 1, (int) server->script.hears_after_ms) != 0)
+    return;
+  while (got > 0 || wait_for_more (server, ssl, fd, got))
+    {
+      got = SSL_read (ssl, bytes, sizeof bytes);
+      g_atomic_pointer_add (&server->n_heard, MAX (got, 0));
+    }
+  g_atomic_int_set (&server->has_heard_the_end,
+                    SSL_get_error (ssl, got) == SSL_ERROR_ZERO_RETURN);
+}
+
+static void
 talk (TlsServer *server, SSL *ssl, int fd)
 {
   const char *says = server->script.says;
@@ -205,6 +225,8 @@ talk (TlsServer *server, SSL *ssl, int fd)
     SSL_shutdown (ssl);
   flush_out (server, ssl, fd);
   shutdown (fd, SHUT_WR);
+  if (server->script.hears_after_ms > 0)
+    hear (server, ssl, fd);
   hold (server, fd);
 }
 
@@ -342,4 +364,11 @@ gsize
 tls_server_get_n_sent (TlsServer *server)
 {
   return server->n_sent;
+}
+
+gsize
+tls_server_get_n_heard (TlsServer *server, gboolean *out_has_ended)
+{
+  *out_has_ended = g_atomic_int_get (&server->has_heard_the_end);
+  return (gsize) g_atomic_pointer_get (&server->n_heard);
 }

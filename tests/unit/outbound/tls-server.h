@@ -15,6 +15,7 @@
  * @stall_at: sends so many bytes and no more; 0: never
  * @says: what it sends when the handshake is over
  * @echoes: what comes goes back until the client ends its direction
+ * @hears_after_ms: ends its direction at once, and reads only when so long has passed; 0: no
  * @cuts: ends the connection without a close_notify
  */
 typedef struct
@@ -27,6 +28,7 @@ typedef struct
   gsize stall_at;
   const char *says;
   gboolean echoes;
+  guint hears_after_ms;
   gboolean cuts;
 } TlsScript;
 
@@ -41,5 +43,8 @@ GBytes *tls_server_get_authority (TlsServer *server);
 GBytes *tls_server_get_client (TlsServer *server);
 /* How many handshakes were shortened by an earlier session. */
 guint tls_server_get_n_resumed (TlsServer *server);
+/* Bytes that it has heard, and whether the client then ended its direction by a close_notify.
+ */
+gsize tls_server_get_n_heard (TlsServer *server, gboolean *out_has_ended);
 /* Bytes that it has sent to all clients. */
 gsize tls_server_get_n_sent (TlsServer *server);

@@ -4,6 +4,7 @@
 #include "t2p-setting-entry.h"
 
 #include "t2p-host-name.h"
+#include "t2p-host-port.h"
 #include "t2p-limits.h"
 #include "t2p-quote.h"
 
@@ -95,6 +96,18 @@ check_domain (const char *text, GError **error)
 }
 
 static gboolean
+check_host_port (const char *text, GError **error)
+{
+  g_autofree char *seen = t2p_quote (text);
+  T2pHostPort ignored;
+
+  if (*text == '\0' || t2p_host_port_parse (text, &ignored))
+    return TRUE;
+  return refuse_text (error, "%s is no HOST:PORT, with a name, an IPv4 address or [IPv6]",
+                      seen);
+}
+
+static gboolean
 check_link (const char *text, GError **error)
 {
   g_autofree char *seen = t2p_quote (text);
@@ -162,6 +175,8 @@ t2p_setting_entry_take (T2pSettingValue *value,
       return take_address (value, text, error);
     case T2P_SETTING_FORMAT_DOMAIN:
       return check_domain (text, error);
+    case T2P_SETTING_FORMAT_HOST_PORT:
+      return check_host_port (text, error);
     case T2P_SETTING_FORMAT_LINK:
       return check_link (text, error);
     case T2P_SETTING_FORMAT_USER:

@@ -86,9 +86,9 @@ static const T2pSettingKey keys[] = {
     N_ ("Names that keep their real addresses"), T2P_SETTING_FORMAT_DOMAIN, NULL, 0,
     T2P_MAX_LIST_ENTRIES },
   { "udp", "s", "auto", "auto|associate|udpgw|udp-in-tcp|reject", TRUE,
-    N_ ("How UDP reaches its destination"), CHOICE, "auto|associate|udp-in-tcp|reject" },
+    N_ ("How UDP reaches its destination"), CHOICE },
   { "udpgw", "s", "", NULL, TRUE, N_ ("HOST:PORT of a UDP gateway behind the upstream"),
-    T2P_SETTING_FORMAT_TEXT, "" },
+    T2P_SETTING_FORMAT_HOST_PORT },
   { "icmp", "s", "unreachable", "unreachable|reply|drop|direct", TRUE,
     N_ ("What a ping gets: an error that says the truth, our own answer, nothing, or a way "
         "past "

@@ -23,6 +23,7 @@ typedef enum
   T2P_SETTING_FORMAT_CIDR,      /* 192.0.2.0/24; for a single value, empty means automatic */
   T2P_SETTING_FORMAT_INTERFACE, /* an address with its network, 192.0.2.1/24 */
   T2P_SETTING_FORMAT_ADDRESS,   /* an address */
+  T2P_SETTING_FORMAT_HOST_PORT, /* HOST:PORT, or empty for none */
   T2P_SETTING_FORMAT_DOMAIN,    /* a domain name, *.NAME, or a dot for all */
   T2P_SETTING_FORMAT_LINK,      /* name of a network interface, perhaps with %d */
   T2P_SETTING_FORMAT_USER,      /* uid, range of uids, or user name */

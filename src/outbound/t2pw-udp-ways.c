@@ -15,6 +15,7 @@
 #include "t2p-error.h"
 #include "t2pw-udp-associate.h"
 #include "t2pw-udp-in-tcp.h"
+#include "t2pw-udpgw.h"
 
 #include <string.h>
 
@@ -33,6 +34,7 @@ typedef struct
   T2pEndpoint *endpoint;
   T2pwUdpMode ways[MAX_WAYS];
   guint n_ways;
+  T2pwUdpgw *gateway; /* NULL: there is none */
   T2pwUdpMode mode;
   gint64 none_until_us;
   T2pwUdpMode told; /* the last that was told */
@@ -88,6 +90,7 @@ trying_opened_cb (T2pwAssociation *inner, gpointer user_data)
   T2pwAssociation base = trying->base;
 
   ways_learn (trying->ways, trying->ways->ways[trying->way], 0, NULL);
+  inner->label = trying->ways->label;
   g_free (trying);
   t2pw_association_hand_over (inner, base.handler, base.user_data);
   base.handler->opened (inner, base.user_data);
@@ -172,6 +175,7 @@ open_way (UdpWays *ways, T2pwUdpMode mode, gpointer user_data)
     case T2PW_UDP_IN_TCP:
       return t2pw_udp_in_tcp_open (ways->context, ways->inner, &trying_handler, user_data);
     case T2PW_UDP_UDPGW:
+      return t2pw_udpgw_associate (ways->gateway, &trying_handler, user_data);
     case T2PW_UDP_UNKNOWN:
     case T2PW_UDP_NONE:
     case T2PW_UDP_DIRECT:
@@ -256,6 +260,7 @@ ways_free (T2pwOutbound *base)
 {
   UdpWays *ways = (UdpWays *) base;
 
+  g_clear_pointer (&ways->gateway, t2pw_udpgw_free);
   t2pw_outbound_free (ways->inner);
   t2p_endpoint_unref (ways->endpoint);
   g_free (ways);
@@ -288,6 +293,11 @@ choose_ways (UdpWays *ways, const char *wish, gboolean speaks_socks5, gboolean i
     return;
   if ((is_auto || strcmp (wish, "associate") == 0) && speaks_socks5 && is_beside)
     add_way (ways, T2PW_UDP_ASSOCIATE);
+  if ((is_auto || strcmp (wish, "udpgw") == 0) && ways->context->udpgw.port != 0)
+    {
+      add_way (ways, T2PW_UDP_UDPGW);
+      ways->gateway = t2pw_udpgw_new (ways->context, ways->inner);
+    }
   if (strcmp (wish, "udp-in-tcp") == 0 && speaks_socks5)
     add_way (ways, T2PW_UDP_IN_TCP);
 }

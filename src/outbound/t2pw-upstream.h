@@ -2,6 +2,7 @@
 #pragma once
 
 #include "t2p-endpoint.h"
+#include "t2p-host-port.h"
 #include "t2p-reactor.h"
 #include "t2pw-dialer.h"
 #include "t2pw-names.h"
@@ -19,6 +20,8 @@ G_BEGIN_DECLS
  * @socket_helper: (nullable): connects unix sockets; without it, they are connected directly
  * @udp: (nullable): without it, nothing carries datagrams
  * @udp_wish: (nullable): the setting `udp`; %NULL: `auto`
+ * @udpgw: of no port: there is no gateway for datagrams behind the upstreams
+ * @udpgw_resolver: of no port: names cannot be sent to through the gateway
  * @udp_mode_learnt: (nullable): how an upstream carries datagrams, when that is news; @error
  *   (nullable) why it does not
  * @connect_timeout_ms: for the connection and the handshake together
@@ -34,6 +37,8 @@ typedef struct
   const T2pwSocketHelper *socket_helper;
   T2pwUdpIo *udp;
   const char *udp_wish;
+  T2pHostPort udpgw;
+  T2pIpEndpoint udpgw_resolver;
   void (*udp_mode_learnt) (const char *label,
                            T2pwUdpMode mode,
                            const GError *error,

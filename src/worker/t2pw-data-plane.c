@@ -294,9 +294,12 @@ t2pw_data_plane_new (T2pReactor *reactor,
                                           .socket_helper = config->socket_helper,
                                           .udp = t2pw_udp_io_new (reactor, &plane->policy),
                                           .udp_wish = config->udp,
+                                          .udpgw = config->udpgw,
                                           .udp_mode_learnt = udp_mode_learnt_cb,
                                           .user_data = plane,
                                           .connect_timeout_ms = config->connect_timeout_ms };
+  if (config->n_dns_servers > 0)
+    plane->context.udpgw_resolver = config->dns_servers[0];
   plane->endpoints = g_ptr_array_new_with_free_func ((GDestroyNotify) t2p_endpoint_unref);
   plane->handler = *handler;
   plane->user_data = user_data;

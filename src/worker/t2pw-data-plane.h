@@ -33,6 +33,7 @@ typedef struct
  * @socket_helper: (nullable): connects unix sockets; outlives the plane
  * @names_fd: of the memory that the virtual names are kept in; -1: in our own
  * @udp: (nullable): the setting of that name; %NULL: `auto`
+ * @udpgw: of no port: none
  * @dns_servers: that are asked through the upstream
  */
 typedef struct
@@ -45,6 +46,7 @@ typedef struct
   char **dns_exclude;
   char **rules;
   char *udp;
+  T2pHostPort udpgw;
   GHashTable *rule_uids;
   T2pIpPrefix pool4;
   T2pIpPrefix pool6;

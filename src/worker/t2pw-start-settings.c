@@ -234,6 +234,19 @@ take_names (GVariant *settings, GUnixFDList *fds, T2pwPlaneConfig *config, GErro
 }
 
 static gboolean
+take_udpgw (GVariant *settings, T2pwPlaneConfig *config, GError **error)
+{
+  const char *text = "";
+
+  if (!g_variant_lookup (settings, "udpgw", "&s", &text) || *text == '\0' ||
+      t2p_host_port_parse (text, &config->udpgw))
+    return TRUE;
+  g_set_error_literal (error, T2P_ERROR, T2P_ERROR_INVALID_SETTINGS,
+                       "udpgw: expected HOST:PORT or nothing");
+  return FALSE;
+}
+
+static gboolean
 take_files (GVariant *settings, GUnixFDList *fds, T2pwPlaneConfig *config, GError **error)
 {
   g_autoptr (GVariant) handles =
@@ -255,7 +268,8 @@ t2pw_start_settings_parse (GVariant *settings, GUnixFDList *fds, GError **error)
   take_rules (settings, config);
   if (!check_numbers (config, error))
     return NULL;
-  if (!take_policy (settings, config, error) || !take_dns_servers (settings, config, error))
+  if (!take_policy (settings, config, error) || !take_dns_servers (settings, config, error) ||
+      !take_udpgw (settings, config, error))
     return NULL;
   if (!take_pools (settings, config, error) || !take_proxies (settings, config, error) ||
       !take_files (settings, fds, config, error) || !take_names (settings, fds, config, error))

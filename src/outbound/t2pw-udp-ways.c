@@ -209,10 +209,7 @@ ways_associate (T2pwOutbound *base, const T2pwAssociationHandler *handler, gpoin
   Trying *trying;
 
   if (knows_none (ways))
-    {
-      ways_tell (ways, NULL); /* that there is no way at all is known without trying */
-      return NULL;
-    }
+    return NULL;
   trying = g_new0 (Trying, 1);
   trying->base = (T2pwAssociation){ &trying_class, handler, user_data, ways->label };
   trying->ways = ways;
@@ -340,6 +337,8 @@ t2pw_udp_ways_new (const T2pwOutboundContext *context,
     {
       ways->mode = T2PW_UDP_NONE;
       ways->none_until_us = G_MAXINT64;
+      if (strcmp (wish, "reject") != 0)
+        ways_tell (ways, NULL);
     }
   return &ways->base;
 }

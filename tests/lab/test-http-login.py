@@ -1,8 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Logging in at HTTP proxies: by a Kerberos ticket, and by one nonce for many connections."""
+"""HTTP proxies: logging in by a Kerberos ticket, and by one nonce for many connections; what a
+connection over TLS costs."""
 import collections
 import os
+import re
 import sys
 
 sys.dont_write_bytecode = True
@@ -14,6 +16,7 @@ URL = f'http://{plan.SERVER4}/ip'
 PRINCIPAL = f'{plan.PROXY_USER}%40{plan.REALM}'
 KNOWN_AS = f'{plan.PROXY_USER}@{plan.REALM}'
 KDC = f'{plan.PROXY4}:88'
+IDLE_BYTES = 24 * 1024
 CONNECTIONS = 150  # squid takes a nonce 50 times
 
 
@@ -103,6 +106,43 @@ class Digest(LoginCase):
         challenges = sum(n for (status, _), n in self.logged().items() if status == '407')
         self.assertGreaterEqual(challenges, 2)
         self.assertLess(challenges, CONNECTIONS / 3)
+
+
+class Tls(LabCase):
+    options = {'proxies': ['squid-tls']}
+
+    def rss(self, service):
+        with open(f'/proc/{service.workers()[0]}/status', encoding='ascii') as status:
+            return int(re.search(r'VmRSS:\s+(\d+) kB', status.read())[1]) * 1024
+
+    def hold(self, n):
+        """Connections that have carried something and are idle now."""
+        holder = self.lab.start(['python3', '-c', f'''
+import socket, time
+held = []
+for _ in range({n}):
+    sock = socket.create_connection(("{plan.SERVER4}", {plan.ECHO}), 10)
+    sock.sendall(b"x" * 30000)
+    left = 30000
+    while left:
+        left -= len(sock.recv(left))
+    held.append(sock)
+print("held", flush=True)
+time.sleep(1000)'''], name=f'holder-{n}')
+        self.addCleanup(holder.kill)
+        self.lab.wait_for(lambda: 'held' in holder.log(), 60)
+
+    def test_idle(self):
+        """an idle connection over TLS costs a worker less than 24 KiB"""
+        uri = f'https://{plan.PROXY4}:{plan.PORTS["squid-tls"]}?tls-ca={plan.CA}'
+        with Service(self.lab) as service:
+            service.create('work', uri, capture='default')
+            self.hold(50)
+            before = self.rss(service)
+            self.hold(500)
+            each = (self.rss(service) - before) / 500
+            print(f'# {each / 1024:.1f} KiB for each idle connection')
+            self.assertLess(each, IDLE_BYTES)
 
 
 if __name__ == '__main__':

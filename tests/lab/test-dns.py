@@ -221,6 +221,14 @@ class Tcp(DnsCase):
 
 
 class Udp(DnsCase):
+    def test_types(self):
+        """udp: every type comes from the name server, by datagrams"""
+        self.tunnel('udp')
+        self.asked_by('udp'), self.asked_by('tcp')
+        self.check_types()
+        self.assertGreaterEqual(self.asked_by('udp'), 7)
+        self.assertEqual(self.asked_by('tcp'), 0)
+
     def test_big(self):
         """udp: what does not fit into a datagram is fetched over TCP"""
         self.tunnel('udp')

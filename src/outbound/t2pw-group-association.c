@@ -49,6 +49,7 @@ inner_opened_cb (T2pwAssociation *inner, gpointer user_data)
 {
   GroupAssociation *association = user_data;
 
+  association->inner = inner; /* perhaps another than the one that was returned */
   association->is_open = TRUE;
   t2pw_attempts_settle (&association->attempts);
   association->base.handler->opened (&association->base, association->base.user_data);

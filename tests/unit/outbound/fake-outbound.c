@@ -174,9 +174,15 @@ fake_outbound_fail (FakeOutbound *fake, GQueue *queue, int code)
 void
 fake_outbound_open_association (FakeOutbound *fake)
 {
-  T2pwAssociation *association = g_queue_peek_tail (&fake->associations);
+  FakeAssociation *returned = g_queue_pop_tail (&fake->associations);
+  T2pwAssociation *association;
 
-  g_assert_nonnull (association);
+  /* a layer whose work is done steps aside: the way out is another one */
+  g_assert_nonnull (returned);
+  association = g_memdup2 (returned, sizeof *returned);
+  memset (returned, 0, sizeof *returned);
+  g_free (returned);
+  g_queue_push_tail (&fake->associations, association);
   association->handler->opened (association, association->user_data);
 }
 

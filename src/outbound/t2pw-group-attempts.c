@@ -2,7 +2,7 @@
 /* Theory of operation
  *
  * What a flow, or an association, does with the members of a group: it tries one, as the policy
- * says; if that is at fault, another, at most MAX_ATTEMPTS in all. Each outcome is told to the
+ * says; if that is at fault, another, at most MAX_MEMBERS in all. Each outcome is told to the
  * member.
  *
  *   WAITING ──▶ UNDER_WAY ──▶ ASKED ──▶ over; an association is SETTLED until its end
@@ -16,7 +16,9 @@
 
 #include "t2p-error.h"
 
-#define MAX_ATTEMPTS 3 /* per flow: an application waits for no more */
+#define MAX_MEMBERS 3 /* per flow: an application waits for no more */
+/* Those who are waited for began before and have their outcome by then. */
+#define WAIT_GRACE_MS 500
 
 static T2pReactor *
 reactor_of (const T2pwAttempts *attempts)
@@ -71,7 +73,6 @@ attempts_begin (T2pwAttempts *attempts)
       t2pw_member_take_back (member);
       return FALSE;
     }
-  attempts->n_attempts++;
   attempts_enter (attempts, &member->under_way);
   return TRUE;
 }
@@ -91,18 +92,17 @@ waited_cb (T2pTimer *timer)
 static void
 attempts_wait (T2pwAttempts *attempts)
 {
-  T2pReactor *reactor = reactor_of (attempts);
-  gint64 left_ms = (attempts->deadline_us - t2p_reactor_get_now_us (reactor)) / 1000;
+  guint timeout_ms = attempts->group->context->connect_timeout_ms + WAIT_GRACE_MS;
 
   attempts_enter (attempts, &t2pw_attempts_get_member (attempts)->waiting);
-  t2p_reactor_arm (reactor, &attempts->timer, (guint) CLAMP (left_ms, 0, G_MAXINT), waited_cb);
+  t2p_reactor_arm (reactor_of (attempts), &attempts->timer, timeout_ms, waited_cb);
 }
 
 /* FALSE when there is none left. */
 static gboolean
 attempts_try_next (T2pwAttempts *attempts)
 {
-  while (attempts->n_attempts < MAX_ATTEMPTS)
+  while (attempts->n_members < MAX_MEMBERS)
     {
       guint index =
           t2pw_group_get_next (attempts->group, attempts->begin, unusable_members (attempts));
@@ -112,6 +112,7 @@ attempts_try_next (T2pwAttempts *attempts)
         return FALSE;
       member = t2pw_group_member_at (attempts->group, index);
       attempts->tried |= 1u << index;
+      attempts->n_members++;
       attempts->member = index;
       if (t2pw_member_admit (member))
         {
@@ -185,8 +186,6 @@ t2pw_attempts_init (T2pwAttempts *attempts,
     .member = begin,
     .excluded = excluded,
     .link.data = attempts,
-    .deadline_us = t2p_reactor_get_now_us (group->reactor) +
-                   group->context->connect_timeout_ms * G_GINT64_CONSTANT (1000),
   };
 }
 

@@ -115,9 +115,8 @@ struct _T2pwAttempts
   guint member;     /* that it tries, or that it would have tried first */
   guint32 excluded; /* bits of members: none of its business */
   guint32 tried;
-  guint n_attempts;
+  guint n_members; /* that it turned to */
   gint64 began_us;
-  gint64 deadline_us;
   GList link;     /* in one of the member's queues */
   GQueue *queue;  /* (nullable): which */
   T2pTimer timer; /* while it waits */

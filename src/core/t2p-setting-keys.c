@@ -29,7 +29,9 @@ static const T2pSettingKey keys[] = {
         "SCHEME://[USER:PASSWORD@]HOST[:PORT]"),
     T2P_SETTING_FORMAT_URI, NULL, 1, T2P_MAX_PROXIES },
   { "policy", "s", "failover", "failover|round-robin|least-latency", TRUE,
-    N_ ("Which of several upstreams gets the next connection"), CHOICE },
+    N_ ("Which of several upstreams gets the next connection: the first that works, each in "
+        "turn, host by host, or the nearest"),
+    CHOICE },
   { "capture", "s", "none", "none|routes|default", TRUE,
     N_ ("What goes into the tunnel: nothing by itself, the routes, or everything"), CHOICE },
   { "scope", "s", NULL, "user|system", TRUE,

@@ -4,10 +4,10 @@ from .bus import Bus, BusError, Tunnel
 from .dump import changes, is_kernels_own, network_dump
 from .lab import Background, Lab, LabError, Netns, why_not
 from .service import Service, open_fds, processes
-from .stubs import StallingProxy, StubProxy
+from .stubs import DistantProxy, StallingProxy, StubProxy
 from .tap import LabCase
 from .terminal import Terminal
 
-__all__ = ['Background', 'Bus', 'BusError', 'Lab', 'LabCase', 'LabError', 'Netns', 'Service',
-           'StallingProxy', 'StubProxy', 'Terminal', 'Tunnel', 'changes', 'is_kernels_own',
-           'network_dump', 'open_fds', 'processes', 'why_not']
+__all__ = ['Background', 'Bus', 'BusError', 'DistantProxy', 'Lab', 'LabCase', 'LabError', 'Netns',
+           'Service', 'StallingProxy', 'StubProxy', 'Terminal', 'Tunnel', 'changes',
+           'is_kernels_own', 'network_dump', 'open_fds', 'processes', 'why_not']

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Starts stub.py and staller.py beside the lab's proxies."""
+"""Starts stub.py, staller.py and delayer.py beside the lab's proxies."""
 import itertools
 import json
 import pathlib
@@ -64,3 +64,17 @@ class StallingProxy(StubProxy):
     def handshake_bytes(self):
         """How many bytes the longest of the handshakes sent."""
         return max(row['total'] for row in self.requests() if row['total'] is not None)
+
+
+class DistantProxy(StubProxy):
+    """with DistantProxy(lab, plan.DANTED, 60) as far: … far.move(20); milliseconds, each way."""
+
+    def __init__(self, lab, proxy_port, delay_ms):
+        super().__init__(lab, '')
+        self._file = f'/run/lab/stub-{self.port}.delay'
+        self._words = ['delayer.py', self.port, proxy_port, self._file]
+        self.move(delay_ms)
+
+    def move(self, delay_ms):
+        self.lab.write(self._file + '.new', f'{delay_ms}\n')
+        self.lab.path(self._file + '.new').rename(self.lab.path(self._file))

@@ -83,8 +83,9 @@ association_send (T2pwAssociation *base,
       gsize piece = MIN (length, most);
 
       was_sent = send_one ((Association *) base, &peer, data, piece) && was_sent;
-      data += piece;
       length -= piece;
+      if (length > 0) /* C has no sum of NULL and 0 */
+        data += piece;
     }
   while (length > 0);
   return was_sent;

@@ -360,8 +360,9 @@ t2pw_udp_socket_send (T2pwUdpSocket *socket,
 
       if (!send_datagram (socket, to, header, header_bytes, data, piece))
         return FALSE;
-      data += piece;
       length -= piece;
+      if (length > 0) /* C has no sum of NULL and 0 */
+        data += piece;
     }
   while (length > 0);
   return TRUE;

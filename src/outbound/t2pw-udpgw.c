@@ -189,8 +189,9 @@ send_to_address (gpointer owner,
       gsize piece = MIN (length, most);
 
       was_sent = send_one (connection, data, piece) && was_sent;
-      data += piece;
       length -= piece;
+      if (length > 0) /* C has no sum of NULL and 0 */
+        data += piece;
     }
   while (length > 0);
   return was_sent;

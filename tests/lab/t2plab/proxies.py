@@ -20,6 +20,7 @@ logoutput: stderr
 internal: {v4} port = {port}
 internal: {v6} port = {port}
 external: {external}
+udp.connectdst: no
 clientmethod: none
 socksmethod: {method}
 user.privileged: root

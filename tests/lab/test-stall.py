@@ -10,14 +10,14 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from t2plab import LabCase, Service, StallingProxy, open_fds, plan, tap  # noqa: E402
 
 AT_ONCE = ('refused', 'reset', 'unreachable')
-CONNECT_TIMEOUT = 1
+CONNECT_TIMEOUT = 2
 BUSY = 2  # seconds that a loaded machine may add
 LOGIN = f'{plan.PROXY_USER}:{plan.PROXY_PASSWORD}@'
 # Their first word follows the request: silence, and in SOCKS 4 the end, may be the destination's.
 MAY_BE_SILENT = ('socks4', 'socks4a', 'http', 'http-digest')
 MAY_HANG_UP = ('socks4', 'socks4a')
 TLS_SPREAD = 16  # the length of a TLS handshake depends on its signatures
-TLS_STRIDE = 29  # of the 1,500 bytes or so of a TLS handshake; each byte of what is inside has its own
+TLS_STRIDE = 61  # of the 1,500 bytes or so of a TLS handshake; each byte of what is inside has its own
 
 ERRORS = ('ProxyProtocol', 'TlsFailed', '')  # the last where it may be the destination's fault
 

@@ -43,6 +43,13 @@ class Quic(LabCase):
         """the client fetches by QUIC without a tunnel"""
         self.assertEqual(self.fetch(plan.SERVER4)['how'], 'quic')
 
+    def test_through(self):
+        """a proxy with UDP carries QUIC, by IPv4, IPv6 and name"""
+        tunnel = self.service.create('work', plan.DANTED_URI, capture='default')
+        for host in (plan.SERVER4, plan.SERVER6, 'www.example'):
+            self.assertEqual(self.fetch(host)['how'], 'quic', host)
+        self.assertGreater(tunnel.statistics()['udp-flows'], 0)
+
     def test_falls_back(self):
         """a proxy without UDP: QUIC is refused within a second, the page comes by TCP"""
         self.service.create('work', f'socks5://{plan.PROXY4}:{plan.PORTS["microsocks-open"]}',

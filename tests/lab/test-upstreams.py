@@ -130,7 +130,7 @@ class Told(UpstreamCase):
         tunnel = self.create(plan.DANTED_URI)
         details = tunnel.details()
         self.assertEqual((details['udp-mode'], details['ipv6-mode'], details['dns-mode']),
-                         ('none', 'on', 'virtual'))
+                         ('associate', 'on', 'virtual'))
         tunnel.deactivate()
         self.assertEqual(tunnel.details()['udp-mode'], 'unknown')
         tunnel.delete()

@@ -5,6 +5,7 @@
 #include "t2pw-association.h"
 #include "t2pw-datagram-names.h"
 #include "t2pw-datagram-relay.h"
+#include "t2pw-dns-over-tcp.h"
 
 G_BEGIN_DECLS
 
@@ -53,6 +54,7 @@ struct _T2pwDatagramRelay
   GHashTable *sockets; /* T2pIpEndpoint of the application → T2pwDatagramSocket */
   T2pwDatagramSocket *oldest, *newest;
   T2pwDatagramCounters counters;
+  T2pwDnsOverTcp *dns;
   gboolean refuses_new;
 };
 

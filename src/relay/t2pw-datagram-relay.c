@@ -20,6 +20,7 @@
 
 /* Sockets that have only asked single questions are forgotten sooner. */
 #define BRIEF_MS 10000
+#define DNS_PORT 53
 
 typedef enum
 {
@@ -43,7 +44,7 @@ typedef struct
 static gboolean
 is_brief_port (guint16 port)
 {
-  return port == 53 || port == 123 || port == 3478; /* DNS, NTP, STUN */
+  return port == DNS_PORT || port == 123 || port == 3478; /* …, NTP, STUN */
 }
 
 static gint64
@@ -221,20 +222,6 @@ refuse_datagrams (T2pwDatagramRelay *relay, const Datagrams *datagrams, T2pRefus
   t2pw_stack_refuse_datagram (relay->stack, &datagrams->key, datagrams->data, first, refusal);
 }
 
-void
-t2pw_datagram_socket_refuse (T2pwDatagramSocket *socket, T2pRefusal refusal)
-{
-  while (socket->waiting.length > 0)
-    {
-      g_autofree T2pwWaitingDatagrams *waiting = take_waiting (socket);
-      Datagrams datagrams = datagrams_of_waiting (socket, waiting);
-
-      refuse_datagrams (socket->relay, &datagrams, refusal);
-    }
-  if (socket->ways == NULL)
-    t2pw_datagram_socket_close (socket);
-}
-
 /* --- one datagram, or many of one length */
 
 /* FALSE: it stands for nothing, or the rules need to know whose it is: *@out_asks. */
@@ -250,6 +237,34 @@ find_way (T2pwDatagramRelay *relay, Datagrams *datagrams, gboolean *out_asks)
   *out_asks = !t2pw_flow_decide (relay->config.policy, IPPROTO_UDP, &datagrams->key,
                                  &datagrams->destination, &datagrams->way);
   return !*out_asks && datagrams->way.outbound != NULL;
+}
+
+/* A question for a name server goes over TCP where no datagram does. */
+static gboolean
+ask_over_tcp (T2pwDatagramRelay *relay, const Datagrams *datagrams)
+{
+  return datagrams->key.destination.port == DNS_PORT && datagrams->datagram_bytes == 0 &&
+         datagrams->way.outbound != NULL &&
+         t2pw_dns_over_tcp_take (relay->dns, datagrams->way.outbound, &datagrams->key,
+                                 datagrams->data, datagrams->length);
+}
+
+void
+t2pw_datagram_socket_refuse (T2pwDatagramSocket *socket, T2pRefusal refusal)
+{
+  T2pwDatagramRelay *relay = socket->relay;
+
+  while (socket->waiting.length > 0)
+    {
+      g_autofree T2pwWaitingDatagrams *waiting = take_waiting (socket);
+      Datagrams datagrams = datagrams_of_waiting (socket, waiting);
+      gboolean asks;
+
+      if (!find_way (relay, &datagrams, &asks) || !ask_over_tcp (relay, &datagrams))
+        refuse_datagrams (relay, &datagrams, refusal);
+    }
+  if (socket->ways == NULL)
+    t2pw_datagram_socket_close (socket);
 }
 
 static void
@@ -321,7 +336,8 @@ send_one_waiting (T2pwDatagramSocket *socket, T2pwWaitingDatagrams *waiting)
       keep_waiting (socket, waiting);
       return;
     case DISPATCH_REFUSED:
-      refuse_datagrams (socket->relay, &datagrams, T2P_REFUSAL_PORT_UNREACHABLE);
+      if (!ask_over_tcp (socket->relay, &datagrams))
+        refuse_datagrams (socket->relay, &datagrams, T2P_REFUSAL_PORT_UNREACHABLE);
       break;
     case DISPATCH_SENT:
       break;
@@ -443,6 +459,8 @@ t2pw_datagram_relay_take (T2pwDatagramRelay *relay,
     }
   is_carried =
       socket != NULL ? carry (socket, &datagrams, asks) : take_new (relay, &datagrams, asks);
+  if (!is_carried && !asks)
+    is_carried = ask_over_tcp (relay, &datagrams);
   relay->counters.refused += !is_carried;
   return is_carried;
 }
@@ -458,6 +476,7 @@ t2pw_datagram_relay_new (const T2pwDatagramConfig *config)
   T2pwDatagramRelay *relay = g_new0 (T2pwDatagramRelay, 1);
 
   relay->config = *config;
+  relay->dns = t2pw_dns_over_tcp_new (config->reactor);
   relay->sockets = g_hash_table_new (t2p_ip_endpoint_hash, t2p_ip_endpoint_equal_func);
   return relay;
 }
@@ -466,6 +485,7 @@ void
 t2pw_datagram_relay_free (T2pwDatagramRelay *relay)
 {
   t2pw_datagram_relay_flush (relay);
+  t2pw_dns_over_tcp_free (relay->dns);
   g_hash_table_unref (relay->sockets);
   g_free (relay);
 }
@@ -474,6 +494,7 @@ void
 t2pw_datagram_relay_set_stack (T2pwDatagramRelay *relay, T2pwStack *stack)
 {
   relay->stack = stack;
+  t2pw_dns_over_tcp_set_stack (relay->dns, stack);
 }
 
 /* For draining: what is open goes on. */
@@ -508,6 +529,7 @@ t2pw_datagram_relay_flush (T2pwDatagramRelay *relay)
 {
   while (t2pw_datagram_relay_evict (relay))
     ;
+  t2pw_dns_over_tcp_flush (relay->dns);
 }
 
 const T2pwDatagramCounters *

@@ -5,6 +5,7 @@
 datagrams.py serve FIRST COUNT OTHER      echoes on COUNT ports of every address; a datagram to port
                                           FIRST-1 is answered by another socket, from OTHER:FIRST-2
 datagrams.py echo HOST PORT SIZE          whether a datagram of that size comes back as it was
+datagrams.py dns HOST NAME                what HOST says is NAME's address, asked by UDP
 datagrams.py stun HOST PORT               who answers: "ADDRESS PORT"
 datagrams.py mesh HOST FIRST COUNT SOCKETS   from each socket one datagram to each port, again and
                                           again until it came back: a JSON object with the counts
@@ -12,6 +13,7 @@ datagrams.py mesh HOST FIRST COUNT SOCKETS   from each socket one datagram to ea
 import json
 import select
 import socket
+import struct
 import sys
 import time
 
@@ -66,6 +68,20 @@ def stun(host, port):
         return f'{source[0]} {source[1]}'
 
 
+def dns(host, name):
+    question = b''.join(bytes([len(label)]) + label.encode() for label in name.split('.'))
+    query = struct.pack('>6H', 4711, 0x100, 1, 0, 0, 0) + question + b'\0\0\1\0\1'
+    with udp(host) as sock:
+        sock.settimeout(5)
+        sock.connect((host, 53))
+        sock.send(query)
+        answer = sock.recv(4096)
+    number, flags, _, answers, _, _ = struct.unpack('>6H', answer[:12])
+    if number != 4711 or not flags & 0x8000 or not answers:
+        return 'nothing'
+    return socket.inet_ntoa(answer[-4:])
+
+
 class Mesh:
     def __init__(self, host, first, count, sockets):
         self.poll, self.socks = select.epoll(), {}
@@ -118,6 +134,8 @@ def main():
         serve(int(words[0]), int(words[1]), words[2])
     elif verb == 'echo':
         print(echo(words[0], int(words[1]), int(words[2])))
+    elif verb == 'dns':
+        print(dns(words[0], words[1]))
     elif verb == 'stun':
         print(stun(words[0], int(words[1])))
     else:

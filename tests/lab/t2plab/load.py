@@ -24,6 +24,7 @@ BULK_BYTES, UPLOAD_BYTES = 8 << 20, 2 << 20
 HOLDS = 50            # connections that are kept and say something now and then
 DATAGRAM_SOCKETS = 20
 DATAGRAMS = 50        # from one socket, then there is a new one
+NAMES = 1000          # that are looked up
 HOSTS = (plan.SERVER4, f'[{plan.SERVER6}]', plan.PROXY_ONLY_NAME)
 
 stop = threading.Event()
@@ -113,7 +114,7 @@ def datagrams():
 
 
 def lookup():
-    name = f'n{random.randrange(100000)}.bulk.example'
+    name = f'n{random.randrange(NAMES)}.bulk.example'
     return bool(socket.getaddrinfo(name, 80, type=socket.SOCK_STREAM))
 
 

@@ -28,7 +28,6 @@
 #endif
 
 #define IDLE_AFTER_MS 2000
-#define DNS_PORT 53
 
 /* --- answers */
 
@@ -98,10 +97,8 @@ take_udp (T2pwStack *stack, const T2pwPacket *packet)
   const guint8 *data = t2pw_packet_transport (packet) + T2P_UDP_HEADER_BYTES;
   gsize length = packet->udp.payload_bytes;
   gsize datagram_bytes = packet->segment_bytes < length ? packet->segment_bytes : 0;
-  gboolean is_refused = stack->config.refuse_udp && key.destination.port != DNS_PORT;
 
-  if (is_refused ||
-      !stack->handler->datagram (&key, data, length, datagram_bytes, stack->user_data))
+  if (!stack->handler->datagram (&key, data, length, datagram_bytes, stack->user_data))
     t2pw_icmp_refuse (stack, packet, T2P_REFUSAL_PORT_UNREACHABLE);
 }
 

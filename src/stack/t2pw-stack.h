@@ -61,7 +61,6 @@ typedef struct
   guint max_streams;        /* held SYNs do not count; beyond it a SYN is refused */
   T2pwIcmpMode icmp;
   T2pIpAddress hop4, hop6;
-  gboolean refuse_udp; /* datagrams get port unreachable at once, DNS excepted */
 } T2pwStackConfig;
 
 /** T2pwStackHandler: what the stack tells the floor above. No function may free the stack. */

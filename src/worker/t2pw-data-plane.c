@@ -256,8 +256,7 @@ plane_make_stack (T2pwDataPlane *plane,
                             .max_streams = config->max_connections + T2PW_DNS_RELAY_MAX_STREAMS,
                             .icmp = config->icmp,
                             .hop4 = config->hop4,
-                            .hop6 = config->hop6,
-                            .refuse_udp = g_strcmp0 (config->udp, "reject") == 0 };
+                            .hop6 = config->hop6 };
 
   plane->stack = t2pw_stack_new (plane->context.reactor, tun_fd, &stack,
                                  t2pw_relay_get_stack_handler (), plane->relay, error);

@@ -225,7 +225,6 @@ config_for (const PeerMode *mode, const T2pwStackConfig *overrides)
       config.icmp = overrides->icmp;
       config.hop4 = overrides->hop4;
       config.hop6 = overrides->hop6;
-      config.refuse_udp = overrides->refuse_udp;
     }
   return config;
 }

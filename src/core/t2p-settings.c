@@ -182,6 +182,21 @@ check_rules (const T2pSettings *self, GError **error)
 }
 
 static gboolean
+check_udpgw (const T2pSettings *self, GError **error)
+{
+  gboolean is_wanted = g_str_equal (current_string (self, "udp"), "udpgw");
+  guint n_proxies = t2p_settings_get_n_proxies (self);
+
+  for (guint i = 0; i < n_proxies; i++)
+    for (const T2pEndpoint *hop = t2p_settings_get_proxy (self, i); hop != NULL;
+         hop = t2p_endpoint_get_next (hop))
+      is_wanted |= g_strcmp0 (t2p_endpoint_get_option (hop, "udp"), "udpgw") == 0;
+  if (is_wanted && *current_string (self, "udpgw") == '\0')
+    return t2p_setting_refuse ("udpgw", error, "is empty, expected HOST:PORT with udp=udpgw");
+  return TRUE;
+}
+
+static gboolean
 check_together (const T2pSettings *self, GError **error)
 {
   guint n_routes = 0;
@@ -202,7 +217,7 @@ check_together (const T2pSettings *self, GError **error)
                                "has %u entries, expected none with scope=user (or else "
                                "scope=system)",
                                n_users);
-  return check_rules (self, error);
+  return check_rules (self, error) && check_udpgw (self, error);
 }
 
 static void

@@ -31,6 +31,8 @@ typedef struct
   char *pool;
   int max_sessions;
   int tcp_timeout_s;
+  int udp_timeout_s;
+  char *udpgw;
   gint64 mark;
   char *verbosity;
 } Raw;
@@ -43,6 +45,7 @@ raw_clear (Raw *raw)
   g_free (raw->dns);
   g_free (raw->dns_addr);
   g_free (raw->pool);
+  g_free (raw->udpgw);
   g_free (raw->verbosity);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Raw, raw_clear)
@@ -55,9 +58,7 @@ static const char *const missing_options[] = { "--setup",
                                                "--bypass",
                                                "-b",
                                                "--tcp-mss",
-                                               "--udp-timeout",
                                                "--daemonize",
-                                               "--udpgw-server",
                                                "--udpgw-connections",
                                                "--udpgw-keepalive",
                                                "--exit-on-fatal-error",
@@ -116,6 +117,20 @@ take_numbers (const Raw *raw, T2psOptions *options, GError **error)
   plane->idle_timeout_ms = (guint) raw->tcp_timeout_s * 1000;
   plane->mark = (guint32) raw->mark;
   plane->has_ipv6 = raw->has_ipv6;
+  return TRUE;
+}
+
+static gboolean
+take_udp (const Raw *raw, T2psOptions *options, GError **error)
+{
+  T2pwPlaneConfig *plane = options->plane;
+  g_autofree char *timeout = g_strdup_printf ("%d", raw->udp_timeout_s);
+
+  if (raw->udp_timeout_s < 1 || raw->udp_timeout_s > 604800)
+    return fail (error, "--udp-timeout", timeout, "1 to 604800 seconds");
+  plane->udp_idle_timeout_ms = (guint) raw->udp_timeout_s * 1000;
+  if (raw->udpgw != NULL && !t2p_host_port_parse (raw->udpgw, &plane->udpgw))
+    return fail (error, "--udpgw-server", raw->udpgw, "HOST:PORT");
   return TRUE;
 }
 
@@ -265,6 +280,10 @@ parse_raw (Raw *raw, int *argc, char ***argv, GError **error)
     { "max-sessions", 0, 0, G_OPTION_ARG_INT, &raw->max_sessions, "connections at once", "N" },
     { "tcp-timeout", 0, 0, G_OPTION_ARG_INT, &raw->tcp_timeout_s, "idle time [600]",
       "SECONDS" },
+    { "udp-timeout", 0, 0, G_OPTION_ARG_INT, &raw->udp_timeout_s, "of datagrams [60]",
+      "SECONDS" },
+    { "udpgw-server", 0, 0, G_OPTION_ARG_STRING, &raw->udpgw,
+      "gateway for datagrams behind the proxy", "HOST:PORT" },
     { "mark", 0, 0, G_OPTION_ARG_INT64, &raw->mark, "SO_MARK of our own sockets [0]", "M" },
     { "verbosity", 'v', 0, G_OPTION_ARG_STRING, &raw->verbosity,
       "off, error, warn, info, debug or trace [info]", "LEVEL" },
@@ -291,14 +310,16 @@ parse_raw (Raw *raw, int *argc, char ***argv, GError **error)
 gboolean
 t2ps_options_parse (T2psOptions *out_options, int *argc, char ***argv, GError **error)
 {
-  g_auto (Raw) raw = { .tun_fd = -1, .mtu = 1500, .max_sessions = 65536, .tcp_timeout_s = 600 };
+  g_auto (Raw) raw = {
+    .tun_fd = -1, .mtu = 1500, .max_sessions = 65536, .tcp_timeout_s = 600, .udp_timeout_s = 60
+  };
 
   *out_options = (T2psOptions){ .tun_fd = -1, .plane = t2pw_plane_config_new () };
   out_options->plane->may_be_foreign = TRUE; /* of whoever runs it */
   return check_known (*argv, error) && parse_raw (&raw, argc, argv, error) &&
          take_verbosity (&raw, out_options, error) && take_numbers (&raw, out_options, error) &&
-         take_dns (&raw, out_options, error) && take_device (&raw, out_options, error) &&
-         take_proxy (&raw, out_options, error);
+         take_udp (&raw, out_options, error) && take_dns (&raw, out_options, error) &&
+         take_device (&raw, out_options, error) && take_proxy (&raw, out_options, error);
 }
 
 void

@@ -63,7 +63,8 @@ struct _T2pwUdpIo
   T2pReactor *reactor;
   T2pwSocketPolicy *policy;
   guint64 n_dropped;
-  T2pTask task; /* keeps a turn from being empty, so that it has an end */
+  gboolean is_ordinary; /* no user who may have larger buffers than others */
+  T2pTask task;         /* keeps a turn from being empty, so that it has an end */
   /* sending */
   T2pwUdpSocket *sender;
   gboolean is_flushing;
@@ -498,6 +499,24 @@ set_option (int fd, int level, int option, int value)
   (void) setsockopt (fd, level, option, &value, sizeof value);
 }
 
+/* Super-packets fill what an ordinary user may have in no time; with CAP_NET_ADMIN the limits
+ * of the system do not hold. */
+static void
+set_buffers (T2pwUdpIo *io, int fd)
+{
+  int bytes = SOCKET_BUFFER_BYTES;
+
+  if (!io->is_ordinary &&
+      setsockopt (fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) == 0)
+    {
+      set_option (fd, SOL_SOCKET, SO_SNDBUFFORCE, bytes);
+      return;
+    }
+  io->is_ordinary = TRUE;
+  set_option (fd, SOL_SOCKET, SO_RCVBUF, bytes);
+  set_option (fd, SOL_SOCKET, SO_SNDBUF, bytes);
+}
+
 static gboolean
 prepare (T2pwUdpSocket *socket, int fd, const T2pIpEndpoint *peer)
 {
@@ -505,8 +524,7 @@ prepare (T2pwUdpSocket *socket, int fd, const T2pIpEndpoint *peer)
   socklen_t name_bytes;
 
   t2pw_socket_policy_apply (socket->io->policy, fd);
-  set_option (fd, SOL_SOCKET, SO_RCVBUF, SOCKET_BUFFER_BYTES);
-  set_option (fd, SOL_SOCKET, SO_SNDBUF, SOCKET_BUFFER_BYTES);
+  set_buffers (socket->io, fd);
   set_option (fd, IPPROTO_UDP, UDP_GRO, 1);
   if (socket->family == AF_INET6)
     set_option (fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);

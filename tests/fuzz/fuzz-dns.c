@@ -162,7 +162,8 @@ check_name_record (const uint8_t *data, size_t size)
   T2pNameRecord record;
   T2pNameRecord again;
 
-  memcpy (slot, data, MIN (size, sizeof slot));
+  if (size > 0)
+    memcpy (slot, data, MIN (size, sizeof slot));
   if (t2p_name_record_read (slot, 7, &record) == T2P_NAME_RECORD_GOOD)
     {
       g_assert_cmpuint (strlen (record.name), >, 0);

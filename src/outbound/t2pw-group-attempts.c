@@ -68,6 +68,7 @@ attempts_begin (T2pwAttempts *attempts)
   T2pwMember *member = t2pw_attempts_get_member (attempts);
 
   attempts->began_us = t2p_reactor_get_now_us (reactor_of (attempts));
+  attempts->has_spoken = FALSE;
   if (!attempts->klass->begin (attempts, member))
     {
       t2pw_member_take_back (member);
@@ -214,6 +215,7 @@ t2pw_attempts_asked (T2pwAttempts *attempts, gboolean has_spoken)
   T2pwMember *member = t2pw_attempts_get_member (attempts);
 
   attempts_leave (attempts);
+  attempts->has_spoken = has_spoken;
   t2pw_member_take_latency (member, t2p_reactor_get_now_us (reactor_of (attempts)) -
                                         attempts->began_us);
   if (has_spoken)
@@ -235,12 +237,18 @@ t2pw_attempts_settle (T2pwAttempts *attempts)
   attempts_enter (attempts, &t2pw_attempts_get_member (attempts)->settled);
 }
 
-/* Goes on to another member, or fails with this. */
+/* Goes on to another member, or fails with this. Silence of one that has not said a word yet
+ * may be its own or the destination's. */
 void
 t2pw_attempts_failed (T2pwAttempts *attempts, T2pRefusal refusal, const GError *error)
 {
+  T2pwMember *member = t2pw_attempts_get_member (attempts);
+
   attempts_leave (attempts);
-  t2pw_member_take_failure (t2pw_attempts_get_member (attempts), attempts->began_us, error);
+  if (t2pw_evidence_of (error) == T2PW_EVIDENCE_GREETED && !attempts->has_spoken)
+    t2pw_member_doubt (member);
+  else
+    t2pw_member_take_failure (member, attempts->began_us, error);
   if (!attempts->klass->may_go_on (error) || !attempts_try_next (attempts))
     attempts->klass->fail (attempts, refusal, error);
 }

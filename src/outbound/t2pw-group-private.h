@@ -117,10 +117,11 @@ struct _T2pwAttempts
   guint32 tried;
   guint n_members; /* that it turned to */
   gint64 began_us;
-  GList link;     /* in one of the member's queues */
-  GQueue *queue;  /* (nullable): which */
-  T2pTimer timer; /* while it waits */
-  T2pTask task;   /* when no member could be tried */
+  gboolean has_spoken; /* the member, to this one */
+  GList link;          /* in one of the member's queues */
+  GQueue *queue;       /* (nullable): which */
+  T2pTimer timer;      /* while it waits */
+  T2pTask task;        /* when no member could be tried */
 };
 
 void t2pw_attempts_init (T2pwAttempts *attempts,

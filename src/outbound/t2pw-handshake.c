@@ -157,10 +157,12 @@ timeout_cb (T2pTimer *timer)
   Handshake *handshake = T2P_OWNER_OF (timer, Handshake, timer);
   gboolean was_asked =
       handshake->is_shaking && handshake->config->klass->was_asked (state_of (handshake));
+  gboolean is_fault =
+      !was_asked || (handshake->destination.must_answer && !handshake->was_heard);
   g_autoptr (GError) error = NULL;
 
   /* Behind the request it may be the destination that does not answer. */
-  g_set_error (&error, T2P_ERROR, was_asked ? T2P_ERROR_TIMED_OUT : T2P_ERROR_PROXY_UNREACHABLE,
+  g_set_error (&error, T2P_ERROR, is_fault ? T2P_ERROR_PROXY_UNREACHABLE : T2P_ERROR_TIMED_OUT,
                "%s did not answer the %s in time", handshake->config->label,
                was_asked ? "request" : "greeting");
   handshake_fail (handshake,

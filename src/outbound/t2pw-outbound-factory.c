@@ -185,6 +185,22 @@ make_sayable (T2pEndpoint *endpoint,
     }
 }
 
+/* An HTTP proxy says nothing before it is asked: only the answer shows that it lives. Whether
+ * it can reach itself from behind a translator of addresses is not sure, its own loopback is:
+ * it connects, or refuses, at once. */
+static void
+make_sure_of_an_answer (const T2pEndpoint *endpoint, T2pwDestination *destination)
+{
+  const T2pScheme scheme = t2p_endpoint_get_scheme (endpoint);
+
+  if (scheme != T2P_SCHEME_HTTP && scheme != T2P_SCHEME_HTTPS)
+    return;
+  destination->name = NULL;
+  destination->address = t2p_ip_address_from_v4 (INADDR_LOOPBACK);
+  destination->answer_timeout_ms = 0;
+  destination->must_answer = TRUE;
+}
+
 /**
  * t2pw_harmless_destination:
  * @addresses: (array length=n_addresses): what the (first) host stands for, when that is known
@@ -211,5 +227,6 @@ t2pw_harmless_destination (T2pEndpoint *endpoint,
   else if (!t2p_endpoint_get_address (endpoint, &destination.address))
     destination.name = t2p_endpoint_get_host (endpoint);
   make_sayable (endpoint, addresses, n_addresses, &destination);
+  make_sure_of_an_answer (endpoint, &destination);
   *out_destination = destination;
 }

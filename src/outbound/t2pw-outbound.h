@@ -46,6 +46,7 @@ typedef struct
   guint16 port;
   T2pIpAddress source;     /* of the application; no family: of nobody in particular */
   guint answer_timeout_ms; /* behind the request; 0: as long as for all the rest */
+  gboolean must_answer;    /* whoever says nothing about this one is at fault itself */
 } T2pwDestination;
 
 /** T2pwCarrierHandler: the carrier may be closed inside each of them. */

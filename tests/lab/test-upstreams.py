@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Several upstreams, several addresses of one, and what a running tunnel tells of itself."""
+import json
 import os
 import sys
 
@@ -39,6 +40,8 @@ class UpstreamCase(LabCase):
 
 
 class Upstreams(UpstreamCase):
+    options = {'proxies': ('danted', 'squid')}
+
     def test_first_closed(self):
         """the second upstream is used when the first is dead, and the details say so"""
         for dead in (CLOSED, SILENT):
@@ -72,6 +75,21 @@ class Upstreams(UpstreamCase):
         self.assertEqual([entry[3][:2] for entry in told], [(stub.uri, plan.DANTED_URI)])
         # Who hangs up in a handshake while it goes is seen as that.
         self.assertIn(told[0][3][2], ('proxy-unreachable', 'proxy-protocol'))
+
+    def test_hangs(self):
+        """an HTTP proxy that takes connections and says nothing is left for the next one"""
+        hung = f'http://{plan.PROXY4}:{plan.SQUID}'
+        tunnel = self.create(hung, plan.DANTED_URI, connect_timeout=SHORT_CONNECT_TIMEOUT)
+        self.assertEqual(self.seen_as(), plan.PROXY4)
+        self.assertEqual(tunnel.details()['active-proxy'], hung)
+        pid = json.loads(self.lab.read('/run/lab/squid.json'))['pid']
+        self.lab.run(['kill', '-STOP', pid])
+        self.addCleanup(self.lab.run, ['kill', '-CONT', pid])
+        self.assertEqual(self.lab.client('connect', plan.SERVER4, 80)[0], 'unreachable')
+        self.lab.wait_for(lambda: tunnel.details()['active-proxy'] == plan.DANTED_URI,
+                          what='the next one')
+        self.assertEqual(self.seen_as(), plan.PROXY4)
+        self.assertEqual(self.states(tunnel)[0], (hung, 'down'))
 
     def test_addresses(self):
         """of a name with a dead address and a live one, the live one is used"""

@@ -3,10 +3,10 @@
 """A proxy that goes wrong at each byte of what it says, for every handshake that we speak.
 
 staller.py PORT PROTOCOL FILE; PROTOCOL is a key of TALKS, "+tls" may follow. FILE is read for each
-connection and holds MODE POSITIONS STRIDE:
+connection and holds MODE POSITIONS STRIDE FIRST:
 
 fine    says yes and sends "HOST PORT" as the request had it, then ends
-split   the same, but pauses behind byte 0, STRIDE, 2 * STRIDE, …: each connection takes the next
+split   the same, but pauses behind byte FIRST, FIRST + STRIDE, …: each connection takes the next
         position below POSITIONS, and after the last the first
 stall   says nothing more behind it
 close   closes there
@@ -209,7 +209,8 @@ class Staller(socketserver.ThreadingTCPServer):
             orders = file.read().split()
             if orders != self._orders:
                 self._orders = orders
-                self._positions = itertools.cycle(range(0, int(orders[1]), int(orders[2])))
+                positions, stride, first = map(int, orders[1:])
+                self._positions = itertools.cycle(range(first, positions, stride))
             return orders[0], next(self._positions)
 
     def shutdown_request(self, request):

@@ -49,11 +49,11 @@ class StallingProxy(StubProxy):
         self.become('fine')
         return super().__enter__()
 
-    def become(self, mode, positions=1, stride=1):
+    def become(self, mode, positions=1, stride=1, first=0):
         """For connections from now on."""
         self._mode = mode
         new = self._orders + '.new'
-        self.lab.write(new, f'{mode} {positions} {stride}\n')
+        self.lab.write(new, f'{mode} {positions} {stride} {first}\n')
         self.lab.path(new).rename(self.lab.path(self._orders))
 
     def positions(self):

@@ -162,8 +162,10 @@ test_harmless_destinations (void)
     { "socks4a://[2001:db8::1]", "2001:db8::1", NULL },
     { "socks4://192.0.2.1", NULL, "192.0.2.1" },
     { "socks4://[2001:db8::1]", NULL, "127.0.0.1" },
-    { "http://[2001:db8::1]", NULL, "2001:db8::1" },
-    { "http://proxy.example", "proxy.example", NULL },
+    { "http://[2001:db8::1]", NULL, "127.0.0.1" },
+    { "https://proxy.example", NULL, "127.0.0.1" },
+    { "socks5://[2001:db8::1]", NULL, "2001:db8::1" },
+    { "socks5://proxy.example", "proxy.example", NULL },
   };
 
   t2p_ip_address_parse ("2001:db8::9", &addresses[0]);

@@ -6,7 +6,9 @@
  * libkrb5's step functions make the requests and read the answers, this file carries them (RFC
  * 4120); the library itself opens no socket, reads no configuration and asks no name server.
  * The tickets end up in a cache in memory, from which GSSAPI makes a token for each connection
- * (RFC 4559) without asking anybody. Whoever needs the tickets meanwhile waits in a list. A
+ * (RFC 4559) without asking anybody: so they must not have expired, or it would ask the centre
+ * itself and wait for the answer. Whoever needs tickets while there are none waits in a list;
+ * who connects already when they are about to expire still gets a token from the old ones. A
  * login that the centre refused is not tried again for a while: that could lock the account. */
 #include "config.h"
 
@@ -23,7 +25,7 @@
 
 #define KDC_PORT 88
 #define REFUSED_FOR_MS 30000
-/* A ticket is given up this long before it expires. */
+/* Another ticket is asked for this long before the one that there is expires. */
 #define EARLY_S 60
 #define MAX_STEPS 16 /* of one ticket: pre-authentication, referrals */
 
@@ -54,10 +56,11 @@ struct _T2pwKerberos
   krb5_principal client;
   krb5_principal service;
   char *service_name;
-  krb5_ccache cache;
+  krb5_ccache cache; /* that is being filled */
   krb5_init_creds_context initial;
   krb5_tkt_creds_context ticket;
-  gint64 expires_s; /* CLOCK_REALTIME */
+  krb5_ccache tickets; /* (nullable): that tokens are made from */
+  guint32 expire_s;    /* when they do, by the clock of the centre */
   guint n_steps;
   T2pwKdcExchange *exchange;
   GPtrArray *waiting; /* T2pwKerberosWait */
@@ -80,7 +83,7 @@ t2pw_kerberos_is_wanted (const T2pEndpoint *endpoint)
 /* --- tickets */
 
 static void
-clear_tickets (T2pwKerberos *kerberos)
+stop_asking (T2pwKerberos *kerberos)
 {
   if (kerberos->initial != NULL)
     krb5_init_creds_free (kerberos->krb5, g_steal_pointer (&kerberos->initial));
@@ -90,6 +93,24 @@ clear_tickets (T2pwKerberos *kerberos)
     krb5_cc_destroy (kerberos->krb5, g_steal_pointer (&kerberos->cache));
   g_clear_pointer (&kerberos->exchange, t2pw_kdc_exchange_cancel);
   kerberos->state = KERBEROS_EMPTY;
+}
+
+static void
+drop_tickets (T2pwKerberos *kerberos)
+{
+  if (kerberos->tickets != NULL)
+    krb5_cc_destroy (kerberos->krb5, g_steal_pointer (&kerberos->tickets));
+}
+
+/* Of the tickets, in seconds; 0 or less when there are none that are good. */
+static gint64
+time_left (const T2pwKerberos *kerberos)
+{
+  krb5_timestamp now = 0;
+
+  if (kerberos->tickets == NULL || krb5_timeofday (kerberos->krb5, &now) != 0)
+    return 0;
+  return (gint64) kerberos->expire_s - (guint32) now;
 }
 
 static GError *
@@ -118,7 +139,7 @@ static void tell_cb (T2pTask *task);
 static void
 kerberos_fail (T2pwKerberos *kerberos, GError *error)
 {
-  clear_tickets (kerberos);
+  stop_asking (kerberos);
   g_clear_error (&kerberos->error);
   kerberos->error = error;
   if (g_error_matches (error, T2P_ERROR, T2P_ERROR_PROXY_AUTHENTICATION_FAILED))
@@ -127,9 +148,22 @@ kerberos_fail (T2pwKerberos *kerberos, GError *error)
   t2p_reactor_defer (kerberos->context.reactor, &kerberos->task, tell_cb);
 }
 
+/* A centre may give a service shorter tickets than a user. */
 static void
-kerberos_ready (T2pwKerberos *kerberos)
+take_tickets (T2pwKerberos *kerberos)
 {
+  krb5_ticket_times times = { 0 };
+  krb5_error_code code = krb5_tkt_creds_get_times (kerberos->krb5, kerberos->ticket, &times);
+
+  if (code != 0)
+    {
+      kerberos_fail (kerberos, krb5_error_new (kerberos, code));
+      return;
+    }
+  drop_tickets (kerberos);
+  kerberos->tickets = g_steal_pointer (&kerberos->cache);
+  kerberos->expire_s = (guint32) times.endtime;
+  stop_asking (kerberos);
   kerberos->state = KERBEROS_READY;
   g_clear_error (&kerberos->error);
   t2p_reactor_defer (kerberos->context.reactor, &kerberos->task, tell_cb);
@@ -158,7 +192,6 @@ begin_service (T2pwKerberos *kerberos)
 
   if (code == 0)
     code = krb5_cc_store_cred (kerberos->krb5, kerberos->cache, &got);
-  kerberos->expires_s = got.times.endtime;
   krb5_free_cred_contents (kerberos->krb5, &got);
   if (code == 0)
     code = krb5_tkt_creds_init (kerberos->krb5, kerberos->cache, &wanted, 0, &kerberos->ticket);
@@ -202,7 +235,7 @@ kerberos_step (T2pwKerberos *kerberos, const guint8 *reply, gsize length)
         t2pw_kdc_exchange_start (&kerberos->context, kerberos->direct, &kerberos->kdc,
                                  (const guint8 *) out.data, out.length, exchanged_cb, kerberos);
   else if (kerberos->state == KERBEROS_ASKING_SERVICE)
-    kerberos_ready (kerberos);
+    take_tickets (kerberos);
   else if ((code = begin_service (kerberos)) == 0)
     kerberos_step (kerberos, NULL, 0);
   else
@@ -232,7 +265,7 @@ kerberos_begin (T2pwKerberos *kerberos)
 {
   krb5_error_code code;
 
-  clear_tickets (kerberos);
+  stop_asking (kerberos);
   kerberos->state = KERBEROS_ASKING_TGT;
   kerberos->n_steps = 0;
   code = begin_initial (kerberos);
@@ -269,13 +302,13 @@ tell_cb (T2pTask *task)
 /**
  * t2pw_kerberos_is_ready:
  *
- * Whether t2pw_kerberos_make_token() has a ticket to make one from.
+ * Whether t2pw_kerberos_make_token() has a ticket to make one from, and will have it for some
+ * time.
  */
 gboolean
 t2pw_kerberos_is_ready (const T2pwKerberos *kerberos)
 {
-  return kerberos->state == KERBEROS_READY &&
-         g_get_real_time () / G_USEC_PER_SEC < kerberos->expires_s - EARLY_S;
+  return kerberos->state == KERBEROS_READY && time_left (kerberos) > EARLY_S;
 }
 
 /**
@@ -293,7 +326,7 @@ t2pw_kerberos_wait (T2pwKerberos *kerberos, T2pwKerberosDone done, gpointer user
   wait->user_data = user_data;
   g_ptr_array_add (kerberos->waiting, wait);
   if (kerberos->state == KERBEROS_READY && !t2pw_kerberos_is_ready (kerberos))
-    clear_tickets (kerberos);
+    kerberos->state = KERBEROS_EMPTY;
   if (kerberos->state == KERBEROS_EMPTY || kerberos->state == KERBEROS_READY)
     t2p_reactor_defer (kerberos->context.reactor, &kerberos->task, tell_cb);
   return wait;
@@ -315,24 +348,30 @@ t2pw_kerberos_wait_cancel (T2pwKerberosWait *wait)
 void
 t2pw_kerberos_forget (T2pwKerberos *kerberos)
 {
-  if (kerberos->state == KERBEROS_READY)
-    clear_tickets (kerberos);
+  if (kerberos->state != KERBEROS_READY)
+    return;
+  kerberos->state = KERBEROS_EMPTY;
+  drop_tickets (kerberos);
 }
 
 /**
  * t2pw_kerberos_make_token:
- * @kerberos: that is ready
  *
- * Returns: (transfer full) (nullable): as t2pw_kerberos_token_new()
+ * Returns: (transfer full) (nullable): as t2pw_kerberos_token_new(); %NULL also when there is
+ * no ticket (any more)
  */
 char *
 t2pw_kerberos_make_token (T2pwKerberos *kerberos, GError **error)
 {
   g_autofree char *cache = NULL;
 
-  g_return_val_if_fail (kerberos->state == KERBEROS_READY, NULL);
-
-  cache = g_strdup_printf ("MEMORY:%s", krb5_cc_get_name (kerberos->krb5, kerberos->cache));
+  if (time_left (kerberos) <= 0)
+    {
+      g_set_error_literal (error, T2P_ERROR, T2P_ERROR_PROXY_AUTHENTICATION_FAILED,
+                           "the Kerberos ticket was given up while we were connecting");
+      return NULL;
+    }
+  cache = g_strdup_printf ("MEMORY:%s", krb5_cc_get_name (kerberos->krb5, kerberos->tickets));
   return t2pw_kerberos_token_new (cache, kerberos->service_name, error);
 }
 
@@ -424,7 +463,8 @@ t2pw_kerberos_free (T2pwKerberos *kerberos)
   g_warn_if_fail (kerberos->waiting->len == 0);
   if (kerberos->krb5 != NULL)
     {
-      clear_tickets (kerberos);
+      stop_asking (kerberos);
+      drop_tickets (kerberos);
       krb5_free_principal (kerberos->krb5, kerberos->client);
       krb5_free_principal (kerberos->krb5, kerberos->service);
       krb5_free_context (kerberos->krb5);

@@ -6,6 +6,7 @@ import collections
 import os
 import re
 import sys
+import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -70,6 +71,33 @@ class Kerberos(LoginCase):
         self.service.wait_state(tunnel, 'degraded')
         self.service.wait_state(tunnel, 'active')
         self.assertEqual(self.fetch(), {plan.PROXY4: 1})
+
+    def allow(self, duration):
+        self.lab.run(['kadmin.local', '-r', plan.REALM, '-q',
+                      f'modprinc -maxlife "{duration}" HTTP/proxy.example'],
+                     env={'KRB5_KDC_PROFILE': '/run/lab/krb5/kdc.conf'})
+
+    def tickets(self):
+        """Of squid's service, that the centre has made."""
+        issued = re.compile(r'TGS_REQ .* ISSUE: .* for HTTP/proxy\.example')
+        return len(issued.findall(self.lab.read('/run/lab/krb5/kdc.log')))
+
+    def test_short_tickets(self):
+        """a ticket that the centre makes short is used, and replaced before it has expired"""
+        self.addCleanup(self.allow, '1 day')
+        for duration in ('62 sec', '30 sec'):
+            with self.subTest(duration):
+                self.allow(duration)
+                self.lab.sh(f': > /run/lab/{self.server}/access.log')
+                tunnel = self.service.create('work', self.uri(), capture='default')
+                self.assertEqual(self.fetch(), {plan.PROXY4: 1})
+                time.sleep(3)
+                before = self.tickets()
+                self.assertEqual(self.fetch(), {plan.PROXY4: 1})
+                self.assertGreater(self.tickets(), before)
+                tunnel.delete()
+                self.lab.wait_for(lambda: self.logged()['200', KNOWN_AS] >= 2)
+                self.assertNotIn('407', {status for status, _ in self.logged()})
 
     def test_told(self):
         """TestProxy tells that a ticket was taken"""

@@ -23,7 +23,9 @@ KRB5_CONF = f"""[libdefaults]
 [domain_realm]
   .example = {plan.REALM}
 """
-KDC_CONF = f"""[kdcdefaults]
+KDC_CONF = f"""[logging]
+  kdc = FILE:{FOLDER}/kdc.log
+[kdcdefaults]
   kdc_listen = {plan.PROXY4}:88
   kdc_tcp_listen = {plan.PROXY4}:88
 [realms]

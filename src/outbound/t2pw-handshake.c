@@ -6,9 +6,10 @@
  *        └── restart ──┘
  *
  * The lower outbound connects to the proxy; the protocol's own part is pure (a T2pwHandshake
- * Class). One deadline holds for connection and handshake together. What came behind the
- * proxy's answer belongs to the application and is given back to the carrier. Everything that a
- * handshake needs is one allocation, gone when it is over, so that an idle flow costs little.
+ * Class). One deadline holds for all connections and the handshake together. What came behind
+ * the proxy's answer belongs to the application and is given back to the carrier. Everything
+ * that a handshake needs is one allocation, gone when it is over, so that an idle flow costs
+ * little.
  */
 #include "config.h"
 
@@ -23,6 +24,9 @@
 #define READ_BYTES 1024
 /* A proxy may ask for a login by a challenge, and again when a nonce has gone stale. */
 #define MAX_RESTARTS 3
+/* The lower has a time-out of its own and tells more exactly what did not answer; but it may
+ * have begun later, or have several things to wait for, one behind the other. */
+#define LOWER_GRACE_MS 100
 
 typedef struct
 {
@@ -159,21 +163,23 @@ timeout_cb (T2pTimer *timer)
       handshake->is_shaking && handshake->config->klass->was_asked (state_of (handshake));
   gboolean is_fault =
       !was_asked || (handshake->destination.must_answer && !handshake->was_heard);
+  const char *what = was_asked ? "did not answer the request" : "did not answer the greeting";
   g_autoptr (GError) error = NULL;
 
+  if (!handshake->is_shaking)
+    what = "was not reached";
   /* Behind the request it may be the destination that does not answer. */
   g_set_error (&error, T2P_ERROR, is_fault ? T2P_ERROR_PROXY_UNREACHABLE : T2P_ERROR_TIMED_OUT,
-               "%s did not answer the %s in time", handshake->config->label,
-               was_asked ? "request" : "greeting");
+               "%s %s in time", handshake->config->label, what);
   handshake_fail (handshake,
                   was_asked ? T2P_REFUSAL_HOST_UNREACHABLE : t2pw_refusal_of_fault (error),
                   error);
 }
 
 static void
-arm_deadline (Handshake *handshake, gint64 most_ms)
+arm_deadline (Handshake *handshake, gint64 grace_ms, gint64 most_ms)
 {
-  gint64 left_ms = (handshake->deadline_us - g_get_monotonic_time ()) / 1000;
+  gint64 left_ms = (handshake->deadline_us - g_get_monotonic_time ()) / 1000 + grace_ms;
 
   t2p_reactor_arm (reactor_of (handshake), &handshake->timer,
                    (guint) CLAMP (left_ms, 1, most_ms), timeout_cb);
@@ -189,7 +195,7 @@ handshake_note_asked (Handshake *handshake)
     return;
   handshake->is_asked = TRUE;
   if (handshake->destination.answer_timeout_ms > 0)
-    arm_deadline (handshake, handshake->destination.answer_timeout_ms);
+    arm_deadline (handshake, 0, handshake->destination.answer_timeout_ms);
   if (handler->asked != NULL)
     handler->asked (&handshake->base, handshake->was_heard, handshake->base.user_data);
 }
@@ -339,7 +345,7 @@ inner_opened_cb (T2pwCarrier *inner, gpointer user_data)
 
   handshake->inner = inner;
   handshake->is_shaking = TRUE;
-  arm_deadline (handshake, G_MAXINT);
+  arm_deadline (handshake, 0, G_MAXINT);
   handshake_send (handshake);
   handshake_note_asked (handshake);
   while (handshake_receive (handshake))
@@ -383,11 +389,11 @@ static const T2pwCarrierHandler inner_handler = {
 static void
 handshake_connect (Handshake *handshake)
 {
-  t2p_reactor_disarm (reactor_of (handshake), &handshake->timer); /* the lower has its own */
   handshake->is_shaking = handshake->is_asked = FALSE;
   handshake->was_heard = handshake->was_answered = FALSE;
   handshake->out_at = handshake->out_length = 0;
   handshake->send_errno = 0;
+  arm_deadline (handshake, LOWER_GRACE_MS, G_MAXINT);
   handshake->inner = t2pw_outbound_open (handshake->config->lower, &handshake->destination,
                                          &inner_handler, handshake);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
+#include "fake-outbound.h"
 #include "scripted-server.h"
 #include "t2p-error.h"
 #include "t2pw-socks5.h"
@@ -346,6 +347,23 @@ test_closed_while_it_dials (Fixture *f, gconstpointer data)
   g_assert_false (f->is_over);
 }
 
+/* What connects to the proxy may have a ticket, a name and other proxies to wait for. */
+static void
+test_lower_that_takes_too_long (Fixture *f, gconstpointer data)
+{
+  T2pwDestination destination = { .name = "example.org", .port = 80 };
+  g_autoptr (T2pEndpoint) endpoint = t2p_endpoint_parse ("socks5://127.0.0.1", NULL);
+  FakeOutbound *lower = fake_outbound_new ("lower");
+
+  f->context.connect_timeout_ms = 20;
+  f->outbound = t2pw_socks5_new (&f->context, endpoint, &lower->base);
+  f->carrier = t2pw_outbound_open (f->outbound, &destination, &handler, f);
+  while (!f->is_over)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_error (f->error, T2P_ERROR, T2P_ERROR_PROXY_UNREACHABLE);
+  g_assert_cmpuint (lower->n_closed, ==, 1);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -356,6 +374,7 @@ main (int argc, char **argv)
        test_hands_over_what_follows_the_reply);
   ADD ("/socks5/wrong-password-is-never-shown", test_wrong_password_is_never_shown);
   ADD ("/socks5/nobody-listens-is-unreachable", test_nobody_listens);
+  ADD ("/socks5/a-lower-that-takes-too-long-is-given-up", test_lower_that_takes_too_long);
   ADD ("/socks5/closed-while-it-dials-calls-nobody", test_closed_while_it_dials);
   for (guint i = 0; i < G_N_ELEMENTS (failures); i++)
     {

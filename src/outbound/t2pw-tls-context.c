@@ -5,6 +5,7 @@
 
 #include "t2p-error.h"
 #include "t2p-ip.h"
+#include "t2p-quote.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -19,7 +20,7 @@ struct _T2pwTlsContext
   char *label;
   char *name; /* that the certificate must be for; NULL: any */
   gboolean is_address;
-  char *seen_name;      /* of the last certificate that was for another */
+  char *seen_name;      /* quoted, of the last certificate that was for another */
   SSL_SESSION *session; /* of the last connection, so that the next one is made faster */
 };
 
@@ -104,8 +105,7 @@ verify_cb (int is_good, X509_STORE_CTX *store)
     return is_good;
   seen = name_of (X509_STORE_CTX_get0_cert (store));
   g_free (context->seen_name);
-  context->seen_name = g_utf8_make_valid (seen, -1);
-  g_strdelimit (context->seen_name, "\t\r\n\x1b", '?');
+  context->seen_name = t2p_quote (seen);
   return is_good;
 }
 
@@ -256,6 +256,9 @@ set_name (T2pwTlsContext *context, const T2pEndpoint *endpoint)
   T2pIpAddress ignored;
 
   context->name = g_strdup (name != NULL ? name : t2p_endpoint_get_host (endpoint));
+  /* Neither SNI (RFC 6066 section 3) nor a certificate has the dot of the root. */
+  if (context->name != NULL && g_str_has_suffix (context->name, "."))
+    context->name[strlen (context->name) - 1] = '\0';
   context->is_address = context->name != NULL && t2p_ip_address_parse (context->name, &ignored);
 }
 
@@ -329,9 +332,11 @@ t2pw_tls_context_explain (T2pwTlsContext *context, SSL *ssl)
   long verified = SSL_get_verify_result (ssl);
   g_autofree char *what = NULL;
 
+  if (SSL_get_verify_mode (ssl) == SSL_VERIFY_NONE)
+    verified = X509_V_OK; /* looked at all the same, and let through */
   if (is_mismatch (verified))
     what =
-        g_strdup_printf ("its certificate is for '%s', expected '%s'",
+        g_strdup_printf ("its certificate is for %s, expected '%s'",
                          context->seen_name != NULL ? context->seen_name : "", context->name);
   else if (verified != X509_V_OK)
     what = g_strdup_printf (

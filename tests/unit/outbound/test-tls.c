@@ -280,6 +280,16 @@ test_address (Fixture *f, gconstpointer data)
 }
 
 static void
+test_name_with_a_dot (Fixture *f, gconstpointer data)
+{
+  const TlsScript script = { .name = "proxy.example", .says = "x" };
+  g_autoptr (TlsServer) server = tls_server_new (&script);
+
+  connect_to (f, server, OURS ".");
+  g_assert_no_error (f->error);
+}
+
+static void
 test_not_verified (Fixture *f, gconstpointer data)
 {
   const TlsScript script = { .name = "other.example", .is_expired = TRUE, .says = "x" };
@@ -321,6 +331,15 @@ static const Failure failures[] = {
     { .name = "proxy.example", .max_version = TLS1_1_VERSION },
     OURS,
     "expected TLS 1.2 or 1.3" },
+  /* Its certificate is not what is wrong. */
+  { "no-client-certificate",
+    { .name = "other.example", .max_version = TLS1_2_VERSION, .wants_client = TRUE },
+    "tls-verify=no",
+    "the TLS handshake failed" },
+  { "wrong-name-that-is-hostile",
+    { .name = "a\x1b[2J\x07" },
+    OURS,
+    "for 'a\\u001b[2J\\u0007'" },
 };
 
 static void
@@ -423,6 +442,7 @@ main (int argc, char **argv)
   ADD ("/tls/cut-off-is-no-end", NULL, test_cut_off);
   ADD ("/tls/sessions-are-resumed", NULL, test_resumes);
   ADD ("/tls/a-certificate-for-an-address", NULL, test_address);
+  ADD ("/tls/a-name-with-the-dot-of-the-root", NULL, test_name_with_a_dot);
   ADD ("/tls/verify-no-takes-any-certificate", NULL, test_not_verified);
   ADD ("/tls/a-client-certificate-is-shown", NULL, test_client_certificate);
   ADD ("/tls/something-else-than-tls-is-told", NULL, test_no_tls);

@@ -19,15 +19,20 @@ typedef struct
   char *path;
 } UnixLower;
 
+/* How long a queue that is full is left alone: the kernel does not tell when it no longer is.
+ */
+#define RETRY_MS 20
+
 /* Between open() and the end of the turn, for a unix socket connects at once or not at all; or
- * the answer of the helper. */
+ * until there is room in its queue, or the answer of the helper. */
 typedef struct
 {
   T2pwCarrier base;
   UnixLower *lower;
   T2pTask task;
   gpointer request; /* of the helper */
-  T2pTimer timer;   /* of the request */
+  T2pTimer timer;   /* of the request, or until the next attempt */
+  gint64 deadline_us;
 } Connecting;
 
 static void
@@ -92,6 +97,8 @@ connecting_fail (Connecting *connecting, T2pError code, const char *reason)
   g_autoptr (GError) error = g_error_new (T2P_ERROR, (int) code, "no connection to %s: %s",
                                           connecting->lower->path, reason);
 
+  if (code == T2P_ERROR_LIMIT_EXCEEDED)
+    t2pw_socket_policy_note_shortage (connecting->lower->context->policy, error->message);
   base.handler->failed (&connecting->base, t2pw_refusal_of_fault (error), error,
                         base.user_data);
   connecting_free (connecting);
@@ -126,20 +133,36 @@ connecting_succeed (Connecting *connecting, int fd)
   base.handler->opened (open, base.user_data);
 }
 
+static void retry_cb (T2pTimer *timer);
+
 static void
-connect_cb (T2pTask *task)
+connecting_try (Connecting *connecting)
 {
-  Connecting *connecting = T2P_OWNER_OF (task, Connecting, task);
   int fd = connect_to_path (connecting->lower->path);
   int saved_errno = errno;
   gboolean is_ours = saved_errno == EMFILE || saved_errno == ENFILE || saved_errno == ENOMEM;
 
   if (fd >= 0)
     connecting_succeed (connecting, fd);
+  else if (saved_errno == EAGAIN && g_get_monotonic_time () < connecting->deadline_us)
+    t2p_reactor_arm (connecting->lower->context->reactor, &connecting->timer, RETRY_MS,
+                     retry_cb);
   else
     connecting_fail (connecting,
                      is_ours ? T2P_ERROR_LIMIT_EXCEEDED : T2P_ERROR_PROXY_UNREACHABLE,
                      connect_reason (saved_errno));
+}
+
+static void
+connect_cb (T2pTask *task)
+{
+  connecting_try (T2P_OWNER_OF (task, Connecting, task));
+}
+
+static void
+retry_cb (T2pTimer *timer)
+{
+  connecting_try (T2P_OWNER_OF (timer, Connecting, timer));
 }
 
 /* --- by the helper */
@@ -184,6 +207,8 @@ unix_open (T2pwOutbound *base,
 
   connecting->base = (T2pwCarrier){ &connecting_class, handler, user_data, "" };
   connecting->lower = lower;
+  connecting->deadline_us =
+      g_get_monotonic_time () + (gint64) lower->context->connect_timeout_ms * 1000;
   if (lower->context->socket_helper != NULL)
     ask_helper (connecting);
   else

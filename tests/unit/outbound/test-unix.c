@@ -6,7 +6,9 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define PATH "/nowhere/socket"
@@ -14,6 +16,7 @@
 typedef struct
 {
   T2pReactor *reactor;
+  T2pwSocketPolicy policy;
   T2pwSocketHelper helper;
   T2pwOutboundContext context;
   T2pwOutbound *lower;
@@ -77,7 +80,9 @@ setup (Fixture *f, gconstpointer data)
 
   f->reactor = t2p_reactor_new (NULL, NULL);
   f->helper = (T2pwSocketHelper){ ask_cb, cancel_cb, f };
-  f->context = (T2pwOutboundContext){ .reactor = f->reactor, .connect_timeout_ms = 100 };
+  f->context = (T2pwOutboundContext){ .reactor = f->reactor,
+                                      .policy = &f->policy,
+                                      .connect_timeout_ms = 100 };
   if (data != NULL)
     f->context.socket_helper = &f->helper;
   f->lower = t2pw_unix_lower_new (&f->context, PATH);
@@ -109,6 +114,77 @@ test_directly (Fixture *f, gconstpointer data)
   wait_for_error (f);
   g_assert_nonnull (strstr (f->error->message, g_strerror (ENOENT)));
   g_assert_cmpuint (f->n_asked, ==, 0);
+}
+
+#define FEW_FDS 64
+
+/* That is no fault of the proxy, and somebody has to know. */
+static void
+test_without_descriptors (Fixture *f, gconstpointer data)
+{
+  struct rlimit few;
+  struct rlimit before;
+  int held[FEW_FDS];
+  guint n_held = 0;
+
+  g_assert_cmpint (getrlimit (RLIMIT_NOFILE, &before), ==, 0);
+  few = (struct rlimit){ FEW_FDS, before.rlim_max };
+  g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &few), ==, 0);
+  while (n_held < FEW_FDS && (held[n_held] = dup (STDERR_FILENO)) >= 0)
+    n_held++;
+  while (f->error == NULL)
+    g_main_context_iteration (NULL, FALSE);
+  while (n_held > 0)
+    close (held[--n_held]);
+  g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &before), ==, 0);
+  g_assert_error (f->error, T2P_ERROR, T2P_ERROR_LIMIT_EXCEEDED);
+  g_assert_cmpuint (f->policy.n_shortages, ==, 1);
+}
+
+/* A socket whose queue holds the one connection that this makes. */
+static int
+listen_and_fill (const char *path, int *out_first)
+{
+  struct sockaddr_un address = { .sun_family = AF_UNIX };
+  int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+  g_strlcpy (address.sun_path, path, sizeof address.sun_path);
+  g_assert_cmpint (bind (fd, (struct sockaddr *) &address, sizeof address), ==, 0);
+  g_assert_cmpint (listen (fd, 0), ==, 0);
+  *out_first = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  g_assert_cmpint (connect (*out_first, (struct sockaddr *) &address, sizeof address), ==, 0);
+  return fd;
+}
+
+/* Many connections at once are no reason to give a proxy up that accepts them one by one. */
+static void
+test_full_queue (Fixture *f, gconstpointer data)
+{
+  static const T2pwDestination anywhere = { .port = 1 };
+  g_autofree char *folder = g_dir_make_tmp ("t2p-unix-XXXXXX", NULL);
+  g_autofree char *path = g_build_filename (folder, "socket", NULL);
+  int first;
+  int listening = listen_and_fill (path, &first);
+  int accepted;
+
+  wait_for_error (f);
+  g_clear_error (&f->error);
+  t2pw_outbound_free (f->lower);
+  f->context.connect_timeout_ms = 10000;
+  f->lower = t2pw_unix_lower_new (&f->context, path);
+  f->carrier = t2pw_outbound_open (f->lower, &anywhere, &handler, f);
+  for (guint i = 0; i < 4; i++)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_no_error (f->error);
+  accepted = accept (listening, NULL, NULL);
+  while (f->n_opened == 0 && f->error == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_no_error (f->error);
+  close (accepted);
+  close (first);
+  close (listening);
+  unlink (path);
+  rmdir (folder);
 }
 
 /* Another process may have the descriptor for some time: the peer sees the end all the same,
@@ -166,6 +242,10 @@ main (int argc, char *argv[])
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add ("/unix/connects-itself-without-a-helper", Fixture, NULL, setup, test_directly,
+              teardown);
+  g_test_add ("/unix/a-lack-of-descriptors-is-ours", Fixture, NULL, setup,
+              test_without_descriptors, teardown);
+  g_test_add ("/unix/a-queue-that-is-full-is-waited-for", Fixture, NULL, setup, test_full_queue,
               teardown);
   g_test_add ("/unix/carries-over-the-helper's-socket", Fixture, "", setup, test_helped,
               teardown);

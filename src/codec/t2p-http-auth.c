@@ -49,7 +49,7 @@ t2p_http_auth_new (const T2pHttpLogin *login)
 void
 t2p_http_auth_free (T2pHttpAuth *auth)
 {
-  t2p_http_auth_forget (auth);
+  g_clear_pointer (&auth->digest, t2p_http_digest_unref);
   g_free (auth);
 }
 
@@ -85,19 +85,12 @@ choose_cnonce (T2pHttpAuth *auth, T2pHttpDigest *digest)
 void
 t2p_http_auth_learn (T2pHttpAuth *auth, T2pHttpScheme scheme, T2pHttpDigest *digest)
 {
-  t2p_http_auth_forget (auth);
+  g_clear_pointer (&auth->digest, t2p_http_digest_unref);
   auth->scheme = scheme;
   if (scheme != T2P_HTTP_SCHEME_DIGEST)
     return;
   auth->digest = t2p_http_digest_ref (digest);
   choose_cnonce (auth, digest);
-}
-
-void
-t2p_http_auth_forget (T2pHttpAuth *auth)
-{
-  auth->scheme = T2P_HTTP_SCHEME_NONE;
-  g_clear_pointer (&auth->digest, t2p_http_digest_unref);
 }
 
 T2pHttpScheme

@@ -40,7 +40,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (T2pHttpAuth, t2p_http_auth_free)
 
 T2pHttpScheme t2p_http_auth_choose (const T2pHttpAuth *auth, const T2pHttpOffer *offer);
 void t2p_http_auth_learn (T2pHttpAuth *auth, T2pHttpScheme scheme, T2pHttpDigest *digest);
-void t2p_http_auth_forget (T2pHttpAuth *auth);
 T2pHttpScheme t2p_http_auth_get_scheme (const T2pHttpAuth *auth);
 T2pHttpDigest *t2p_http_auth_get_digest (const T2pHttpAuth *auth);
 

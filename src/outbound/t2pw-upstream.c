@@ -13,8 +13,6 @@ struct _T2pwUpstream
   guint n_peers;
   gboolean is_stale; /* the addresses did not answer: look the name up again */
   gboolean is_fast_open;
-  gboolean has_peer;
-  T2pIpEndpoint peer; /* that answered last */
   gint64 rtt_us;
 };
 
@@ -69,28 +67,11 @@ t2pw_upstream_set_addresses (T2pwUpstream *upstream, const T2pIpAddress *address
   upstream->is_stale = FALSE;
 }
 
-/* (transfer none) */
-T2pEndpoint *
-t2pw_upstream_get_endpoint (T2pwUpstream *upstream)
-{
-  return upstream->endpoint;
-}
-
 /* Of the last TCP handshake; 0 before the first. */
 gint64
 t2pw_upstream_get_rtt_us (const T2pwUpstream *upstream)
 {
   return upstream->rtt_us;
-}
-
-/* The address that answered last. */
-gboolean
-t2pw_upstream_get_peer (const T2pwUpstream *upstream, T2pIpEndpoint *out_peer)
-{
-  if (!upstream->has_peer)
-    return FALSE;
-  *out_peer = upstream->peer;
-  return TRUE;
 }
 
 static void
@@ -105,14 +86,9 @@ dial_done_cb (T2pWatch *watch,
   T2pwUpstream *upstream = dial->upstream;
   T2pIpAddress literal;
 
-  if (watch != NULL)
-    {
-      upstream->has_peer = TRUE;
-      upstream->peer = *peer;
-      if (rtt_us > 0)
-        upstream->rtt_us = rtt_us;
-    }
-  else
+  if (rtt_us > 0)
+    upstream->rtt_us = rtt_us;
+  if (watch == NULL)
     upstream->is_stale = !t2p_endpoint_get_address (upstream->endpoint, &literal);
   dial->done (watch, peer, rtt_us, refusal, error, dial->user_data);
 }

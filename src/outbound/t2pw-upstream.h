@@ -57,9 +57,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (T2pwUpstream, t2pw_upstream_free)
 
 void
 t2pw_upstream_set_addresses (T2pwUpstream *upstream, const T2pIpAddress *addresses, guint n);
-T2pEndpoint *t2pw_upstream_get_endpoint (T2pwUpstream *upstream);
 gint64 t2pw_upstream_get_rtt_us (const T2pwUpstream *upstream);
-gboolean t2pw_upstream_get_peer (const T2pwUpstream *upstream, T2pIpEndpoint *out_peer);
 
 /* As t2pw_dial_start(); a name is looked up first when its addresses are not known or did not
  * answer the last time. */

@@ -55,6 +55,18 @@ rest (T2pwDnsDatagrams *datagrams)
   datagrams->n_silent = 0;
 }
 
+/* All that are there now; those who are told may ask another server by the next association. */
+static void
+fail_questions (T2pwDnsDatagrams *datagrams)
+{
+  guint marks[T2PW_DNS_MAX_SERVERS];
+
+  for (guint i = 0; i < datagrams->n_servers; i++)
+    marks[i] = t2pw_dns_pending_mark (datagrams->servers[i].pending);
+  for (guint i = 0; i < datagrams->n_servers; i++)
+    t2pw_dns_pending_fail (datagrams->servers[i].pending, marks[i]);
+}
+
 static gboolean
 is_idle (const T2pwDnsDatagrams *datagrams)
 {
@@ -131,8 +143,7 @@ failed_cb (T2pwAssociation *association,
   close_association (datagrams);
   if (!was_open)
     rest (datagrams);
-  for (guint i = 0; i < datagrams->n_servers; i++)
-    t2pw_dns_pending_fail_all (datagrams->servers[i].pending);
+  fail_questions (datagrams);
 }
 
 static void
@@ -231,8 +242,7 @@ t2pw_dns_datagrams_reset (T2pwDnsDatagrams *datagrams)
   close_association (datagrams);
   datagrams->rests_until_us = 0;
   datagrams->n_silent = 0;
-  for (guint i = 0; i < datagrams->n_servers; i++)
-    t2pw_dns_pending_fail_all (datagrams->servers[i].pending);
+  fail_questions (datagrams);
 }
 
 /* --- all of them */

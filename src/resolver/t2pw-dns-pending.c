@@ -9,7 +9,7 @@ struct _T2pwDnsPending
 {
   GHashTable *by_id; /* id → T2pwDnsAsked */
   GQueue in_order;   /* of asking */
-  guint n_failures;  /* how often all were failed */
+  guint n_marks;
 };
 
 struct _T2pwDnsAsked
@@ -18,7 +18,7 @@ struct _T2pwDnsAsked
   GList link; /* in `in_order` */
   T2pwDnsAskedDone done;
   gpointer user_data;
-  guint since; /* `n_failures` then */
+  guint since; /* `n_marks` then */
   guint16 id;
   guint16 length;
   guint8 message[T2P_DNS_MAX_ONWARD_BYTES];
@@ -80,7 +80,7 @@ t2pw_dns_pending_add (T2pwDnsPending *pending,
 
   asked->pending = pending;
   asked->link.data = asked;
-  asked->since = pending->n_failures;
+  asked->since = pending->n_marks;
   asked->done = done;
   asked->user_data = user_data;
   asked->id = free_id (pending);
@@ -134,14 +134,20 @@ t2pw_dns_pending_take (T2pwDnsPending *pending, const guint8 *message, gsize len
   return TRUE;
 }
 
-/* Those that are there now: what is asked inside the callbacks stays. */
-void
-t2pw_dns_pending_fail_all (T2pwDnsPending *pending)
+/* Returns: what t2pw_dns_pending_fail() takes for those that are there now */
+guint
+t2pw_dns_pending_mark (T2pwDnsPending *pending)
 {
-  guint since = pending->n_failures++;
+  return pending->n_marks++;
+}
+
+/* What was asked after @mark was made stays, inside the callbacks, too. */
+void
+t2pw_dns_pending_fail (T2pwDnsPending *pending, guint mark)
+{
   T2pwDnsAsked *asked;
 
-  while ((asked = g_queue_peek_head (&pending->in_order)) != NULL && asked->since == since)
+  while ((asked = g_queue_peek_head (&pending->in_order)) != NULL && asked->since <= mark)
     asked_end (asked, NULL, NULL);
 }
 

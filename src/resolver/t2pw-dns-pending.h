@@ -35,7 +35,8 @@ T2pwDnsAsked *t2pw_dns_pending_add (T2pwDnsPending *pending,
                                     T2pwDnsAskedDone done,
                                     gpointer user_data);
 gboolean t2pw_dns_pending_take (T2pwDnsPending *pending, const guint8 *message, gsize length);
-void t2pw_dns_pending_fail_all (T2pwDnsPending *pending);
+guint t2pw_dns_pending_mark (T2pwDnsPending *pending);
+void t2pw_dns_pending_fail (T2pwDnsPending *pending, guint mark);
 guint t2pw_dns_pending_get_n (const T2pwDnsPending *pending);
 void
 t2pw_dns_pending_foreach (T2pwDnsPending *pending, T2pwDnsAskedFunc func, gpointer user_data);

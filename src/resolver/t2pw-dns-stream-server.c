@@ -89,7 +89,7 @@ connection_ended (T2pwDnsStreamServer *server)
 
   close_connection (server);
   if (!was_good)
-    t2pw_dns_pending_fail_all (server->pending);
+    t2pw_dns_pending_fail (server->pending, t2pw_dns_pending_mark (server->pending));
   else if (t2pw_dns_pending_get_n (server->pending) > 0)
     open_connection (server);
 }

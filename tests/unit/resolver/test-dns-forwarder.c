@@ -388,6 +388,26 @@ test_refused_association (Fixture *f, gconstpointer by_datagrams)
   answer_over_tcp (f, 0);
 }
 
+/* It had opened, so there is no reason to do without datagrams. */
+static void
+test_lost_association (Fixture *f, gconstpointer by_datagrams)
+{
+  g_autoptr (GByteArray) query = NULL;
+  T2pIpEndpoint to;
+
+  ask (f, "a.example");
+  fake_association_accept (fake_outbound_get_association (&f->outbound, 0));
+  fake_association_fail (fake_outbound_get_association (&f->outbound, 0));
+  g_assert_cmpuint (f->outbound.connections->len, ==, 0);
+  fake_association_accept (fake_outbound_get_association (&f->outbound, 1));
+  query = fake_association_take_query (fake_outbound_get_association (&f->outbound, 1), &to);
+  g_assert_nonnull (query);
+  g_assert_cmpint (to.address.family, ==, AF_INET6);
+  fake_association_answer (fake_outbound_get_association (&f->outbound, 1), &to, query, FALSE,
+                           3);
+  g_assert_cmpuint (f->n_answers, ==, 1);
+}
+
 static void
 test_silent_datagrams (Fixture *f, gconstpointer by_datagrams)
 {
@@ -422,6 +442,7 @@ main (int argc, char **argv)
   ADD_UDP ("/dns-forwarder/datagrams/truncated-comes-by-tcp", test_truncated_datagram);
   ADD_UDP ("/dns-forwarder/datagrams/none-means-tcp", test_no_datagrams);
   ADD_UDP ("/dns-forwarder/datagrams/refused-means-tcp", test_refused_association);
+  ADD_UDP ("/dns-forwarder/datagrams/lost-means-another-server", test_lost_association);
   ADD_UDP ("/dns-forwarder/datagrams/silent-means-tcp", test_silent_datagrams);
   return g_test_run ();
 }

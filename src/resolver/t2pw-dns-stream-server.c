@@ -8,11 +8,16 @@
  * and everybody who waits is told. So each new connection costs an answer, and nothing goes
  * round.
  *
- * Bounded: questions under way by who asks (T2P_DNS_MAX_EXCHANGES), output by them, input by
- * one message, messages that answer nothing by MAX_STRAY_MESSAGES a connection. */
+ * Bounded: questions under way by who asks (T2P_DNS_MAX_EXCHANGES), input by one message,
+ * messages that answer nothing by MAX_STRAY_MESSAGES a connection. Output begins with what is
+ * under way when the connection opens; questions that nobody waits for any more stay in it. A
+ * server that reads so slowly that MAX_OUTPUT_BYTES are exceeded gets another connection, and
+ * on it only what is still under way. */
 #include "config.h"
 
 #include "t2pw-dns-stream-server.h"
+
+#include "t2p-limits.h"
 
 #include <errno.h>
 
@@ -21,6 +26,9 @@
 #define LENGTH_BYTES 2
 #define READ_BYTES 16384
 #define MAX_STRAY_MESSAGES 256 /* late answers to those who gave up are among them */
+/* More than all that can be under way. */
+#define MAX_OUTPUT_BYTES                                                                       \
+  ((guint) T2P_DNS_MAX_EXCHANGES * (LENGTH_BYTES + T2P_DNS_MAX_ONWARD_BYTES))
 
 struct _T2pwDnsStreamServer
 {
@@ -77,7 +85,6 @@ open_connection (T2pwDnsStreamServer *server)
   T2pwDestination destination = { .address = server->endpoint.address,
                                   .port = server->endpoint.port };
 
-  t2pw_dns_pending_foreach (server->pending, push_question, server);
   server->carrier =
       t2pw_outbound_open (server->outbound, &destination, &carrier_handler, server);
 }
@@ -219,6 +226,7 @@ opened_cb (T2pwCarrier *carrier, gpointer user_data)
   server->carrier = carrier;
   server->is_open = TRUE;
   server->heard_us = t2p_reactor_get_now_us (server->reactor);
+  t2pw_dns_pending_foreach (server->pending, push_question, server);
   queue_send (server);
   t2p_reactor_defer (server->reactor, &server->read_task, read_cb);
   note_idleness (server);
@@ -284,6 +292,19 @@ t2pw_dns_stream_server_free (T2pwDnsStreamServer *server)
 }
 
 /**
+ * t2pw_dns_stream_server_reset:
+ *
+ * The way there has changed: what is under way is asked over a new connection.
+ */
+void
+t2pw_dns_stream_server_reset (T2pwDnsStreamServer *server)
+{
+  close_connection (server);
+  if (t2pw_dns_pending_get_n (server->pending) > 0)
+    open_connection (server);
+}
+
+/**
  * t2pw_dns_stream_server_ask:
  * @query: whole, with a question
  * @done: never called from within
@@ -300,26 +321,15 @@ t2pw_dns_stream_server_ask (T2pwDnsStreamServer *server,
 
   if (server->carrier == NULL)
     open_connection (server);
-  else
+  else if (server->output->len > MAX_OUTPUT_BYTES)
+    t2pw_dns_stream_server_reset (server);
+  else if (server->is_open)
     {
       push_question (asked, server);
       queue_send (server);
     }
   note_idleness (server);
   return asked;
-}
-
-/**
- * t2pw_dns_stream_server_reset:
- *
- * The way there has changed: what is under way is asked over a new connection.
- */
-void
-t2pw_dns_stream_server_reset (T2pwDnsStreamServer *server)
-{
-  close_connection (server);
-  if (t2pw_dns_pending_get_n (server->pending) > 0)
-    open_connection (server);
 }
 
 /**

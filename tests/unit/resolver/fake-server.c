@@ -15,6 +15,11 @@ fake_send (T2pwCarrier *carrier, const struct iovec *iov, guint n)
   gssize total = 0;
 
   g_assert_true (connection->is_open && !connection->is_closed);
+  if (connection->is_stalled)
+    {
+      errno = EAGAIN;
+      return -1;
+    }
   for (guint i = 0; i < n; i++)
     {
       g_byte_array_append (connection->sent, iov[i].iov_base, (guint) iov[i].iov_len);

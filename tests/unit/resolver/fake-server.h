@@ -11,6 +11,7 @@ typedef struct
   gboolean is_open;
   gboolean is_closed;   /* by its owner */
   gboolean has_ended;   /* by the server */
+  gboolean is_stalled;  /* the server takes nothing */
   GByteArray *sent;     /* by the owner */
   GByteArray *received; /* not yet taken by it */
 } FakeConnection;

@@ -4,6 +4,7 @@
 #include "fake-server.h"
 #include "t2p-limits.h"
 #include "t2pw-dns-forwarder.h"
+#include "t2pw-dns-stream-server.h"
 
 typedef struct
 {
@@ -296,6 +297,47 @@ test_is_bounded (Fixture *f, gconstpointer data)
   g_assert_null (ask (f, "n0.example"));
 }
 
+static T2pwDnsAsked *
+ask_server (T2pwDnsStreamServer *server, guint number)
+{
+  g_autofree char *name = g_strdup_printf ("a-name-of-some-length-%u.example", number);
+  guint8 buffer[300];
+  T2pDnsQuery query;
+
+  make_query (buffer, sizeof buffer, name, &query);
+  return t2pw_dns_stream_server_ask (server, &query, answered_cb, NULL);
+}
+
+/* The server takes nothing, and nobody waits for long. What waited until it could be sent is
+ * not sent for those who have left. */
+static void
+test_slow_server (Fixture *f, gconstpointer data)
+{
+  const T2pIpEndpoint endpoint = { t2p_ip_address_from_v4 (0xc0000235), 53 };
+  T2pwDnsStreamServer *server =
+      t2pw_dns_stream_server_new (f->reactor, &f->outbound.base, &endpoint);
+  g_autoptr (GByteArray) query = NULL;
+  T2pwDnsAsked *last;
+
+  for (guint i = 0; i < 100; i++)
+    t2pw_dns_asked_cancel (ask_server (server, i));
+  fake_outbound_get (&f->outbound, 0)->is_stalled = TRUE;
+  fake_connection_accept (fake_outbound_get (&f->outbound, 0));
+  for (guint i = 0; f->outbound.connections->len == 1; i++)
+    {
+      g_assert_cmpuint (i, <, 10 * T2P_DNS_MAX_EXCHANGES);
+      last = ask_server (server, i);
+      if (f->outbound.connections->len == 1)
+        t2pw_dns_asked_cancel (last);
+    }
+  g_assert_true (fake_outbound_get (&f->outbound, 0)->is_closed);
+  fake_connection_accept (fake_outbound_get (&f->outbound, 1));
+  query = fake_connection_take_query (fake_outbound_get (&f->outbound, 1));
+  g_assert_nonnull (query);
+  g_assert_null (fake_connection_take_query (fake_outbound_get (&f->outbound, 1)));
+  t2pw_dns_stream_server_free (server);
+}
+
 /* --- by datagrams */
 
 static void
@@ -436,6 +478,7 @@ main (int argc, char **argv)
   ADD ("/dns-forwarder/nobody-answers", test_nobody);
   ADD ("/dns-forwarder/a-refusal-counts-last", test_refusals);
   ADD ("/dns-forwarder/waiters-are-bounded", test_is_bounded);
+  ADD ("/dns-forwarder/a-server-that-reads-nothing-costs-little", test_slow_server);
 #define ADD_UDP(path, function)                                                                \
   g_test_add (path, Fixture, GINT_TO_POINTER (TRUE), set_up, function, tear_down)
   ADD_UDP ("/dns-forwarder/datagrams/answered", test_datagrams);

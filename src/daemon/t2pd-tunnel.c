@@ -17,40 +17,13 @@
  * A tunnel that is being deleted never comes up again. That is no state, since nobody sees it:
  * it is the promise by which its owner may drop it from the set as soon as it is down. */
 
-#include "t2pd-tunnel.h"
+#include "t2pd-tunnel-private.h"
 
 #include "t2p-log.h"
 #include "t2p-names.h"
 #include "t2pd-reason.h"
 
 #define MAX_WAITERS 64
-
-struct _T2pdTunnel
-{
-  GObject parent;
-  guint64 id;
-  char *name;
-  char *path;
-  guint32 owner;
-  T2pSettings *settings;
-  char *keeper;
-  T2pdActivation *activation;
-  GObject *context; /* of the activation */
-
-  T2pTunnelState state;
-  T2pStateReason reason;
-  gint64 active_since_us;
-  GCancellable *bringing_up;
-  GError *failure;
-  gboolean is_being_deleted;                      /* for good */
-  T2pStateReason impairments[T2PD_N_IMPAIRMENTS]; /* T2P_STATE_REASON_NONE: not impaired */
-
-  GPtrArray *waiting_up;   /* GTask */
-  GPtrArray *waiting_down; /* GTask */
-
-  T2pdTunnelFacts facts; /* its strings are ours */
-  char *message;
-};
 
 G_DEFINE_FINAL_TYPE (T2pdTunnel, t2pd_tunnel, G_TYPE_OBJECT)
 
@@ -62,15 +35,6 @@ enum
   N_SIGNALS,
 };
 static guint signals[N_SIGNALS];
-
-static void
-clear_facts (T2pdTunnelFacts *facts)
-{
-  g_free ((char *) facts->interface);
-  g_free ((char *) facts->network_backend);
-  g_free ((char *) facts->resolver_backend);
-  *facts = (T2pdTunnelFacts){ 0 };
-}
 
 static void
 t2pd_tunnel_dispose (GObject *object)
@@ -88,7 +52,7 @@ t2pd_tunnel_finalize (GObject *object)
 {
   T2pdTunnel *self = T2PD_TUNNEL (object);
 
-  clear_facts (&self->facts);
+  t2pd_tunnel_clear_facts (self);
   g_clear_error (&self->failure);
   g_clear_pointer (&self->waiting_up, g_ptr_array_unref);
   g_clear_pointer (&self->waiting_down, g_ptr_array_unref);
@@ -467,12 +431,6 @@ t2pd_tunnel_delete_async (T2pdTunnel *self,
   t2pd_tunnel_deactivate_async (self, reason, 0, callback, user_data);
 }
 
-gboolean
-t2pd_tunnel_is_being_deleted (T2pdTunnel *self)
-{
-  return self->is_being_deleted;
-}
-
 /**
  * t2pd_tunnel_fail:
  * @error: what broke
@@ -528,16 +486,6 @@ t2pd_tunnel_set_impaired (T2pdTunnel *self,
 }
 
 void
-t2pd_tunnel_tell (T2pdTunnel *self, const char *message)
-{
-  g_free (self->message);
-  self->message = g_strdup (message);
-  g_signal_emit (self, signals[MESSAGE], 0, message);
-}
-
-/* --- what it shows */
-
-void
 t2pd_tunnel_set_activation (T2pdTunnel *self, T2pdActivation *activation, GObject *context)
 {
   g_return_if_fail (self->activation == NULL);
@@ -545,104 +493,4 @@ t2pd_tunnel_set_activation (T2pdTunnel *self, T2pdActivation *activation, GObjec
   self->activation = g_object_ref (activation);
   self->context = context != NULL ? g_object_ref (context) : NULL;
   g_signal_connect_object (activation, "entered", G_CALLBACK (entered_cb), self, 0);
-}
-
-void
-t2pd_tunnel_set_facts (T2pdTunnel *self, const T2pdTunnelFacts *facts)
-{
-  T2pdTunnelFacts copy = {
-    .interface = g_strdup (facts->interface),
-    .ifindex = facts->ifindex,
-    .network_backend = g_strdup (facts->network_backend),
-    .resolver_backend = g_strdup (facts->resolver_backend),
-  };
-
-  clear_facts (&self->facts);
-  self->facts = copy;
-  g_signal_emit (self, signals[CHANGED], 0);
-}
-
-guint64
-t2pd_tunnel_get_id (T2pdTunnel *self)
-{
-  return self->id;
-}
-
-const char *
-t2pd_tunnel_get_name (T2pdTunnel *self)
-{
-  return self->name;
-}
-
-guint32
-t2pd_tunnel_get_owner (T2pdTunnel *self)
-{
-  return self->owner;
-}
-
-T2pSettings *
-t2pd_tunnel_get_settings (T2pdTunnel *self)
-{
-  return self->settings;
-}
-
-const char *
-t2pd_tunnel_get_path (T2pdTunnel *self)
-{
-  return self->path;
-}
-
-T2pTunnelState
-t2pd_tunnel_get_state (T2pdTunnel *self)
-{
-  return self->state;
-}
-
-T2pStateReason
-t2pd_tunnel_get_reason (T2pdTunnel *self)
-{
-  return self->reason;
-}
-
-gint64
-t2pd_tunnel_get_active_since_us (T2pdTunnel *self)
-{
-  return self->active_since_us;
-}
-
-const T2pdTunnelFacts *
-t2pd_tunnel_get_facts (T2pdTunnel *self)
-{
-  return &self->facts;
-}
-
-const char *
-t2pd_tunnel_get_message (T2pdTunnel *self)
-{
-  return self->message != NULL ? self->message : "";
-}
-
-gboolean
-t2pd_tunnel_is_engaged (T2pdTunnel *self)
-{
-  return self->state != T2P_TUNNEL_STATE_INACTIVE && self->state != T2P_TUNNEL_STATE_FAILED;
-}
-
-GObject *
-t2pd_tunnel_get_context (T2pdTunnel *self)
-{
-  return self->context;
-}
-
-const char *
-t2pd_tunnel_get_keeper (T2pdTunnel *self)
-{
-  return self->keeper;
-}
-
-void
-t2pd_tunnel_set_keeper (T2pdTunnel *self, const char *sender)
-{
-  g_free (self->keeper);
-  self->keeper = g_strdup (sender);
 }

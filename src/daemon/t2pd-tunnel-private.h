@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "t2pd-tunnel.h"
+
+G_BEGIN_DECLS
+
+/* What the files of the tunnel share. Nothing else includes this. */
+
+struct _T2pdTunnel
+{
+  GObject parent;
+  guint64 id;
+  char *name;
+  char *path;
+  guint32 owner;
+  T2pSettings *settings;
+  char *keeper;
+  T2pdActivation *activation;
+  GObject *context; /* of the activation */
+
+  T2pTunnelState state;
+  T2pStateReason reason;
+  gint64 active_since_us;
+  GCancellable *bringing_up;
+  GError *failure;
+  gboolean is_being_deleted;                      /* for good */
+  T2pStateReason impairments[T2PD_N_IMPAIRMENTS]; /* T2P_STATE_REASON_NONE: not impaired */
+
+  GPtrArray *waiting_up;   /* GTask */
+  GPtrArray *waiting_down; /* GTask */
+
+  T2pdTunnelFacts facts; /* its strings are ours */
+  char *message;
+};
+
+void t2pd_tunnel_clear_facts (T2pdTunnel *self);
+
+G_END_DECLS

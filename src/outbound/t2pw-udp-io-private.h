@@ -58,7 +58,8 @@ struct _T2pwUdpIo
 };
 
 /* t2pw-udp-send.c */
-void t2pw_udp_io_flush (T2pwUdpIo *io);
+/* Sends what waits. FALSE when the socket that it was from was closed by its handler. */
+gboolean t2pw_udp_io_flush (T2pwUdpIo *io);
 /* What @socket has sent in this turn is dropped. */
 void t2pw_udp_io_forget_sender (T2pwUdpIo *io, const T2pwUdpSocket *socket);
 

@@ -20,13 +20,14 @@ typedef struct
                     const T2pIpEndpoint *from,
                     const guint8 *data,
                     gsize length);
-  /* @data (of @length) was to be sent to @to, and at most @most_bytes can be. */
+  /* @data (of @length) was to be sent to @to, and at most @most_bytes can be. Also from within
+   * t2pw_udp_socket_send(). */
   void (*too_big) (T2pwUdpSocket *socket,
                    const T2pIpEndpoint *to,
                    const guint8 *data,
                    gsize length,
                    gsize most_bytes);
-  /* Nobody listens at the peer that the socket is connected to. */
+  /* Nobody listens at the peer that the socket is connected to. Never from within send. */
   void (*refused) (T2pwUdpSocket *socket);
 } T2pwUdpSocketHandler;
 
@@ -40,6 +41,7 @@ struct _T2pwUdpSocket
   T2pIpEndpoint peer;     /* connected to; of no family: to none */
   guint16 most_gso_bytes; /* longer datagrams are sent one by one */
   guint8 family;
+  gboolean was_refused; /* and it was not told yet */
 };
 
 T2pwUdpIo *t2pw_udp_io_new (T2pReactor *reactor, T2pwSocketPolicy *policy);

@@ -83,6 +83,21 @@ deliver (T2pwUdpSocket *socket, struct mmsghdr *message)
   return TRUE;
 }
 
+/* FALSE when the socket is gone. */
+static gboolean
+tell_refused (T2pwUdpSocket *socket)
+{
+  T2pwUdpIo *io = socket->io;
+
+  io->receiver = socket;
+  socket->was_refused = FALSE;
+  socket->handler->refused (socket);
+  if (io->receiver != socket)
+    return FALSE;
+  io->receiver = NULL;
+  return TRUE;
+}
+
 /* FALSE when nothing is left to be read, or the socket is gone. */
 static gboolean
 receive_batch (T2pwUdpSocket *socket)
@@ -94,10 +109,7 @@ receive_batch (T2pwUdpSocket *socket)
   batch_init (&batch, io->in);
   got = recvmmsg (socket->watch.fd, batch.headers, T2PW_UDP_IN_MESSAGES, MSG_DONTWAIT, NULL);
   if (got < 0 && errno == ECONNREFUSED)
-    {
-      socket->handler->refused (socket);
-      return FALSE;
-    }
+    return tell_refused (socket);
   if (got < 0)
     return errno != EAGAIN; /* the error that waited is gone now */
   io->receiver = socket;
@@ -114,6 +126,8 @@ receive_cb (T2pTask *task)
   T2pwUdpSocket *socket = T2P_OWNER_OF (task, T2pwUdpSocket, task);
   T2pReactor *reactor = socket->io->reactor;
 
+  if (socket->was_refused && !tell_refused (socket))
+    return;
   for (guint i = 0; i < READS_PER_TURN; i++)
     if (!receive_batch (socket))
       return;

@@ -147,12 +147,15 @@ drop_messages (T2pwUdpIo *io, guint first)
 /* What sendmmsg() did not take at once. Returns: the first message that is left, or
  * io->n_messages. */
 static guint
-send_refused (T2pwUdpIo *io, guint at, gboolean *out_was_refused)
+send_refused (T2pwUdpIo *io, guint at)
 {
   T2pwUdpMessage *message = &io->messages[at];
 
   if (errno == ECONNREFUSED)
-    *out_was_refused = TRUE;
+    {
+      io->sender->was_refused = TRUE;
+      t2pw_udp_socket_receive (io->sender);
+    }
   if (message->n_datagrams > 1 && (errno == EMSGSIZE || errno == EINVAL || errno == EIO))
     io->sender->most_gso_bytes =
         (guint16) MIN (io->sender->most_gso_bytes, message->datagram_bytes - 1);
@@ -164,13 +167,22 @@ send_refused (T2pwUdpIo *io, guint at, gboolean *out_was_refused)
 }
 
 void
+t2pw_udp_io_forget_sender (T2pwUdpIo *io, const T2pwUdpSocket *socket)
+{
+  if (io->sender != socket)
+    return;
+  io->sender = NULL;
+  io->n_messages = 0;
+  io->out_bytes = 0;
+}
+
+gboolean
 t2pw_udp_io_flush (T2pwUdpIo *io)
 {
-  gboolean was_refused = FALSE;
-  T2pwUdpSocket *socket;
+  gboolean is_there;
 
   if (io->sender == NULL || io->is_flushing)
-    return;
+    return TRUE;
   io->is_flushing = TRUE;
   for (guint at = 0; at < io->n_messages && io->sender != NULL;)
     {
@@ -179,14 +191,12 @@ t2pw_udp_io_flush (T2pwUdpIo *io)
       if (sent > 0)
         at += (guint) sent;
       else if (errno != EINTR)
-        at = send_refused (io, at, &was_refused);
+        at = send_refused (io, at);
     }
   io->is_flushing = FALSE;
-  socket = g_steal_pointer (&io->sender);
-  io->n_messages = 0;
-  io->out_bytes = 0;
-  if (was_refused && socket != NULL)
-    socket->handler->refused (socket);
+  is_there = io->sender != NULL;
+  t2pw_udp_io_forget_sender (io, io->sender);
+  return is_there;
 }
 
 static gboolean
@@ -216,6 +226,7 @@ io_take (T2pwUdpIo *io, T2pwUdpSocket *socket)
   t2p_reactor_defer (io->reactor, &io->task, nothing_cb);
 }
 
+/* NULL when the socket is gone. */
 static T2pwUdpMessage *
 message_for (T2pwUdpIo *io, T2pwUdpSocket *socket, const T2pIpEndpoint *to, gsize length)
 {
@@ -226,7 +237,8 @@ message_for (T2pwUdpIo *io, T2pwUdpSocket *socket, const T2pIpEndpoint *to, gsiz
     return last;
   if (io->n_messages == T2PW_UDP_OUT_MESSAGES || io->out_bytes + length > T2PW_UDP_OUT_BYTES)
     {
-      t2pw_udp_io_flush (io);
+      if (!t2pw_udp_io_flush (io))
+        return NULL;
       io_take (io, socket);
     }
   last = &io->messages[io->n_messages++];
@@ -249,7 +261,7 @@ send_datagram (T2pwUdpSocket *socket,
   T2pwUdpMessage *message = message_for (io, socket, to, total);
   T2pWriter writer;
 
-  if (!t2pw_udp_socket_is_open (socket)) /* by a handler, when others had to leave first */
+  if (message == NULL)
     return FALSE;
   t2p_writer_init (&writer, io->out + io->out_bytes, T2PW_UDP_OUT_BYTES - io->out_bytes);
   t2p_writer_bytes (&writer, header, header_bytes);
@@ -310,14 +322,4 @@ t2pw_udp_socket_send (T2pwUdpSocket *socket,
     }
   while (length > 0);
   return TRUE;
-}
-
-void
-t2pw_udp_io_forget_sender (T2pwUdpIo *io, const T2pwUdpSocket *socket)
-{
-  if (io->sender != socket)
-    return;
-  io->sender = NULL;
-  io->n_messages = 0;
-  io->out_bytes = 0;
 }

@@ -261,6 +261,29 @@ test_ends_with_its_relay (AssociationFixture *f, gconstpointer data)
   g_assert_error (f->error, T2P_ERROR, T2P_ERROR_FAILED);
 }
 
+/* So much in one turn that some leaves before its end, when the relay is gone. */
+static void
+test_does_not_end_while_it_sends (AssociationFixture *f, gconstpointer data)
+{
+  Script script = { 0 };
+  g_autoptr (ScriptedServer) proxy = new_good_proxy (f, &script);
+  T2pwDestination to = { .address = t2p_ip_address_from_v4 (0xc0000201), .port = 53 };
+  g_autofree guint8 *payload = g_malloc0 (60000);
+
+  open_good (f, proxy);
+  close (f->peer);
+  f->peer = -1;
+  for (guint i = 0; i < 20; i++)
+    {
+      t2pw_association_send (f->association, &to, payload, 60000, 0);
+      g_assert_cmpuint (f->n_failed, ==, 0);
+    }
+  while (f->n_failed == 0)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_error (f->error, T2P_ERROR, T2P_ERROR_FAILED);
+  g_assert_cmpuint (f->n_failed, ==, 1);
+}
+
 /* Many application sockets try, and it is asked and told once. */
 static void
 test_refused_once_is_refused_at_once (AssociationFixture *f, gconstpointer data)
@@ -350,6 +373,7 @@ main (int argc, char **argv)
   ADD ("/associate/too-big", test_too_big);
   ADD ("/associate/ends-with-its-connection", test_ends_with_its_connection);
   ADD ("/associate/ends-with-its-relay", test_ends_with_its_relay);
+  ADD ("/associate/does-not-end-while-it-sends", test_does_not_end_while_it_sends);
   ADD ("/associate/refused-once-is-refused-at-once", test_refused_once_is_refused_at_once);
   ADD ("/associate/unreached-shows-nothing", test_unreached_shows_nothing);
   ADD ("/associate/which-ways-there-are", test_which_ways_there_are);

@@ -157,15 +157,20 @@ group_free (T2pwOutbound *base)
   g_free (group);
 }
 
-/* Of the active member: what an association is likely to meet. */
+/* What an association is likely to meet: none only when no member carries datagrams. */
 static T2pwUdpMode
 group_get_udp_mode (T2pwOutbound *base)
 {
   T2pwGroup *group = (T2pwGroup *) base;
+  T2pwUdpMode mode = T2PW_UDP_NONE;
 
-  if (group->members->len == 0)
-    return T2PW_UDP_NONE;
-  return t2pw_outbound_get_udp_mode (t2pw_group_member_at (group, group->active)->outbound);
+  for (guint i = 0; i < group->members->len && mode == T2PW_UDP_NONE; i++)
+    {
+      guint index = (group->active + i) % group->members->len;
+
+      mode = t2pw_outbound_get_udp_mode (t2pw_group_member_at (group, index)->outbound);
+    }
+  return mode;
 }
 
 static const T2pwOutboundClass group_class = {

@@ -115,6 +115,11 @@ test_who_carries_them (Fixture *f, gconstpointer data)
 {
   group_fixture_add (&f->group, 3);
   f->group.fakes[0]->udp_mode = T2PW_UDP_NONE; /* that is known */
+  f->group.fakes[2]->udp_mode = T2PW_UDP_ASSOCIATE;
+  g_assert_cmpint (t2pw_outbound_get_udp_mode (f->group.group), ==, T2PW_UDP_UNKNOWN);
+  f->group.fakes[1]->udp_mode = T2PW_UDP_NONE;
+  g_assert_cmpint (t2pw_outbound_get_udp_mode (f->group.group), ==, T2PW_UDP_ASSOCIATE);
+  f->group.fakes[1]->udp_mode = T2PW_UDP_UNKNOWN;
   associate (f);
   g_assert_cmpuint (f->group.fakes[0]->n_associations, ==, 0);
   fake_outbound_end_association (f->group.fakes[1], T2P_ERROR_NOT_SUPPORTED);
@@ -134,6 +139,7 @@ test_nobody_does (Fixture *f, gconstpointer data)
   g_assert_cmpuint (f->n_failed, ==, 1);
   g_assert_error (f->error, T2P_ERROR, T2P_ERROR_NOT_SUPPORTED);
   f->group.fakes[0]->udp_mode = f->group.fakes[1]->udp_mode = T2PW_UDP_NONE;
+  g_assert_cmpint (t2pw_outbound_get_udp_mode (f->group.group), ==, T2PW_UDP_NONE);
   associate (f);
   g_assert_null (f->association); /* it is known by now */
   g_assert_null (

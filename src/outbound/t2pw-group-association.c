@@ -143,6 +143,7 @@ association_cancel (T2pwAttempts *attempts)
 
 static const T2pwAttemptsClass association_attempts_class = {
   .may_use = association_may_use,
+  .inability = "no upstream carries UDP",
   .may_go_on = association_may_go_on,
   .begin = association_begin,
   .cancel = association_cancel,

@@ -49,14 +49,21 @@ attempts_leave (T2pwAttempts *attempts)
     g_queue_unlink (queue, &attempts->link);
 }
 
+static gboolean
+could_use (const T2pwAttempts *attempts, guint index)
+{
+  return (attempts->excluded & (1u << index)) == 0 &&
+         (attempts->klass->may_use == NULL ||
+          attempts->klass->may_use (t2pw_group_member_at (attempts->group, index)));
+}
+
 static guint32
 unusable_members (const T2pwAttempts *attempts)
 {
-  guint32 bits = attempts->excluded | attempts->tried;
+  guint32 bits = attempts->tried;
 
   for (guint i = 0; i < attempts->group->members->len; i++)
-    if (attempts->klass->may_use != NULL &&
-        !attempts->klass->may_use (t2pw_group_member_at (attempts->group, i)))
+    if (!could_use (attempts, i))
       bits |= 1u << i;
   return bits;
 }
@@ -140,10 +147,19 @@ find_fault (const T2pwAttempts *attempts)
       guint index = (attempts->member + i) % group->members->len;
       const T2pwMember *member = g_ptr_array_index (group->members, index);
 
-      if ((attempts->excluded & (1u << index)) == 0 && member->error != NULL)
+      if (could_use (attempts, index) && member->error != NULL)
         return member->error;
     }
   return NULL;
+}
+
+static gboolean
+could_use_any (const T2pwAttempts *attempts)
+{
+  for (guint i = 0; i < attempts->group->members->len; i++)
+    if (could_use (attempts, i))
+      return TRUE;
+  return FALSE;
 }
 
 static void
@@ -157,6 +173,9 @@ attempts_give_up (T2pwAttempts *attempts)
   else if (attempts->group->members->len == 0)
     error =
         g_error_new_literal (T2P_ERROR, T2P_ERROR_PROXY_UNREACHABLE, "there is no upstream");
+  else if (!could_use_any (attempts))
+    error =
+        g_error_new_literal (T2P_ERROR, T2P_ERROR_NOT_SUPPORTED, attempts->klass->inability);
   else
     error = g_error_new (T2P_ERROR, T2P_ERROR_LIMIT_EXCEEDED,
                          "too many connections wait for %s to answer",

@@ -92,6 +92,7 @@ void t2pw_member_take_silence (T2pwMember *member, gint64 began_us);
 /**
  * T2pwAttemptsClass:
  * @may_use: (nullable): whether the member can do at all what is wanted
+ * @inability: what is said when no member can
  * @may_go_on: behind this error, to another member
  * @begin: asks the member; FALSE when it cannot do it after all
  * @cancel: what @begin has begun, if it is under way
@@ -100,6 +101,7 @@ void t2pw_member_take_silence (T2pwMember *member, gint64 began_us);
 typedef struct
 {
   gboolean (*may_use) (const T2pwMember *member);
+  const char *inability;
   gboolean (*may_go_on) (const GError *error);
   gboolean (*begin) (T2pwAttempts *attempts, T2pwMember *member);
   void (*cancel) (T2pwAttempts *attempts);

@@ -95,8 +95,11 @@ static T2pwAssociation *
 fake_associate (T2pwOutbound *base, const T2pwAssociationHandler *handler, gpointer user_data)
 {
   FakeOutbound *fake = (FakeOutbound *) base;
-  FakeAssociation *association = g_new0 (FakeAssociation, 1);
+  FakeAssociation *association;
 
+  if (fake->udp_mode == T2PW_UDP_NONE)
+    return NULL;
+  association = g_new0 (FakeAssociation, 1);
   association->base = (T2pwAssociation){ &fake_association_class, handler, user_data, "" };
   association->fake = fake;
   g_queue_push_tail (&fake->associations, association);

@@ -199,6 +199,25 @@ test_storm (Fixture *f, gconstpointer data)
   g_assert_cmpuint (f->n_failed, ==, MANY + 1);
 }
 
+/* Each would like one, and those that went first find that the proxy has no UDP. */
+static void
+test_who_waits_is_told_why (Fixture *f, gconstpointer data)
+{
+  group_fixture_add (&f->group, 1);
+  for (guint i = 0; i < MANY; i++)
+    associate (f);
+  group_fixture_settle (&f->group);
+  f->group.fakes[0]->udp_mode = T2PW_UDP_NONE;
+  fake_outbound_end_association (f->group.fakes[0], T2P_ERROR_NOT_SUPPORTED);
+  group_fixture_run_ms (&f->group, 100);
+  g_assert_cmpuint (f->group.fakes[0]->n_associations, ==, 4);
+  g_assert_cmpuint (f->n_failed, ==, MANY - 3);
+  g_assert_error (f->error, T2P_ERROR, T2P_ERROR_NOT_SUPPORTED);
+  for (guint i = 0; i < 3; i++)
+    fake_outbound_end_association (f->group.fakes[0], T2P_ERROR_NOT_SUPPORTED);
+  g_assert_cmpuint (f->n_failed, ==, MANY);
+}
+
 static void
 test_one_member (Fixture *f, gconstpointer data)
 {
@@ -241,6 +260,7 @@ main (int argc, char **argv)
   ADD ("ends-with-its-member", test_member_goes_down);
   ADD ("its-own-end-has-the-member-checked", test_its_own_end);
   ADD ("a-thousand-on-a-dead-proxy-make-four-attempts", test_storm);
+  ADD ("who-waits-is-told-why", test_who_waits_is_told_why);
   ADD ("one-member-and-no-other", test_one_member);
   ADD ("take-turns", test_turns);
   return g_test_run ();

@@ -30,11 +30,13 @@ typedef struct
   T2pIpEndpoint proxy;
   T2pwLookup *lookup;
   T2pwUdpSocket socket;
+  T2pTask task; /* looks at the control connection */
 } Association;
 
 static void
 association_clear (Association *association)
 {
+  t2p_reactor_cancel (association->context->reactor, &association->task);
   t2pw_udp_socket_close (&association->socket);
   g_clear_pointer (&association->lookup, t2pw_lookup_cancel);
   if (association->control != NULL)
@@ -254,6 +256,35 @@ looked_up_cb (const T2pIpAddress *addresses,
 
 /* --- the control connection */
 
+/* The proxy has nothing to say but that it is over: FALSE. */
+static gboolean
+control_is_quiet (T2pwCarrier *control)
+{
+  guint8 ignored[512];
+  struct iovec iov = { ignored, sizeof ignored };
+  gssize got;
+
+  do
+    got = t2pw_carrier_receive (control, &iov, 1);
+  while (got > 0 && got < (gssize) sizeof ignored);
+  return got < 0 && errno == EAGAIN;
+}
+
+static void
+control_cb (T2pTask *task)
+{
+  Association *association = T2P_OWNER_OF (task, Association, task);
+
+  if (!control_is_quiet (association->control))
+    association_ended (association, "ended the association");
+}
+
+static void
+control_look (Association *association)
+{
+  t2p_reactor_defer (association->context->reactor, &association->task, control_cb);
+}
+
 static void
 control_opened_cb (T2pwCarrier *control, gpointer user_data)
 {
@@ -262,6 +293,7 @@ control_opened_cb (T2pwCarrier *control, gpointer user_data)
   T2pIpAddress relay = association->bound.address;
 
   association->control = control;
+  control_look (association); /* its end may have come with the reply */
   association->base.label = control->label;
   if (!t2pw_tcp_carrier_get_peer (control, &association->proxy))
     association_ended (association, "hung up");
@@ -286,16 +318,10 @@ control_failed_cb (T2pwCarrier *control,
   association_fail (association, refusal, error);
 }
 
-/* The proxy has nothing to say but that it is over. */
 static void
 control_readable_cb (T2pwCarrier *control, gpointer user_data)
 {
-  guint8 ignored[512];
-  struct iovec iov = { ignored, sizeof ignored };
-  gssize got = t2pw_carrier_receive (control, &iov, 1);
-
-  if (got == 0 || (got < 0 && errno != EAGAIN) || got == sizeof ignored)
-    association_ended (user_data, "ended the association");
+  control_look (user_data);
 }
 
 static void

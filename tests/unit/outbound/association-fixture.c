@@ -130,13 +130,19 @@ association_fixture_make (AssociationFixture *f, const char *format, guint16 por
 }
 
 gboolean
-association_fixture_open (AssociationFixture *f)
+association_fixture_begin (AssociationFixture *f)
 {
   f->is_over = f->is_opened = FALSE;
   f->association = t2pw_outbound_associate (f->outbound, &handler, f);
-  if (f->association == NULL)
-    return FALSE;
   g_assert_false (f->is_over);
+  return f->association != NULL;
+}
+
+gboolean
+association_fixture_open (AssociationFixture *f)
+{
+  if (!association_fixture_begin (f))
+    return FALSE;
   while (!f->is_over)
     g_main_context_iteration (NULL, TRUE);
   return TRUE;

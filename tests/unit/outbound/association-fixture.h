@@ -31,6 +31,7 @@ void association_fixture_set_up (AssociationFixture *f, gconstpointer data);
 void association_fixture_tear_down (AssociationFixture *f, gconstpointer data);
 /* @format: of the proxy's URI, with %u for its port */
 void association_fixture_make (AssociationFixture *f, const char *format, guint16 port);
+gboolean association_fixture_begin (AssociationFixture *f);
 /* Until it is opened or has failed; FALSE when it is known at once that nothing is carried. */
 gboolean association_fixture_open (AssociationFixture *f);
 gboolean association_fixture_send (AssociationFixture *f, const char *to, const char *text);

@@ -35,7 +35,7 @@ new_proxy (Script *script, const char *reply, gsize length, guint16 port, Server
   script->steps[1] = (ServerStep){ SERVER_SEND, METHOD };
   script->steps[2] = (ServerStep){ SERVER_READ, REQUEST };
   script->steps[3] = (ServerStep){ SERVER_SEND, script->reply, length + 2 };
-  script->steps[4] = (ServerStep){ last };
+  script->steps[4] = (ServerStep){ last, BYTES ("bye") };
   script->steps[5] = (ServerStep){ SERVER_END };
   return scripted_server_new (script->steps);
 }
@@ -245,6 +245,33 @@ test_ends_with_its_connection (AssociationFixture *f, gconstpointer data)
   g_assert_cmpint (t2pw_outbound_get_udp_mode (f->outbound), ==, T2PW_UDP_ASSOCIATE);
 }
 
+/* The end comes together with what was said before it. */
+static void
+test_ends_with_the_reply (AssociationFixture *f, gconstpointer data)
+{
+  static const ServerVerb last[] = { SERVER_END, SERVER_SEND };
+
+  for (guint i = 0; i < G_N_ELEMENTS (last); i++)
+    {
+      Script script = { 0 };
+      g_autoptr (ScriptedServer) proxy = new_proxy (
+          &script, BYTES ("\x05\x00\x00\x01\x00\x00\x00\x00"), f->peer_port, last[i]);
+
+      association_fixture_make (f, "socks5://127.0.0.1:%u", scripted_server_get_port (proxy));
+      f->n_failed = 0;
+      association_fixture_begin (f);
+      for (guint waited = 0; waited < 50 && f->n_failed == 0; waited++)
+        {
+          g_usleep (20000); /* the proxy is a thread of its own */
+          while (g_main_context_iteration (NULL, FALSE))
+            ;
+        }
+      g_assert_cmpuint (f->n_failed, ==, 1);
+      g_assert_error (f->error, T2P_ERROR, T2P_ERROR_FAILED);
+      g_clear_pointer (&f->outbound, t2pw_outbound_free);
+    }
+}
+
 /* The relay is gone, and says so with an ICMP error. */
 static void
 test_ends_with_its_relay (AssociationFixture *f, gconstpointer data)
@@ -372,6 +399,7 @@ main (int argc, char **argv)
   ADD ("/associate/a-burst-is-whole-and-in-order", test_a_burst_is_whole_and_in_order);
   ADD ("/associate/too-big", test_too_big);
   ADD ("/associate/ends-with-its-connection", test_ends_with_its_connection);
+  ADD ("/associate/ends-with-the-reply", test_ends_with_the_reply);
   ADD ("/associate/ends-with-its-relay", test_ends_with_its_relay);
   ADD ("/associate/does-not-end-while-it-sends", test_does_not_end_while_it_sends);
   ADD ("/associate/refused-once-is-refused-at-once", test_refused_once_is_refused_at_once);

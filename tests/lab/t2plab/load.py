@@ -7,11 +7,13 @@ make things fail; nothing may ever be wrong.
 """
 import collections
 import hashlib
+import http.client
 import json
 import os
 import random
 import signal
 import socket
+import sys
 import threading
 import time
 import urllib.request
@@ -41,7 +43,7 @@ def repeat(kind, pause, action):
     while not stop.is_set():
         try:
             count(kind, DONE if action() else WRONG)
-        except (OSError, EOFError):
+        except (OSError, EOFError, http.client.HTTPException):  # as of a body that ends early
             count(kind, FAILED)
         stop.wait(pause)
 
@@ -136,7 +138,8 @@ def main():
     for thread in threads:
         thread.start()
     while not stop.wait(1):
-        pass
+        if not all(thread.is_alive() for thread in threads):
+            sys.exit('a thread ended before its time')
     end = time.monotonic() + TIMEOUT_SECONDS + 5
     for thread in threads:
         thread.join(max(0, end - time.monotonic()))

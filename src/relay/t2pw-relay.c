@@ -92,16 +92,20 @@ flow_patience_ms (const T2pwFlow *flow, gint64 *out_active_us)
              : config->half_close_timeout_ms;
 }
 
+/* A turn runs timers first: an edge may have come, and its task still wait. */
 static void
 idle_cb (T2pTimer *timer)
 {
   T2pwFlow *flow = T2P_OWNER_OF (timer, T2pwFlow, timer);
   T2pReactor *reactor = flow->owner->config.reactor;
+  gboolean is_queued = flow->task.pprev != NULL;
   gint64 active_us;
   gint64 left_ms = flow_patience_ms (flow, &active_us);
 
   left_ms -= (t2p_reactor_get_now_us (reactor) - active_us) / 1000;
-  if (left_ms <= 0)
+  if (is_queued)
+    t2p_reactor_arm (reactor, &flow->timer, flow_look_again_ms (flow), idle_cb);
+  else if (left_ms <= 0)
     t2pw_relay_abort_flow (flow);
   else
     t2p_reactor_arm (reactor, &flow->timer,

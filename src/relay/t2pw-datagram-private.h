@@ -64,12 +64,32 @@ struct _T2pwDatagramRelay
 T2pwDatagramWay *t2pw_datagram_way_get (T2pwDatagramSocket *socket, T2pwOutbound *outbound);
 void t2pw_datagram_way_free (T2pwDatagramWay *way);
 
+/* --- t2pw-datagram-socket.c */
+
+/* NULL when there is no room, and no UDP flow to make some. */
+T2pwDatagramSocket *t2pw_datagram_socket_new (T2pwDatagramRelay *relay, const T2pwFlowKey *key);
+/* Of the last datagram: what people see, and whom answers come from. */
+void t2pw_datagram_socket_note (T2pwDatagramSocket *socket,
+                                const T2pIpEndpoint *destination,
+                                guint32 name_index,
+                                const char *rule);
+void t2pw_datagram_socket_touch (T2pwDatagramSocket *socket);
+/* Behind all that waits; @waiting: (transfer full). */
+void t2pw_datagram_socket_keep (T2pwDatagramSocket *socket, T2pwWaitingDatagrams *waiting);
+/* Drops them when too many wait. */
+void t2pw_datagram_socket_keep_copy (T2pwDatagramSocket *socket,
+                                     const T2pIpEndpoint *destination,
+                                     const guint8 *data,
+                                     gsize length,
+                                     gsize datagram_bytes);
+/* (transfer full): the first that waits; there is one. */
+T2pwWaitingDatagrams *t2pw_datagram_socket_take (T2pwDatagramSocket *socket);
+
 /* --- t2pw-datagram-relay.c */
 
 /* Sends what waits, by the ways that are open now. */
 void t2pw_datagram_socket_send_waiting (T2pwDatagramSocket *socket);
 /* The application is told that the datagrams that wait go nowhere; the socket goes. */
 void t2pw_datagram_socket_refuse (T2pwDatagramSocket *socket, T2pRefusal refusal);
-void t2pw_datagram_socket_touch (T2pwDatagramSocket *socket);
 
 G_END_DECLS

@@ -6,9 +6,7 @@
  * Each datagram is decided by the rules on its own; those that go the same way share an
  * association. While that is being opened, or while it is asked whose socket it is, a few
  * datagrams wait; more are dropped, the newest first. A way that does not come about is told to
- * the application with an ICMP error at once, so that QUIC and the like fall back.
- *
- * All flows are in a list by their last datagram: when the table is full, the idlest goes. */
+ * the application with an ICMP error at once, so that QUIC and the like fall back. */
 #include "config.h"
 
 #include "t2pw-datagram-private.h"
@@ -16,10 +14,7 @@
 #include "t2pw-flow-destination.h"
 
 #include <netinet/in.h>
-#include <string.h>
 
-/* Sockets that have only asked single questions are forgotten sooner. */
-#define BRIEF_MS 10000
 #define DNS_PORT 53
 
 typedef enum
@@ -41,164 +36,11 @@ typedef struct
   T2pwWay way;
 } Datagrams;
 
-static gboolean
-is_brief_port (guint16 port)
-{
-  return port == DNS_PORT || port == 123 || port == 3478; /* …, NTP, STUN */
-}
-
-static gint64
-now_of (const T2pwDatagramRelay *relay)
-{
-  return t2p_reactor_get_now_us (relay->config.reactor);
-}
-
-/* --- the list by the last datagram */
-
 static void
-list_remove (T2pwDatagramSocket *socket)
+keep_copy (T2pwDatagramSocket *socket, const Datagrams *datagrams)
 {
-  T2pwDatagramRelay *relay = socket->relay;
-
-  *(socket->older != NULL ? &socket->older->newer : &relay->oldest) = socket->newer;
-  *(socket->newer != NULL ? &socket->newer->older : &relay->newest) = socket->older;
-}
-
-static void
-list_append (T2pwDatagramSocket *socket)
-{
-  T2pwDatagramRelay *relay = socket->relay;
-
-  socket->older = relay->newest;
-  socket->newer = NULL;
-  *(relay->newest != NULL ? &relay->newest->newer : &relay->oldest) = socket;
-  relay->newest = socket;
-}
-
-void
-t2pw_datagram_socket_touch (T2pwDatagramSocket *socket)
-{
-  socket->flow->active_us = now_of (socket->relay);
-  if (socket->newer == NULL)
-    return;
-  list_remove (socket);
-  list_append (socket);
-}
-
-/* --- application sockets */
-
-void
-t2pw_datagram_socket_close (T2pwDatagramSocket *socket)
-{
-  T2pwDatagramRelay *relay = socket->relay;
-  T2pwFlow *flow = socket->flow;
-
-  while (socket->ways != NULL)
-    t2pw_datagram_way_free (socket->ways);
-  g_clear_pointer (&flow->inquiry, t2pw_flow_inquiry_cancel);
-  t2p_reactor_disarm (relay->config.reactor, &socket->timer);
-  t2pw_datagram_names_clear (&socket->names, relay->config.virtual_names, now_of (relay));
-  g_queue_clear_full (&socket->waiting, g_free);
-  list_remove (socket);
-  g_hash_table_remove (relay->sockets, &flow->key.source);
-  relay->counters.flows--;
-  t2pw_flow_set_state (flow, T2PW_FLOW_CLOSED);
-  t2pw_flow_table_remove (relay->config.table, flow);
-  g_free (socket);
-}
-
-static guint
-patience_ms (const T2pwDatagramSocket *socket)
-{
-  guint most_ms = socket->relay->config.idle_timeout_ms;
-
-  return socket->is_brief ? MIN (BRIEF_MS, most_ms) : most_ms;
-}
-
-static void
-idle_cb (T2pTimer *timer)
-{
-  T2pwDatagramSocket *socket = T2P_OWNER_OF (timer, T2pwDatagramSocket, timer);
-  gint64 left_ms = patience_ms (socket);
-
-  left_ms -= (now_of (socket->relay) - socket->flow->active_us) / 1000;
-  if (left_ms <= 0)
-    t2pw_datagram_socket_close (socket);
-  else
-    t2p_reactor_arm (socket->relay->config.reactor, &socket->timer, (guint) left_ms, idle_cb);
-}
-
-static T2pwFlow *
-add_flow (T2pwDatagramRelay *relay, const T2pwFlowKey *key)
-{
-  T2pwFlow *flow = t2pw_flow_table_add (relay->config.table, key);
-
-  if (flow == NULL && t2pw_datagram_relay_evict (relay))
-    flow = t2pw_flow_table_add (relay->config.table, key);
-  return flow;
-}
-
-/* NULL when there is no room, and no UDP flow to make some. */
-static T2pwDatagramSocket *
-socket_new (T2pwDatagramRelay *relay, const T2pwFlowKey *key)
-{
-  T2pwFlow *flow = add_flow (relay, key);
-  T2pwDatagramSocket *socket;
-
-  if (flow == NULL)
-    return NULL;
-  socket = g_new0 (T2pwDatagramSocket, 1);
-  socket->relay = relay;
-  socket->flow = flow;
-  socket->is_brief = TRUE;
-  flow->owner = relay->config.owner;
-  flow->datagrams = socket;
-  flow->opened_us = flow->active_us = now_of (relay);
-  g_queue_init (&socket->waiting);
-  list_append (socket);
-  g_hash_table_insert (relay->sockets, &flow->key.source, socket);
-  relay->counters.flows++;
-  t2p_reactor_arm (relay->config.reactor, &socket->timer, patience_ms (socket), idle_cb);
-  return socket;
-}
-
-/* --- what waits */
-
-static void
-keep_waiting (T2pwDatagramSocket *socket, T2pwWaitingDatagrams *waiting)
-{
-  socket->waiting_bytes += waiting->length;
-  g_queue_push_tail (&socket->waiting, waiting);
-}
-
-static void
-wait_with (T2pwDatagramSocket *socket, const Datagrams *datagrams)
-{
-  gsize length = datagrams->length;
-  T2pwWaitingDatagrams *waiting;
-
-  if (socket->waiting.length >= T2PW_DATAGRAM_MAX_WAITING ||
-      socket->waiting_bytes + length > T2PW_DATAGRAM_MAX_WAITING_BYTES)
-    {
-      socket->relay->counters.dropped++;
-      return;
-    }
-  waiting = g_malloc (sizeof *waiting + length);
-  waiting->destination = datagrams->key.destination;
-  waiting->length = length;
-  waiting->datagram_bytes = datagrams->datagram_bytes;
-  if (length > 0)
-    memcpy (waiting->data, datagrams->data, length);
-  keep_waiting (socket, waiting);
-}
-
-static T2pwWaitingDatagrams *
-take_waiting (T2pwDatagramSocket *socket)
-{
-  T2pwWaitingDatagrams *waiting = g_queue_pop_head (&socket->waiting);
-
-  socket->waiting_bytes -= waiting->length;
-  return waiting;
+  t2pw_datagram_socket_keep_copy (socket, &datagrams->key.destination, datagrams->data,
+                                  datagrams->length, datagrams->datagram_bytes);
 }
 
 static Datagrams
@@ -256,7 +98,7 @@ t2pw_datagram_socket_refuse (T2pwDatagramSocket *socket, T2pRefusal refusal)
 
   while (socket->waiting.length > 0)
     {
-      g_autofree T2pwWaitingDatagrams *waiting = take_waiting (socket);
+      g_autofree T2pwWaitingDatagrams *waiting = t2pw_datagram_socket_take (socket);
       Datagrams datagrams = datagrams_of_waiting (socket, waiting);
       gboolean asks;
 
@@ -276,28 +118,13 @@ refuse_by_way (T2pwDatagramRelay *relay, const Datagrams *datagrams)
     refuse_datagrams (relay, datagrams, datagrams->way.refusal);
 }
 
-static void
-note_destination (T2pwDatagramSocket *socket, const Datagrams *datagrams)
-{
-  T2pwFlow *flow = socket->flow;
-  T2pwDatagramRelay *relay = socket->relay;
-  guint16 port = datagrams->key.destination.port;
-
-  flow->key.destination = datagrams->key.destination;
-  flow->rule = datagrams->way.rule;
-  socket->is_brief = socket->is_brief && is_brief_port (port);
-  if (relay->config.virtual_names != NULL)
-    t2pw_datagram_names_add (&socket->names, relay->config.virtual_names, datagrams->name_index,
-                             &datagrams->key.destination, now_of (relay));
-  flow->name_index = datagrams->name_index;
-}
-
 static Dispatch
 dispatch (T2pwDatagramSocket *socket, const Datagrams *datagrams)
 {
   T2pwDatagramWay *way;
 
-  note_destination (socket, datagrams);
+  t2pw_datagram_socket_note (socket, &datagrams->key.destination, datagrams->name_index,
+                             datagrams->way.rule);
   way = t2pw_datagram_way_get (socket, datagrams->way.outbound);
   if (way == NULL)
     return DISPATCH_REFUSED;
@@ -333,7 +160,7 @@ send_one_waiting (T2pwDatagramSocket *socket, T2pwWaitingDatagrams *waiting)
   switch (dispatch (socket, &datagrams))
     {
     case DISPATCH_WAITS:
-      keep_waiting (socket, waiting);
+      t2pw_datagram_socket_keep (socket, waiting);
       return;
     case DISPATCH_REFUSED:
       if (!ask_over_tcp (socket->relay, &datagrams))
@@ -349,7 +176,7 @@ void
 t2pw_datagram_socket_send_waiting (T2pwDatagramSocket *socket)
 {
   for (guint n = socket->waiting.length; n > 0 && socket->waiting.length > 0; n--)
-    send_one_waiting (socket, take_waiting (socket));
+    send_one_waiting (socket, t2pw_datagram_socket_take (socket));
   if (is_idle (socket))
     t2pw_datagram_socket_close (socket);
 }
@@ -379,7 +206,7 @@ inquire (T2pwDatagramSocket *socket, const Datagrams *datagrams)
       t2pw_flow_inquiry_new (socket->relay->config.policy, IPPROTO_UDP, &datagrams->key,
                              &datagrams->destination, decided_cb, socket);
   if (flow->inquiry != NULL)
-    wait_with (socket, datagrams);
+    keep_copy (socket, datagrams);
   return flow->inquiry != NULL;
 }
 
@@ -395,7 +222,7 @@ carry (T2pwDatagramSocket *socket, const Datagrams *datagrams, gboolean asks)
     case DISPATCH_SENT:
       return TRUE;
     case DISPATCH_WAITS:
-      wait_with (socket, datagrams);
+      keep_copy (socket, datagrams);
       return TRUE;
     case DISPATCH_REFUSED:
       break;
@@ -419,7 +246,7 @@ take_new (T2pwDatagramRelay *relay, const Datagrams *datagrams, gboolean asks)
 
   if (relay->refuses_new || is_hopeless (datagrams, asks))
     return FALSE;
-  socket = socket_new (relay, &datagrams->key);
+  socket = t2pw_datagram_socket_new (relay, &datagrams->key);
   if (socket == NULL)
     return FALSE;
   is_carried = carry (socket, datagrams, asks);
@@ -449,7 +276,7 @@ t2pw_datagram_relay_take (T2pwDatagramRelay *relay,
 
   if (socket != NULL && socket->flow->inquiry != NULL)
     {
-      wait_with (socket, &datagrams);
+      keep_copy (socket, &datagrams);
       return TRUE;
     }
   if (!find_way (relay, &datagrams, &asks) && !asks)
@@ -536,12 +363,4 @@ const T2pwDatagramCounters *
 t2pw_datagram_relay_get_counters (const T2pwDatagramRelay *relay)
 {
   return &relay->counters;
-}
-
-const char *
-t2pw_datagram_socket_get_label (const T2pwDatagramSocket *socket)
-{
-  return socket->ways != NULL && socket->ways->association != NULL
-             ? socket->ways->association->label
-             : "";
 }

@@ -4,209 +4,18 @@
  * A SYN makes a flow, unless the rules refuse it, and the flow asks the outbound that they name
  * for a carrier; when they depend on its user, it waits until that is known. When that opens,
  * the SYN is accepted and the stream relay pumps; when it fails, the SYN is refused in the way
- * that tells the application what the upstream said. Edges of both sides only set bits and
- * queue the flow's task, so a flow is handled once per turn, however many edges came.
- *
- * One timer per flow, re-armed only when it fires: it looks when the flow was last active.
- * While the stack still delivers, acknowledgements of the application are activity, too. */
+ * that tells the application what the upstream said. */
 #include "config.h"
 
 #include "t2pw-relay-private.h"
 
 #include "t2pw-flow-destination.h"
-#include "t2pw-stream-relay.h"
 
 #include <netinet/in.h>
 
 #define DNS_PORT 53
 
-/* The flow's stream, SYN and carrier are gone, or were given away, before. */
-static void
-flow_free (T2pwFlow *flow)
-{
-  T2pwRelay *relay = flow->owner;
-  T2pReactor *reactor = relay->config.reactor;
-
-  t2pw_flow_set_state (flow, T2PW_FLOW_CLOSED);
-  t2p_reactor_disarm (reactor, &flow->timer);
-  t2p_reactor_cancel (reactor, &flow->task);
-  g_clear_pointer (&flow->inquiry, t2pw_flow_inquiry_cancel);
-  if (flow->syn != NULL)
-    g_hash_table_remove (relay->held, flow->syn);
-  if (flow->name_index != T2PW_VIRTUAL_NONE)
-    t2pw_virtual_names_unpin (relay->config.virtual_names, flow->name_index,
-                              t2p_reactor_get_now_us (reactor));
-  t2pw_flow_table_remove (&relay->table, flow);
-}
-
-static T2pwHeldSyn *
-flow_take_syn (T2pwFlow *flow)
-{
-  g_hash_table_remove (flow->owner->held, flow->syn);
-  return g_steal_pointer (&flow->syn);
-}
-
-void
-t2pw_relay_abort_flow (T2pwFlow *flow)
-{
-  if (flow->datagrams != NULL)
-    {
-      t2pw_datagram_socket_close (flow->datagrams);
-      return;
-    }
-  if (flow->carrier != NULL)
-    t2pw_carrier_close (g_steal_pointer (&flow->carrier), TRUE);
-  if (flow->stream != NULL)
-    t2pw_stream_abort (g_steal_pointer (&flow->stream));
-  if (flow->syn != NULL)
-    t2pw_held_syn_refuse (flow_take_syn (flow), T2P_REFUSAL_RESET);
-  flow_free (flow);
-}
-
-/* --- time */
-
-/* How soon to look again: a flow may become half-closed in earnest without an event of ours. */
-static guint
-flow_look_again_ms (const T2pwFlow *flow)
-{
-  const T2pwRelayConfig *config = &flow->owner->config;
-
-  return flow->state == T2PW_FLOW_OPEN
-             ? config->idle_timeout_ms
-             : MIN (config->half_close_timeout_ms, config->idle_timeout_ms);
-}
-
-/* What one side has sent and the other did not take yet must not be lost to the shorter time of
- * a half-closed flow: until it is delivered the flow is no more than slow. */
-static guint
-flow_patience_ms (const T2pwFlow *flow, gint64 *out_active_us)
-{
-  const T2pwRelayConfig *config = &flow->owner->config;
-  gint64 progress_us = 0;
-  gsize unacked =
-      flow->stream != NULL ? t2pw_stream_get_unacked (flow->stream, &progress_us) : 0;
-
-  *out_active_us = MAX (flow->active_us, progress_us);
-  return flow->state == T2PW_FLOW_OPEN || unacked > 0 || flow->upstream_full
-             ? config->idle_timeout_ms
-             : config->half_close_timeout_ms;
-}
-
-/* A turn runs timers first: an edge may have come, and its task still wait. */
-static void
-idle_cb (T2pTimer *timer)
-{
-  T2pwFlow *flow = T2P_OWNER_OF (timer, T2pwFlow, timer);
-  T2pReactor *reactor = flow->owner->config.reactor;
-  gboolean is_queued = flow->task.pprev != NULL;
-  gint64 active_us;
-  gint64 left_ms = flow_patience_ms (flow, &active_us);
-
-  left_ms -= (t2p_reactor_get_now_us (reactor) - active_us) / 1000;
-  if (is_queued)
-    t2p_reactor_arm (reactor, &flow->timer, flow_look_again_ms (flow), idle_cb);
-  else if (left_ms <= 0)
-    t2pw_relay_abort_flow (flow);
-  else
-    t2p_reactor_arm (reactor, &flow->timer,
-                     (guint) MIN (left_ms, (gint64) flow_look_again_ms (flow)), idle_cb);
-}
-
-static void
-flow_rearm (T2pwFlow *flow)
-{
-  t2p_reactor_arm (flow->owner->config.reactor, &flow->timer, flow_look_again_ms (flow),
-                   idle_cb);
-}
-
-/* --- pumping */
-
-static void
-flow_run_cb (T2pTask *task)
-{
-  T2pwFlow *flow = T2P_OWNER_OF (task, T2pwFlow, task);
-  T2pReactor *reactor = flow->owner->config.reactor;
-  T2pwFlowState before = flow->state;
-
-  if (flow->state < T2PW_FLOW_OPEN || flow->carrier == NULL || flow->stream == NULL)
-    return;
-  flow->active_us = t2p_reactor_get_now_us (reactor);
-  switch (t2pw_stream_relay_pump (flow))
-    {
-    case T2PW_PUMP_WAITS:
-      break;
-    case T2PW_PUMP_HAS_MORE:
-      t2p_reactor_defer (reactor, &flow->task, flow_run_cb);
-      break;
-    case T2PW_PUMP_ENDED:
-      t2pw_carrier_close (g_steal_pointer (&flow->carrier), FALSE);
-      break;
-    case T2PW_PUMP_BROKEN:
-      t2pw_relay_abort_flow (flow);
-      return;
-    }
-  if (flow->state != before)
-    flow_rearm (flow);
-}
-
-static void
-flow_queue (T2pwFlow *flow)
-{
-  t2p_reactor_defer (flow->owner->config.reactor, &flow->task, flow_run_cb);
-}
-
-static void
-stream_readable_cb (T2pwStream *stream, gpointer user_data)
-{
-  T2pwFlow *flow = user_data;
-
-  flow->app_ready = TRUE;
-  flow_queue (flow);
-}
-
-static void
-stream_writable_cb (T2pwStream *stream, gpointer user_data)
-{
-  T2pwFlow *flow = user_data;
-
-  flow->app_full = FALSE;
-  flow_queue (flow);
-}
-
-static void
-stream_closed_cb (T2pwStream *stream, gboolean was_reset, gpointer user_data)
-{
-  T2pwFlow *flow = user_data;
-
-  flow->stream = NULL;
-  if (flow->carrier != NULL)
-    t2pw_carrier_close (g_steal_pointer (&flow->carrier), was_reset);
-  flow_free (flow);
-}
-
-static const T2pwStreamHandler stream_handler = {
-  .readable = stream_readable_cb,
-  .writable = stream_writable_cb,
-  .closed = stream_closed_cb,
-};
-
 /* --- carriers */
-
-/* FALSE when the flow is gone. */
-static gboolean
-flow_accept (T2pwFlow *flow)
-{
-  T2pwStream *stream = t2pw_held_syn_accept (flow_take_syn (flow), &stream_handler, flow);
-
-  if (stream != NULL)
-    {
-      flow->stream = stream;
-      return TRUE;
-    }
-  flow->owner->counters.refused++;
-  t2pw_relay_abort_flow (flow);
-  return FALSE;
-}
 
 static void
 carrier_opened_cb (T2pwCarrier *carrier, gpointer user_data)
@@ -214,15 +23,15 @@ carrier_opened_cb (T2pwCarrier *carrier, gpointer user_data)
   T2pwFlow *flow = user_data;
 
   flow->carrier = carrier;
-  if (flow->state == T2PW_FLOW_CONNECTING && !flow_accept (flow))
+  if (flow->state == T2PW_FLOW_CONNECTING && !t2pw_relay_accept_flow (flow))
     return;
   t2pw_flow_set_state (flow, T2PW_FLOW_OPEN);
   flow->owner->counters.opened++;
   flow->app_ready = TRUE;
   flow->upstream_ready = TRUE;
   flow->active_us = t2p_reactor_get_now_us (flow->owner->config.reactor);
-  flow_rearm (flow);
-  flow_queue (flow);
+  t2pw_relay_rearm_flow (flow);
+  t2pw_relay_queue_flow (flow);
 }
 
 static void
@@ -236,7 +45,7 @@ carrier_failed_cb (T2pwCarrier *carrier,
   flow->carrier = NULL;
   flow->owner->counters.failed++;
   if (flow->syn != NULL)
-    t2pw_held_syn_refuse (flow_take_syn (flow), refusal);
+    t2pw_held_syn_refuse (t2pw_relay_take_syn (flow), refusal);
   t2pw_relay_abort_flow (flow);
 }
 
@@ -246,7 +55,7 @@ carrier_readable_cb (T2pwCarrier *carrier, gpointer user_data)
   T2pwFlow *flow = user_data;
 
   flow->upstream_ready = TRUE;
-  flow_queue (flow);
+  t2pw_relay_queue_flow (flow);
 }
 
 static void
@@ -255,7 +64,7 @@ carrier_writable_cb (T2pwCarrier *carrier, gpointer user_data)
   T2pwFlow *flow = user_data;
 
   flow->upstream_full = FALSE;
-  flow_queue (flow);
+  t2pw_relay_queue_flow (flow);
 }
 
 static const T2pwCarrierHandler carrier_handler = {
@@ -295,7 +104,7 @@ flow_open (T2pwFlow *flow, const T2pwDestination *destination, const T2pwWay *wa
   flow->rule = way->rule;
   if (flow->owner->config.early_accept)
     {
-      if (!flow_accept (flow))
+      if (!t2pw_relay_accept_flow (flow))
         return;
       t2pw_flow_set_state (flow, T2PW_FLOW_EARLY);
     }
@@ -317,8 +126,8 @@ decided_cb (const T2pwWay *way, gpointer user_data)
       flow_open (flow, &destination, way);
       return;
     }
-  refuse_by_rule (flow->owner, flow_take_syn (flow), way);
-  flow_free (flow);
+  refuse_by_rule (flow->owner, t2pw_relay_take_syn (flow), way);
+  t2pw_relay_free_flow (flow);
 }
 
 static void
@@ -400,7 +209,7 @@ abandoned_cb (T2pwHeldSyn *syn, gpointer user_data)
 
   if (flow == NULL)
     return;
-  flow_take_syn (flow);
+  t2pw_relay_take_syn (flow);
   t2pw_relay_abort_flow (flow);
 }
 

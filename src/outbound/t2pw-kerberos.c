@@ -15,6 +15,7 @@
 #include "t2pw-kerberos.h"
 
 #include "t2p-error.h"
+#include "t2p-quote.h"
 #include "t2pw-direct.h"
 #include "t2pw-kdc-exchange.h"
 #include "t2pw-kerberos-token.h"
@@ -117,9 +118,9 @@ static GError *
 krb5_error_new (T2pwKerberos *kerberos, krb5_error_code code)
 {
   const char *message = krb5_get_error_message (kerberos->krb5, code);
-  GError *error =
-      g_error_new (T2P_ERROR, T2P_ERROR_PROXY_AUTHENTICATION_FAILED,
-                   "no Kerberos ticket for %s: %s", kerberos->service_name, message);
+  g_autofree char *seen = t2p_quote (message); /* may be the centre's own words */
+  GError *error = g_error_new (T2P_ERROR, T2P_ERROR_PROXY_AUTHENTICATION_FAILED,
+                               "no Kerberos ticket for %s: %s", kerberos->service_name, seen);
 
   krb5_free_error_message (kerberos->krb5, message);
   return error;

@@ -4,6 +4,7 @@
 #include "t2pw-unix-lower.h"
 
 #include "t2p-error.h"
+#include "t2p-quote.h"
 #include "t2pw-tcp-carrier.h"
 
 #include <errno.h>
@@ -94,8 +95,9 @@ static void
 connecting_fail (Connecting *connecting, T2pError code, const char *reason)
 {
   T2pwCarrier base = connecting->base;
-  g_autoptr (GError) error = g_error_new (T2P_ERROR, (int) code, "no connection to %s: %s",
-                                          connecting->lower->path, reason);
+  g_autofree char *path = t2p_quote (connecting->lower->path);
+  g_autoptr (GError) error =
+      g_error_new (T2P_ERROR, (int) code, "no connection to %s: %s", path, reason);
 
   if (code == T2P_ERROR_LIMIT_EXCEEDED)
     t2pw_socket_policy_note_shortage (connecting->lower->context->policy, error->message);

@@ -156,6 +156,22 @@ listen_and_fill (const char *path, int *out_first)
   return fd;
 }
 
+/* Any byte may be in a path, not so in a message on the bus. */
+static void
+test_path_that_is_no_text (Fixture *f, gconstpointer data)
+{
+  static const T2pwDestination anywhere = { .port = 1 };
+
+  wait_for_error (f);
+  g_clear_error (&f->error);
+  t2pw_outbound_free (f->lower);
+  f->lower = t2pw_unix_lower_new (&f->context, "/\xff\n");
+  f->carrier = t2pw_outbound_open (f->lower, &anywhere, &handler, f);
+  while (f->error == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_nonnull (strstr (f->error->message, "'/\\xff\\u000a'"));
+}
+
 /* Many connections at once are no reason to give a proxy up that accepts them one by one. */
 static void
 test_full_queue (Fixture *f, gconstpointer data)
@@ -247,6 +263,8 @@ main (int argc, char *argv[])
               test_without_descriptors, teardown);
   g_test_add ("/unix/a-queue-that-is-full-is-waited-for", Fixture, NULL, setup, test_full_queue,
               teardown);
+  g_test_add ("/unix/a-path-that-is-no-text-is-shown", Fixture, NULL, setup,
+              test_path_that_is_no_text, teardown);
   g_test_add ("/unix/carries-over-the-helper's-socket", Fixture, "", setup, test_helped,
               teardown);
   g_test_add ("/unix/tells-why-the-helper-could-not", Fixture, "", setup, test_refused,

@@ -89,7 +89,10 @@ T2pwWaitingDatagrams *t2pw_datagram_socket_take (T2pwDatagramSocket *socket);
 
 /* Sends what waits, by the ways that are open now. */
 void t2pw_datagram_socket_send_waiting (T2pwDatagramSocket *socket);
-/* The application is told that the datagrams that wait go nowhere; the socket goes. */
-void t2pw_datagram_socket_refuse (T2pwDatagramSocket *socket, T2pRefusal refusal);
+/* The application is told that the datagrams that wait for @outbound go nowhere, or, with NULL,
+ * all that wait; a socket that is left with nothing goes. */
+void t2pw_datagram_socket_refuse (T2pwDatagramSocket *socket,
+                                  const T2pwOutbound *outbound,
+                                  T2pRefusal refusal);
 
 G_END_DECLS

@@ -91,24 +91,6 @@ ask_over_tcp (T2pwDatagramRelay *relay, const Datagrams *datagrams)
                                  datagrams->data, datagrams->length);
 }
 
-void
-t2pw_datagram_socket_refuse (T2pwDatagramSocket *socket, T2pRefusal refusal)
-{
-  T2pwDatagramRelay *relay = socket->relay;
-
-  while (socket->waiting.length > 0)
-    {
-      g_autofree T2pwWaitingDatagrams *waiting = t2pw_datagram_socket_take (socket);
-      Datagrams datagrams = datagrams_of_waiting (socket, waiting);
-      gboolean asks;
-
-      if (!find_way (relay, &datagrams, &asks) || !ask_over_tcp (relay, &datagrams))
-        refuse_datagrams (relay, &datagrams, refusal);
-    }
-  if (socket->ways == NULL)
-    t2pw_datagram_socket_close (socket);
-}
-
 static void
 refuse_by_way (T2pwDatagramRelay *relay, const Datagrams *datagrams)
 {
@@ -138,10 +120,70 @@ dispatch (T2pwDatagramSocket *socket, const Datagrams *datagrams)
   return DISPATCH_SENT;
 }
 
+/* --- what waits */
+
+/* TRUE: it is of another way. Else the application was told. */
 static gboolean
-is_idle (const T2pwDatagramSocket *socket)
+refuse_one_waiting (T2pwDatagramSocket *socket,
+                    const T2pwWaitingDatagrams *waiting,
+                    const T2pwOutbound *outbound,
+                    T2pRefusal refusal)
 {
-  return socket->ways == NULL && socket->waiting.length == 0 && socket->flow->inquiry == NULL;
+  Datagrams datagrams = datagrams_of_waiting (socket, waiting);
+  gboolean asks;
+  gboolean has_way = find_way (socket->relay, &datagrams, &asks);
+
+  if (has_way && outbound != NULL && datagrams.way.outbound != outbound)
+    return TRUE;
+  if (!has_way || !ask_over_tcp (socket->relay, &datagrams))
+    refuse_datagrams (socket->relay, &datagrams, refusal);
+  return FALSE;
+}
+
+void
+t2pw_datagram_socket_refuse (T2pwDatagramSocket *socket,
+                             const T2pwOutbound *outbound,
+                             T2pRefusal refusal)
+{
+  for (guint n = socket->waiting.length; n > 0; n--)
+    {
+      T2pwWaitingDatagrams *waiting = t2pw_datagram_socket_take (socket);
+
+      if (refuse_one_waiting (socket, waiting, outbound, refusal))
+        t2pw_datagram_socket_keep (socket, waiting);
+      else
+        g_free (waiting);
+    }
+  t2pw_datagram_socket_send_waiting (socket);
+}
+
+/* --- whose socket it is */
+
+static void
+decided_cb (const T2pwWay *way, gpointer user_data)
+{
+  T2pwDatagramSocket *socket = user_data;
+  gboolean is_unknown = way->action == T2P_RULE_REJECT && way->rule == NULL;
+
+  socket->flow->inquiry = NULL;
+  if (is_unknown)
+    t2pw_datagram_socket_refuse (socket, NULL, T2P_REFUSAL_ADMIN_PROHIBITED);
+  else
+    t2pw_datagram_socket_send_waiting (
+        socket); /* each is decided anew: the user is known now */
+}
+
+/* FALSE: nobody can be asked now. */
+static gboolean
+inquire (T2pwDatagramSocket *socket, const Datagrams *datagrams)
+{
+  T2pwFlow *flow = socket->flow;
+
+  if (flow->inquiry == NULL)
+    flow->inquiry =
+        t2pw_flow_inquiry_new (socket->relay->config.policy, IPPROTO_UDP, &datagrams->key,
+                               &datagrams->destination, decided_cb, socket);
+  return flow->inquiry != NULL;
 }
 
 /* What waits once more. Frees @waiting unless it waits on. */
@@ -153,6 +195,11 @@ send_one_waiting (T2pwDatagramSocket *socket, T2pwWaitingDatagrams *waiting)
 
   if (!find_way (socket->relay, &datagrams, &asks))
     {
+      if (asks && inquire (socket, &datagrams)) /* it has waited for too long to know it */
+        {
+          t2pw_datagram_socket_keep (socket, waiting);
+          return;
+        }
       refuse_by_way (socket->relay, &datagrams);
       g_free (waiting);
       return;
@@ -172,6 +219,12 @@ send_one_waiting (T2pwDatagramSocket *socket, T2pwWaitingDatagrams *waiting)
   g_free (waiting);
 }
 
+static gboolean
+is_idle (const T2pwDatagramSocket *socket)
+{
+  return socket->ways == NULL && socket->waiting.length == 0 && socket->flow->inquiry == NULL;
+}
+
 void
 t2pw_datagram_socket_send_waiting (T2pwDatagramSocket *socket)
 {
@@ -181,42 +234,18 @@ t2pw_datagram_socket_send_waiting (T2pwDatagramSocket *socket)
     t2pw_datagram_socket_close (socket);
 }
 
-/* --- whose socket it is */
-
-static void
-decided_cb (const T2pwWay *way, gpointer user_data)
-{
-  T2pwDatagramSocket *socket = user_data;
-  gboolean is_unknown = way->outbound == NULL && way->rule == NULL;
-
-  socket->flow->inquiry = NULL;
-  if (is_unknown)
-    t2pw_datagram_socket_refuse (socket, T2P_REFUSAL_ADMIN_PROHIBITED);
-  else
-    t2pw_datagram_socket_send_waiting (
-        socket); /* each is decided anew: the user is known now */
-}
-
-static gboolean
-inquire (T2pwDatagramSocket *socket, const Datagrams *datagrams)
-{
-  T2pwFlow *flow = socket->flow;
-
-  flow->inquiry =
-      t2pw_flow_inquiry_new (socket->relay->config.policy, IPPROTO_UDP, &datagrams->key,
-                             &datagrams->destination, decided_cb, socket);
-  if (flow->inquiry != NULL)
-    keep_copy (socket, datagrams);
-  return flow->inquiry != NULL;
-}
-
 /* --- the relay */
 
 static gboolean
 carry (T2pwDatagramSocket *socket, const Datagrams *datagrams, gboolean asks)
 {
+  if (asks && !inquire (socket, datagrams))
+    return FALSE;
   if (asks)
-    return inquire (socket, datagrams);
+    {
+      keep_copy (socket, datagrams);
+      return TRUE;
+    }
   switch (dispatch (socket, datagrams))
     {
     case DISPATCH_SENT:

@@ -65,12 +65,13 @@ failed_cb (T2pwAssociation *association,
   T2pwDatagramWay *way = user_data;
   T2pwDatagramSocket *socket = way->socket;
   gboolean was_open = way->is_open;
+  const T2pwOutbound *outbound = way->outbound;
 
   way->association = NULL;
   t2pw_datagram_way_free (way);
   if (!was_open)
-    t2pw_datagram_socket_refuse (socket, refusal_for_udp (refusal, error));
-  else if (socket->ways == NULL)
+    t2pw_datagram_socket_refuse (socket, outbound, refusal_for_udp (refusal, error));
+  else if (socket->ways == NULL && socket->flow->inquiry == NULL)
     t2pw_datagram_socket_close (socket);
 }
 

@@ -33,7 +33,11 @@ typedef struct _Way
 typedef struct
 {
   T2pReactor *reactor;
-  Way way;
+  Way way, direct;
+  T2pwRuleSet *rules;
+  T2pwFlowOwners *owners;
+  guint64 asked; /* the last question whose socket it is */
+  guint n_asked;
   T2pwVirtualNames *names;
   T2pwRelay *relay;
 } Fixture;
@@ -143,7 +147,11 @@ static void
 make_relay (Fixture *f, guint max_flows, guint idle_ms)
 {
   T2pwRelayConfig config = { .reactor = f->reactor,
-                             .policy = { .group = &f->way.base, .has_ipv6 = TRUE },
+                             .policy = { .group = &f->way.base,
+                                         .direct = &f->direct.base,
+                                         .rules = f->rules,
+                                         .owners = f->owners,
+                                         .has_ipv6 = TRUE },
                              .virtual_names = f->names,
                              .max_flows = max_flows,
                              .idle_timeout_ms = 60000,
@@ -160,7 +168,7 @@ set_up (Fixture *f, gconstpointer data)
   T2pIpPrefix pool4, pool6;
 
   f->reactor = t2p_reactor_new (NULL, NULL);
-  f->way.base.klass = &way_class;
+  f->way.base.klass = f->direct.base.klass = &way_class;
   g_assert_true (t2p_ip_prefix_parse ("198.18.0.0/18", &pool4, NULL));
   g_assert_true (t2p_ip_prefix_parse ("fd00:1::/64", &pool6, NULL));
   f->names = t2pw_virtual_names_new (&pool4, &pool6);
@@ -173,7 +181,9 @@ static void
 tear_down (Fixture *f, gconstpointer data)
 {
   t2pw_relay_free (f->relay);
-  g_assert_cmpuint (f->way.n_links, ==, 0);
+  g_assert_cmpuint (f->way.n_links + f->direct.n_links, ==, 0);
+  g_clear_pointer (&f->rules, t2pw_rule_set_free);
+  g_clear_pointer (&f->owners, t2pw_flow_owners_free);
   t2pw_virtual_names_free (f->names);
   t2p_reactor_free (f->reactor);
 }
@@ -430,6 +440,85 @@ test_drains (Fixture *f, gconstpointer data)
   g_assert_false (send_one (f, APP2, "192.0.2.1:9", "c"));
 }
 
+/* --- several ways, by rules */
+
+static void
+ask_cb (guint64 id, guint8 protocol, const T2pwFlowKey *key, gpointer user_data)
+{
+  Fixture *f = user_data;
+
+  f->asked = id;
+  f->n_asked++;
+}
+
+static void
+decide_by (Fixture *f, const char *rule)
+{
+  const char *const texts[] = { rule, NULL };
+
+  t2pw_relay_free (f->relay);
+  f->rules = t2pw_rule_set_new (texts, NULL, NULL, NULL);
+  f->owners = t2pw_flow_owners_new (f->reactor, ask_cb, f);
+  make_relay (f, 100, 60000);
+}
+
+/* What waits for the other way is not told of it. */
+static void
+test_one_way_fails (Fixture *f, gconstpointer data)
+{
+  FakeIcmpError *icmp = fake_stack_get_icmp_error ();
+
+  decide_by (f, "port:7 -> direct");
+  send_one (f, APP, "192.0.2.1:7", "direct");
+  send_one (f, APP, "192.0.2.1:9", "proxied");
+  link_fail (f->way.links, T2P_ERROR_NOT_SUPPORTED);
+  g_assert_cmpuint (icmp->n_refusals, ==, 1);
+  g_assert_cmpuint (icmp->key.destination.port, ==, 9);
+  g_assert_cmpuint (counters (f)->flows, ==, 1);
+  link_open (f->direct.links);
+  g_assert_cmpstr (f->direct.links->sent->str, ==, "192.0.2.1:7=direct;");
+}
+
+static void
+test_waits_for_user (Fixture *f, gconstpointer data)
+{
+  decide_by (f, "user:1000 -> direct");
+  g_assert_true (send_one (f, APP, "192.0.2.1:9", "a"));
+  g_assert_true (send_one (f, APP, "192.0.2.2:9", "b"));
+  g_assert_cmpuint (f->n_asked, ==, 1);
+  g_assert_cmpuint (f->way.n_opened + f->direct.n_opened, ==, 0);
+  t2pw_flow_owners_answer (f->owners, f->asked, TRUE, 1000);
+  link_open (f->direct.links);
+  g_assert_cmpstr (f->direct.links->sent->str, ==, "192.0.2.1:9=a;192.0.2.2:9=b;");
+  g_assert_cmpuint (f->way.n_opened, ==, 0);
+}
+
+static void
+test_user_stays_unknown (Fixture *f, gconstpointer data)
+{
+  decide_by (f, "user:1000 -> direct");
+  send_one (f, APP, "192.0.2.1:9", "a");
+  t2pw_flow_owners_answer (f->owners, f->asked, FALSE, 0);
+  g_assert_cmpuint (fake_stack_get_icmp_error ()->n_refusals, ==, 1);
+  g_assert_cmpint (fake_stack_get_icmp_error ()->refusal, ==, T2P_REFUSAL_ADMIN_PROHIBITED);
+  g_assert_cmpuint (counters (f)->flows, ==, 0);
+}
+
+/* The way takes longer to open than the answer is remembered: it is asked for once more. */
+static void
+test_user_is_forgotten (Fixture *f, gconstpointer data)
+{
+  decide_by (f, "user:1000 -> direct");
+  send_one (f, APP, "192.0.2.1:9", "a");
+  t2pw_flow_owners_answer (f->owners, f->asked, TRUE, 1000);
+  run_for (2100);
+  link_open (f->direct.links);
+  g_assert_cmpuint (fake_stack_get_icmp_error ()->n_refusals, ==, 0);
+  g_assert_cmpuint (f->n_asked, ==, 2);
+  t2pw_flow_owners_answer (f->owners, f->asked, TRUE, 1000);
+  g_assert_cmpstr (f->direct.links->sent->str, ==, "192.0.2.1:9=a;");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -451,5 +540,9 @@ main (int argc, char **argv)
   ADD ("/datagrams/idle-ones-are-forgotten", test_idle);
   ADD ("/datagrams/another-uplink-gets-another-way", test_uplink_changes);
   ADD ("/datagrams/when-draining-new-ones-are-refused", test_drains);
+  ADD ("/datagrams/a-way-that-fails-is-told-for-its-own-only", test_one_way_fails);
+  ADD ("/datagrams/users/held-until-answered", test_waits_for_user);
+  ADD ("/datagrams/users/unknown-ones-are-refused", test_user_stays_unknown);
+  ADD ("/datagrams/users/asked-for-again-when-a-way-is-slow", test_user_is_forgotten);
   return g_test_run ();
 }

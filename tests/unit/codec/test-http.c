@@ -345,10 +345,15 @@ test_basic_kept_alive (void)
       g_autofree char *answer =
           g_strconcat (DENIED "Proxy-Authenticate: Basic realm=\"x\"\r\n", bodies[i], NULL);
       Fixture f = { 0 };
+      gsize used;
 
       start (&f, T2P_HTTP_SCHEME_BASIC);
       g_assert_cmpstr (say (&f), ==, REQUEST "\r\n");
-      expect (&f, answer, T2P_DECODE_MORE);
+      for (gsize at = 0; at < strlen (answer); at++)
+        {
+          g_assert_cmpint (feed_piece (&f, answer + at, 1, &used), ==, T2P_DECODE_MORE);
+          g_assert_true (at + 1 == strlen (answer) || !t2p_http_client_has_output (&f.client));
+        }
       g_assert_cmpstr (say (&f), ==, BASIC);
       expect (&f, OK, T2P_DECODE_DONE);
       start_another (&f); /* is not asked any more */
@@ -582,6 +587,21 @@ test_an_old_nonce_is_no_wrong_password (void)
 }
 
 static void
+test_a_folded_challenge (void)
+{
+  Fixture f = { 0 };
+
+  start (&f, T2P_HTTP_SCHEME_DIGEST);
+  say (&f);
+  expect (&f,
+          DENIED "Proxy-Authenticate: Digest\r\n\trealm=\"a\r\n  b\",\r\n nonce=\"n\"\r\n"
+                 "Content-Length: 0\r\n\r\n",
+          T2P_DECODE_MORE);
+  g_assert_nonnull (strstr (say (&f), "realm=\"a  b\", nonce=\"n\""));
+  stop (&f);
+}
+
+static void
 test_digest_with_the_wrong_password (void)
 {
   Fixture f = { 0 };
@@ -707,6 +727,7 @@ main (int argc, char **argv)
                    test_digest_is_preferred_and_remembered);
   g_test_add_func ("/http/an-old-nonce-is-no-wrong-password",
                    test_an_old_nonce_is_no_wrong_password);
+  g_test_add_func ("/http/a-folded-challenge", test_a_folded_challenge);
   g_test_add_func ("/http/digest-with-the-wrong-password", test_digest_with_the_wrong_password);
   g_test_add_func ("/http/challenges-without-end", test_challenges_without_end);
   g_test_add_func ("/http/negotiate", test_negotiate);

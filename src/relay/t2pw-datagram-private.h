@@ -74,16 +74,17 @@ void t2pw_datagram_socket_note (T2pwDatagramSocket *socket,
                                 guint32 name_index,
                                 const char *rule);
 void t2pw_datagram_socket_touch (T2pwDatagramSocket *socket);
-/* Behind all that waits; @waiting: (transfer full). */
+/* Behind all that waits; @waiting was taken before. */
 void t2pw_datagram_socket_keep (T2pwDatagramSocket *socket, T2pwWaitingDatagrams *waiting);
-/* Drops them when too many wait. */
+/* Drops them when too many wait, here or everywhere. */
 void t2pw_datagram_socket_keep_copy (T2pwDatagramSocket *socket,
                                      const T2pIpEndpoint *destination,
                                      const guint8 *data,
                                      gsize length,
                                      gsize datagram_bytes);
-/* (transfer full): the first that waits; there is one. */
+/* The first that waits, there is one: to be kept again, or dropped. */
 T2pwWaitingDatagrams *t2pw_datagram_socket_take (T2pwDatagramSocket *socket);
+void t2pw_datagram_socket_drop (T2pwDatagramSocket *socket, T2pwWaitingDatagrams *waiting);
 
 /* --- t2pw-datagram-relay.c */
 

@@ -152,7 +152,7 @@ t2pw_datagram_socket_refuse (T2pwDatagramSocket *socket,
       if (refuse_one_waiting (socket, waiting, outbound, refusal))
         t2pw_datagram_socket_keep (socket, waiting);
       else
-        g_free (waiting);
+        t2pw_datagram_socket_drop (socket, waiting);
     }
   t2pw_datagram_socket_send_waiting (socket);
 }
@@ -201,7 +201,7 @@ send_one_waiting (T2pwDatagramSocket *socket, T2pwWaitingDatagrams *waiting)
           return;
         }
       refuse_by_way (socket->relay, &datagrams);
-      g_free (waiting);
+      t2pw_datagram_socket_drop (socket, waiting);
       return;
     }
   switch (dispatch (socket, &datagrams))
@@ -216,7 +216,7 @@ send_one_waiting (T2pwDatagramSocket *socket, T2pwWaitingDatagrams *waiting)
     case DISPATCH_SENT:
       break;
     }
-  g_free (waiting);
+  t2pw_datagram_socket_drop (socket, waiting);
 }
 
 static gboolean

@@ -6,7 +6,8 @@
 
 G_BEGIN_DECLS
 
-/* What waits while a way is being opened, for each application socket. */
+/* What waits while a way is being opened, for each application socket; all that wait count as
+ * the stack's memory. */
 #define T2PW_DATAGRAM_MAX_WAITING 32
 #define T2PW_DATAGRAM_MAX_WAITING_BYTES (64 * 1024)
 

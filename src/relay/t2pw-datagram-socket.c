@@ -14,6 +14,7 @@
 #define NTP_PORT 123
 /* Sockets that have only asked single questions are forgotten sooner. */
 #define BRIEF_MS 10000
+#define MALLOC_BYTES 32 /* what an allocation and a place in a queue cost */
 
 static gint64
 now_of (const T2pwDatagramRelay *relay)
@@ -72,7 +73,8 @@ t2pw_datagram_socket_close (T2pwDatagramSocket *socket)
   g_clear_pointer (&flow->inquiry, t2pw_flow_inquiry_cancel);
   t2p_reactor_disarm (relay->config.reactor, &socket->timer);
   t2pw_datagram_names_clear (&socket->names, relay->config.virtual_names, now_of (relay));
-  g_queue_clear_full (&socket->waiting, g_free);
+  while (socket->waiting.length > 0)
+    t2pw_datagram_socket_drop (socket, t2pw_datagram_socket_take (socket));
   list_remove (socket);
   g_hash_table_remove (relay->sockets, &flow->key.source);
   relay->counters.flows--;
@@ -155,6 +157,19 @@ t2pw_datagram_socket_note (T2pwDatagramSocket *socket,
 
 /* --- what waits */
 
+static gsize
+held_bytes (gsize length)
+{
+  return sizeof (T2pwWaitingDatagrams) + length + MALLOC_BYTES;
+}
+
+void
+t2pw_datagram_socket_drop (T2pwDatagramSocket *socket, T2pwWaitingDatagrams *waiting)
+{
+  t2pw_stack_release_memory (socket->relay->stack, held_bytes (waiting->length));
+  g_free (waiting);
+}
+
 void
 t2pw_datagram_socket_keep (T2pwDatagramSocket *socket, T2pwWaitingDatagrams *waiting)
 {
@@ -172,7 +187,8 @@ t2pw_datagram_socket_keep_copy (T2pwDatagramSocket *socket,
   T2pwWaitingDatagrams *waiting;
 
   if (socket->waiting.length >= T2PW_DATAGRAM_MAX_WAITING ||
-      socket->waiting_bytes + length > T2PW_DATAGRAM_MAX_WAITING_BYTES)
+      socket->waiting_bytes + length > T2PW_DATAGRAM_MAX_WAITING_BYTES ||
+      !t2pw_stack_hold_memory (socket->relay->stack, held_bytes (length)))
     {
       socket->relay->counters.dropped++;
       return;

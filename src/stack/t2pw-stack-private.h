@@ -31,7 +31,7 @@ G_BEGIN_DECLS
  * not acknowledged) stop first, then new ones, and last those that only pass bytes on: these
  * always have a small window each way, so that one peer which takes nothing cannot stop the
  * others. */
-#define T2PW_GROW_BELOW 4 /* windows above the first size */
+#define T2PW_GROW_BELOW 4 /* windows above the first size, datagrams that wait */
 #define T2PW_HOLD_BELOW 5 /* take more for a flow that holds much; open whole windows */
 #define T2PW_OPEN_BELOW 6 /* new SYNs */
 #define T2PW_PASS_BELOW 7 /* anything else that carries data */

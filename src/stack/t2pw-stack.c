@@ -449,3 +449,27 @@ t2pw_stack_send_datagram (T2pwStack *stack,
   t2pw_stack_need_turn_end (stack);
   return t2pw_datagram_out_send (&stack->datagrams, key, data, length);
 }
+
+/**
+ * t2pw_stack_hold_memory:
+ * @bytes: to be given back with t2pw_stack_release_memory(), before the stack goes
+ *
+ * Returns: %FALSE when half of the memory limit is in use: nothing is held then
+ */
+gboolean
+t2pw_stack_hold_memory (T2pwStack *stack, gsize bytes)
+{
+  if (!t2pw_buffer_pool_has_room (&stack->pool, bytes, T2PW_GROW_BELOW))
+    {
+      stack->counters.dropped_memory++;
+      return FALSE;
+    }
+  t2pw_buffer_pool_charge (&stack->pool, (gssize) bytes);
+  return TRUE;
+}
+
+void
+t2pw_stack_release_memory (T2pwStack *stack, gsize bytes)
+{
+  t2pw_buffer_pool_charge (&stack->pool, -(gssize) bytes);
+}

@@ -129,6 +129,11 @@ gboolean t2pw_stack_send_datagram (T2pwStack *stack,
                                    const guint8 *data,
                                    gsize length);
 
+/* Memory above that an application can make grow counts as the stack's own. FALSE: there is no
+ * room. */
+gboolean t2pw_stack_hold_memory (T2pwStack *stack, gsize bytes);
+void t2pw_stack_release_memory (T2pwStack *stack, gsize bytes);
+
 /* ICMP errors about a datagram that came some time ago, as the handler was given it. */
 void t2pw_stack_refuse_datagram (T2pwStack *stack,
                                  const T2pwFlowKey *key,

@@ -189,6 +189,29 @@ t2pw_stack_send_datagram (T2pwStack *stack,
   return TRUE;
 }
 
+gsize *
+fake_stack_get_room (void)
+{
+  static gsize room = G_MAXSIZE;
+
+  return &room;
+}
+
+gboolean
+t2pw_stack_hold_memory (T2pwStack *stack, gsize bytes)
+{
+  if (bytes > *fake_stack_get_room ())
+    return FALSE;
+  *fake_stack_get_room () -= bytes;
+  return TRUE;
+}
+
+void
+t2pw_stack_release_memory (T2pwStack *stack, gsize bytes)
+{
+  *fake_stack_get_room () += bytes;
+}
+
 T2pwFlowKey *
 fake_stack_get_datagram_key (void)
 {

@@ -39,6 +39,9 @@ GByteArray *fake_stack_get_datagrams (void);
 /* Of the last datagram that was sent to an application. */
 T2pwFlowKey *fake_stack_get_datagram_key (void);
 
+/* What relays may hold still; as much as they like at first. */
+gsize *fake_stack_get_room (void);
+
 /** FakeIcmpError: the last that the stack was asked to send. */
 typedef struct
 {

@@ -182,6 +182,7 @@ tear_down (Fixture *f, gconstpointer data)
 {
   t2pw_relay_free (f->relay);
   g_assert_cmpuint (f->way.n_links + f->direct.n_links, ==, 0);
+  g_assert_cmpuint (*fake_stack_get_room (), ==, G_MAXSIZE);
   g_clear_pointer (&f->rules, t2pw_rule_set_free);
   g_clear_pointer (&f->owners, t2pw_flow_owners_free);
   t2pw_virtual_names_free (f->names);
@@ -354,6 +355,33 @@ test_few_wait (Fixture *f, gconstpointer data)
   f->way.is_full = TRUE;
   send_one (f, APP, "192.0.2.1:9", "x");
   g_assert_cmpuint (counters (f)->dropped, ==, 6);
+}
+
+/* However many sockets there are. */
+static void
+test_all_that_wait_are_bounded (Fixture *f, gconstpointer data)
+{
+  g_autofree char *bytes = g_strnfill (60000, 'x');
+  gsize room = 10 * 60000;
+  guint waiting = 0;
+
+  *fake_stack_get_room () = room;
+  for (guint i = 0; i < 100; i++)
+    {
+      g_autofree char *source = g_strdup_printf ("10.0.0.1:%u", 1000 + i);
+
+      g_assert_true (send_one (f, source, "192.0.2.1:9", bytes));
+    }
+  g_assert_cmpuint (*fake_stack_get_room (), <, 60000);
+  g_assert_cmpuint (counters (f)->dropped, ==, 91);
+  for (Link *link = f->way.links; link != NULL; link = link->next)
+    {
+      link_open (link);
+      waiting += link->sent->len > 0;
+    }
+  g_assert_cmpuint (waiting, ==, 9);
+  g_assert_cmpuint (*fake_stack_get_room (), ==, room);
+  *fake_stack_get_room () = G_MAXSIZE;
 }
 
 static void
@@ -534,6 +562,7 @@ main (int argc, char **argv)
   ADD ("/datagrams/a-way-that-fails-is-told", test_fails);
   ADD ("/datagrams/a-way-that-ends-is-opened-again", test_ends_and_comes_again);
   ADD ("/datagrams/few-wait-and-the-newest-is-dropped", test_few_wait);
+  ADD ("/datagrams/all-that-wait-are-bounded", test_all_that_wait_are_bounded);
   ADD ("/datagrams/super-packets-stay-whole", test_super_packets_stay_whole);
   ADD ("/datagrams/too-big-is-told-with-the-right-addresses", test_too_big);
   ADD ("/datagrams/beyond-the-limit-the-idlest-goes", test_idlest_goes);

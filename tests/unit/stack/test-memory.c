@@ -93,6 +93,25 @@ test_everything_counts (gconstpointer mode)
   peer_drain (peer);
 }
 
+/* What the floor above keeps for applications is half of it at most. */
+static void
+test_held_above (gconstpointer mode)
+{
+  const gsize part = 1024 * 1024;
+  T2pwStackConfig limits = { .memory_limit_bytes = 16 * part, .max_streams = 100 };
+  g_autoptr (Peer) peer = peer_new (mode, &limits);
+  const gsize before = t2pw_stack_get_counters (peer->stack)->memory_bytes;
+  guint n = 0;
+
+  while (n < 100 && t2pw_stack_hold_memory (peer->stack, part))
+    n++;
+  g_assert_cmpuint (n, >=, 7);
+  g_assert_cmpuint (n, <=, 8);
+  g_assert_cmpuint (t2pw_stack_get_counters (peer->stack)->dropped_memory, ==, 1);
+  t2pw_stack_release_memory (peer->stack, n * part);
+  g_assert_cmpuint (t2pw_stack_get_counters (peer->stack)->memory_bytes, ==, before);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -103,10 +122,13 @@ main (int argc, char **argv)
           g_strdup_printf ("/memory/%s/idle-connections-are-cheap", peer_modes[m].name);
       g_autofree char *all =
           g_strdup_printf ("/memory/%s/at-the-limit-new-flows-are-refused", peer_modes[m].name);
+      g_autofree char *above =
+          g_strdup_printf ("/memory/%s/what-is-held-above-is-bounded", peer_modes[m].name);
 
       if (peer_modes[m].is_accelerated)
         g_test_add_data_func (idle, &peer_modes[m], test_idle);
       g_test_add_data_func (all, &peer_modes[m], test_everything_counts);
+      g_test_add_data_func (above, &peer_modes[m], test_held_above);
     }
   return g_test_run ();
 }

@@ -129,6 +129,32 @@ test_size (Fixture *f, gconstpointer data)
   refused (f->file, 0, T2P_ERROR_LIMIT_EXCEEDED, "expected at most 1048576");
 }
 
+/* All files of a tunnel together, each of which is small enough. */
+static void
+test_size_of_all (Fixture *f, gconstpointer data)
+{
+  const guint n = T2P_MAX_FILES_BYTES / T2P_MAX_RULE_FILE_BYTES + 1;
+  g_autoptr (GArray) files = g_array_new (FALSE, FALSE, sizeof (T2pSettingFile));
+  g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_cmpint (truncate (f->file, T2P_MAX_RULE_FILE_BYTES), ==, 0);
+  for (guint i = 0; i < n; i++)
+    {
+      const T2pSettingFile file = { g_strdup_printf ("%s-%u", f->file, i), "rules", i,
+                                    T2P_MAX_RULE_FILE_BYTES };
+
+      g_ptr_array_add (names, file.name);
+      g_assert_cmpint (link (f->file, file.name), ==, 0);
+      g_array_append_val (files, file);
+    }
+  g_assert_null (t2pd_files_open (files, 0, &error));
+  g_assert_error (error, T2P_ERROR, T2P_ERROR_LIMIT_EXCEEDED);
+  g_assert_nonnull (strstr (error->message, names->pdata[n - 1]));
+  for (guint i = 0; i < n; i++)
+    g_unlink (names->pdata[i]);
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -142,5 +168,7 @@ main (int argc, char *argv[])
   g_test_add ("/files/nothing-but-files-is-opened", Fixture, NULL, setup, test_regular_only,
               teardown);
   g_test_add ("/files/size-is-bounded", Fixture, NULL, setup, test_size, teardown);
+  g_test_add ("/files/size-of-all-is-bounded", Fixture, NULL, setup, test_size_of_all,
+              teardown);
   return g_test_run ();
 }

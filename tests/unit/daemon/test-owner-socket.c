@@ -6,6 +6,7 @@
 #include "t2pd-owner-socket.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <glib/gstdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -142,6 +143,25 @@ test_as_stranger (Fixture *f, gconstpointer data)
   g_assert_nonnull (strstr (f->error->message, "no user"));
 }
 
+/* None of the groups that the service is in. */
+static void
+test_groups (Fixture *f, gconstpointer data)
+{
+  const gid_t root = 0;
+
+  if (skip_without_root ())
+    return;
+  g_assert_cmpint (setgroups (1, &root), ==, 0);
+  g_assert_cmpint (chown (f->folder, STRANGER, 0), ==, 0);
+  g_assert_cmpint (chmod (f->folder, 0070), ==, 0);
+  g_assert_cmpint (chmod (f->path, 0666), ==, 0);
+  connect_as (f, OWNER, f->path);
+  g_assert_error (f->error, T2P_ERROR, T2P_ERROR_PROXY_UNREACHABLE);
+  g_assert_cmpint (chown (f->folder, STRANGER, 1), ==, 0); /* daemon's own */
+  connect_as (f, OWNER, f->path);
+  g_assert_no_error (f->error);
+}
+
 static void
 test_bound (Fixture *f, gconstpointer data)
 {
@@ -166,6 +186,8 @@ main (int argc, char *argv[])
               teardown);
   g_test_add ("/owner-socket/what-a-user-may-not-reach-is-not-reached", Fixture, NULL, setup,
               test_as_stranger, teardown);
+  g_test_add ("/owner-socket/with-the-groups-of-its-owner-alone", Fixture, NULL, setup,
+              test_groups, teardown);
   g_test_add ("/owner-socket/number-under-way-is-bounded", Fixture, NULL, setup, test_bound,
               teardown);
   return g_test_run ();

@@ -107,6 +107,18 @@ test_listener_is_no_owner (Fixture *f, gconstpointer data)
                    T2PN_OWNERSHIP_UNKNOWN);
 }
 
+/* What is left of it belongs to nobody, and the kernel says "user 0" of it. */
+static void
+test_ended (Fixture *f, gconstpointer data)
+{
+  g_assert_cmpint (shutdown (f->connection, SHUT_RDWR), ==, 0);
+  g_assert_cmpint (shutdown (f->accepted, SHUT_RDWR), ==, 0);
+  close (f->connection);
+  f->connection = bound_socket (data, SOCK_STREAM);
+  g_assert_cmpint (find (f, IPPROTO_TCP, &f->source, &f->destination), ==,
+                   T2PN_OWNERSHIP_UNKNOWN);
+}
+
 static void
 test_no_such_socket (Fixture *f, gconstpointer data)
 {
@@ -156,6 +168,7 @@ main (int argc, char **argv)
       } tests[] = {
         { "connection", test_connection },
         { "a-listener-is-no-owner", test_listener_is_no_owner },
+        { "an-ended-connection-has-no-owner", test_ended },
         { "no-such-socket", test_no_such_socket },
         { "forwarded", test_forwarded },
         { "datagrams", test_datagrams },

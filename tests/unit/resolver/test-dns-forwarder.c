@@ -297,6 +297,21 @@ test_is_bounded (Fixture *f, gconstpointer data)
   g_assert_null (ask (f, "n0.example"));
 }
 
+/* One who answers what nobody asked, without end. */
+static void
+test_strays_are_bounded (Fixture *f, gconstpointer data)
+{
+  FakeConnection *connection;
+
+  ask (f, "a.example");
+  connection = fake_outbound_get (&f->outbound, 0);
+  fake_connection_accept (connection);
+  for (guint i = 0; i < 10000 && !connection->is_closed; i++)
+    fake_connection_say (connection, (const guint8 *) "\0\0\0\1x", 5);
+  g_assert_true (connection->is_closed);
+  g_assert_cmpuint (f->outbound.connections->len, ==, 2); /* the other server */
+}
+
 static T2pwDnsAsked *
 ask_server (T2pwDnsStreamServer *server, guint number)
 {
@@ -464,6 +479,31 @@ test_silent_datagrams (Fixture *f, gconstpointer by_datagrams)
   answer_over_tcp (f, 3);
 }
 
+/* Two are lost, one is answered, two are lost: that is not three in a row. */
+static void
+test_some_are_lost (Fixture *f, gconstpointer by_datagrams)
+{
+  FakeAssociation *association;
+  g_autoptr (GByteArray) query = NULL;
+  T2pIpEndpoint to;
+
+  ask (f, "a.example");
+  ask (f, "b.example");
+  association = fake_outbound_get_association (&f->outbound, 0);
+  fake_association_accept (association);
+  wait_until (&association->sent->len, 4); /* each at the second server, too */
+  ask (f, "c.example");
+  while ((query = fake_association_take_query (association, &to)) != NULL &&
+         memmem (query->data, query->len, "\1c", 2) == NULL)
+    g_byte_array_unref (g_steal_pointer (&query));
+  g_assert_nonnull (query);
+  fake_association_answer (association, &to, query, FALSE, 1);
+  g_assert_cmpuint (f->n_answers, ==, 1);
+  ask (f, "d.example");
+  wait_until (&association->sent->len, 2);
+  g_assert_cmpuint (association->sent->len, ==, 2);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -472,6 +512,7 @@ main (int argc, char **argv)
   ADD ("/dns-forwarder/pipelined-and-answered-out-of-order", test_out_of_order);
   ADD ("/dns-forwarder/same-questions-are-joined-and-kept", test_joined_and_kept);
   ADD ("/dns-forwarder/answers-to-nothing-are-ignored", test_strangers_are_ignored);
+  ADD ("/dns-forwarder/answers-to-nothing-are-bounded", test_strays_are_bounded);
   ADD ("/dns-forwarder/asked-again-when-the-server-closes", test_closed_after_an_answer);
   ADD ("/dns-forwarder/the-next-server-when-one-fails", test_next_server);
   ADD ("/dns-forwarder/silence-ends", test_silence);
@@ -486,6 +527,7 @@ main (int argc, char **argv)
   ADD_UDP ("/dns-forwarder/datagrams/none-means-tcp", test_no_datagrams);
   ADD_UDP ("/dns-forwarder/datagrams/refused-means-tcp", test_refused_association);
   ADD_UDP ("/dns-forwarder/datagrams/lost-means-another-server", test_lost_association);
+  ADD_UDP ("/dns-forwarder/datagrams/some-may-be-lost", test_some_are_lost);
   ADD_UDP ("/dns-forwarder/datagrams/silent-means-tcp", test_silent_datagrams);
   return g_test_run ();
 }

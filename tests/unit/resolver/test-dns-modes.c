@@ -4,9 +4,12 @@
 
 #include "fake-server.h"
 #include "t2p-dns-answer.h"
+#include "t2p-limits.h"
 #include "t2pw-dns-session.h"
 
+#include <netinet/in.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct
 {
@@ -227,6 +230,67 @@ test_uplink (Fixture *f, gconstpointer is_virtual)
   g_assert_cmpuint (f->outbound.connections->len, ==, 0);
 }
 
+/* A server of the uplink, which says 192.0.2.7. */
+static void
+serve_uplink (int server)
+{
+  static const guint8 record[] = { 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 7 };
+  guint8 message[512 + sizeof record];
+  struct sockaddr_in peer;
+  socklen_t length = sizeof peer;
+  gssize got;
+
+  while ((got = recvfrom (server, message, 512, MSG_DONTWAIT, (struct sockaddr *) &peer,
+                          &length)) < 0)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmphex (t2p_load_be16 (message), !=, 0x1234); /* one that nobody can guess */
+  message[2] |= 0x80;
+  message[7] = 1;
+  message[11] = 0; /* no OPT */
+  got = 12 + (gssize) strlen ((const char *) message + 12) + 1 + 4;
+  memcpy (message + got, record, sizeof record);
+  g_assert_cmpint (sendto (server, message, (gsize) got + sizeof record, 0,
+                           (struct sockaddr *) &peer, length),
+                   >, 0);
+}
+
+static void
+test_uplink_answers (Fixture *f, gconstpointer is_virtual)
+{
+  struct sockaddr_in address = { .sin_family = AF_INET,
+                                 .sin_addr.s_addr = g_htonl (INADDR_LOOPBACK) };
+  socklen_t length = sizeof address;
+  int server = socket (AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  g_autofree char *text = NULL;
+  const char *servers[] = { NULL, NULL };
+
+  g_assert_cmpint (bind (server, (struct sockaddr *) &address, length), ==, 0);
+  g_assert_cmpint (getsockname (server, (struct sockaddr *) &address, &length), ==, 0);
+  servers[0] = text = g_strdup_printf ("127.0.0.1:%u", g_ntohs (address.sin_port));
+  g_assert_true (t2pw_names_set_servers (f->names, servers, NULL));
+  forward (f, "www.corp.example", T2P_DNS_TYPE_A, T2PW_DNS_OVER_UDP);
+  serve_uplink (server);
+  while (f->n_answers == 0)
+    g_main_context_iteration (NULL, TRUE);
+  expect (f, T2P_DNS_NOERROR, 1);
+  g_assert_cmpuint (f->answer[f->answer_bytes - 1], ==, 7);
+  close (server);
+}
+
+static void
+test_uplink_is_bounded (Fixture *f, gconstpointer is_virtual)
+{
+  g_autoptr (GPtrArray) forwards = g_ptr_array_new ();
+
+  for (guint i = 0; i < T2P_DNS_MAX_WAITING; i++)
+    g_ptr_array_add (forwards, forward (f, "printer", T2P_DNS_TYPE_A, T2PW_DNS_OVER_UDP));
+  g_assert_cmpint (ask (f, "printer", T2P_DNS_TYPE_A, T2PW_DNS_OVER_UDP), ==,
+                   T2PW_DNS_ANSWERED);
+  expect (f, T2P_DNS_SERVFAIL, 0);
+  for (guint i = 0; i < forwards->len; i++)
+    t2pw_dns_forward_cancel (forwards->pdata[i]);
+}
+
 /* An answer of @n_texts strings of 250 bytes. */
 static void
 serve_long (Fixture *f, guint n_texts)
@@ -275,6 +339,8 @@ main (int argc, char **argv)
   ADD ("/dns-modes/tcp/nobody-is-servfail", FALSE, test_nobody_is_servfail);
   ADD ("/dns-modes/tcp/what-stays-here", FALSE, test_what_stays_here);
   ADD ("/dns-modes/tcp/excluded-names-of-every-type", FALSE, test_uplink);
+  ADD ("/dns-modes/tcp/excluded-names-are-answered", FALSE, test_uplink_answers);
+  ADD ("/dns-modes/tcp/excluded-names-that-wait-are-bounded", FALSE, test_uplink_is_bounded);
   ADD ("/dns-modes/tcp/too-long-for-udp-comes-by-tcp", FALSE, test_truncation);
   ADD ("/dns-modes/virtual/other-types-are-asked-for", TRUE, test_virtual_types);
   ADD ("/dns-modes/virtual/without-servers-they-are-empty", TRUE, test_virtual_without_servers);

@@ -6,6 +6,7 @@
 #include "t2pw-rule-set.h"
 
 #include <netinet/in.h>
+#include <string.h>
 
 static GHashTable *
 files_of (const char *name, const char *text)
@@ -257,6 +258,22 @@ test_entries_of_all_files (void)
   g_assert_cmpstr (error->message, ==, "rules: entry 3: fd:b: line 2: is one entry too many");
 }
 
+/* That on bytes, too. */
+static void
+test_bytes_of_all_files (void)
+{
+  static const char *const texts[] = { "cidr-file:fd:a -> drop", "domain-file:fd:b -> drop",
+                                       NULL };
+  g_autofree char *blank = g_strnfill (T2P_MAX_RULE_FILE_BYTES, '\n');
+  g_autoptr (GHashTable) files = files_of ("fd:a", blank);
+  g_autoptr (GError) error = NULL;
+
+  g_hash_table_insert (files, (gpointer) "fd:b", g_bytes_new_static ("\n", 1));
+  g_assert_null (t2pw_rule_set_new (texts, files, NULL, &error));
+  g_assert_error (error, T2P_ERROR, T2P_ERROR_LIMIT_EXCEEDED);
+  g_assert_nonnull (strstr (error->message, "entry 2: fd:b: has 1 bytes"));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -271,5 +288,6 @@ main (int argc, char **argv)
   g_test_add_func ("/rule-set/refused", test_refused);
   g_test_add_func ("/rule-set/too-many", test_too_many);
   g_test_add_func ("/rule-set/entries-of-all-files", test_entries_of_all_files);
+  g_test_add_func ("/rule-set/bytes-of-all-files", test_bytes_of_all_files);
   return g_test_run ();
 }

@@ -12,7 +12,9 @@
 
 #define DNS_PORT 53
 #define NTP_PORT 123
-/* Sockets that have only asked single questions are forgotten sooner. */
+/* Sockets that have only asked single questions are forgotten sooner. STUN is none: who asks
+ * for his mapping wants to keep it (RFC 4787 section 4.3 lets well-known ports alone be brief).
+ */
 #define BRIEF_MS 10000
 #define MALLOC_BYTES 32 /* what an allocation and a place in a queue cost */
 
@@ -25,7 +27,7 @@ now_of (const T2pwDatagramRelay *relay)
 static gboolean
 is_brief_port (guint16 port)
 {
-  return port == DNS_PORT || port == NTP_PORT || port == 3478; /* …, STUN */
+  return port == DNS_PORT || port == NTP_PORT;
 }
 
 /* --- the list by the last datagram */

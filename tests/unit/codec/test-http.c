@@ -511,6 +511,12 @@ test_no_login_and_no_scheme (void)
   expect (&f, DENIED "Proxy-Authenticate: Basic realm=x\r\n\r\n", T2P_DECODE_BAD);
   g_assert_cmpint (t2p_http_client_get_failure (&f.client), ==, T2P_HTTP_FAILURE_NO_SCHEME);
   stop (&f);
+  f.login.user = "a\nb"; /* nor Digest that: it would end the line */
+  start (&f, T2P_HTTP_SCHEME_DIGEST);
+  say (&f);
+  expect (&f, DENIED "Proxy-Authenticate: Digest realm=x, nonce=y\r\n\r\n", T2P_DECODE_BAD);
+  g_assert_cmpint (t2p_http_client_get_failure (&f.client), ==, T2P_HTTP_FAILURE_NO_SCHEME);
+  stop (&f);
 }
 
 #define DIGEST_OFFER                                                                           \

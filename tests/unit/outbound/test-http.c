@@ -138,6 +138,24 @@ test_wrong_password_is_never_shown (ProxyFixture *f, gconstpointer data)
   g_assert_cmpuint (scripted_server_get_n_connections (server), ==, 2);
 }
 
+/* Each nonce is too old by the time it is used. */
+static void
+test_challenges_without_end (ProxyFixture *f, gconstpointer data)
+{
+  static const ServerStep script[] = {
+    STEP (SERVER_SEND, "HTTP/1.1 407 Denied\r\nConnection: close\r\n"
+                       "Proxy-Authenticate: Digest realm=x, nonce=y, stale=true\r\n\r\n"),
+    { SERVER_STALL },
+    { SERVER_END }
+  };
+  g_autoptr (ScriptedServer) server = scripted_server_new (script);
+
+  proxy_fixture_make (f, "http://user:s3cr3t@127.0.0.1:%u", server, 5000);
+  proxy_fixture_open (f, &by_name);
+  g_assert_error (f->error, T2P_ERROR, T2P_ERROR_PROXY_PROTOCOL);
+  g_assert_cmpuint (scripted_server_get_n_connections (server), ==, 4);
+}
+
 typedef struct
 {
   const char *name;
@@ -230,6 +248,27 @@ test_stalls_at_each_byte (ProxyFixture *f, gconstpointer data)
     }
 }
 
+/* A check asks for what whoever lives can answer at once; a word of it is a sign of life. */
+static void
+test_silence_of_who_must_answer (ProxyFixture *f, gconstpointer data)
+{
+  static const ServerStep silent[] = { STEP (SERVER_READ, ANONYMOUS),
+                                       { SERVER_STALL },
+                                       { SERVER_END } };
+  static const ServerStep slow[] = { STEP (SERVER_READ, ANONYMOUS),
+                                     STEP (SERVER_SEND, "HTTP/1.1 2"),
+                                     { SERVER_STALL },
+                                     { SERVER_END } };
+  g_autoptr (ScriptedServer) server = scripted_server_new (data != NULL ? slow : silent);
+  T2pwDestination destination = by_name;
+  int expected = data != NULL ? T2P_ERROR_TIMED_OUT : T2P_ERROR_PROXY_UNREACHABLE;
+
+  destination.must_answer = TRUE;
+  proxy_fixture_make (f, "http://127.0.0.1:%u", server, 50);
+  proxy_fixture_open (f, &destination);
+  g_assert_error (f->error, T2P_ERROR, expected);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -244,6 +283,10 @@ main (int argc, char **argv)
   ADD ("basic-that-was-set-is-said-at-once", test_basic_that_was_set_is_said_at_once);
   ADD ("digest-that-was-set-is-no-basic", test_digest_that_was_set_is_no_basic);
   ADD ("wrong-password-is-never-shown", test_wrong_password_is_never_shown);
+  ADD ("challenges-without-end", test_challenges_without_end);
+  ADD ("silence-of-who-must-answer-is-a-fault", test_silence_of_who_must_answer);
+  g_test_add ("/http/half-a-word-of-who-must-answer-is-none", ProxyFixture, "slow",
+              proxy_fixture_set_up, test_silence_of_who_must_answer, proxy_fixture_tear_down);
   ADD ("stalls-at-each-byte", test_stalls_at_each_byte);
   for (guint i = 0; i < G_N_ELEMENTS (failures); i++)
     {

@@ -3,6 +3,7 @@
 
 #include "scripted-server.h"
 #include "t2p-error.h"
+#include "t2pw-http.h"
 #include "t2pw-tcp-lower.h"
 #include "t2pw-tls-lower.h"
 #include "tls-server.h"
@@ -131,7 +132,7 @@ make_outbound (Fixture *f, guint16 port, const char *options, GError **error)
 static void
 connect_again (Fixture *f)
 {
-  T2pwDestination nowhere = { .port = 1 };
+  T2pwDestination nowhere = { .name = "nowhere.example", .port = 1 };
 
   close_carrier (f);
   f->carrier = t2pw_outbound_open (f->outbound, &nowhere, &handler, f);
@@ -311,6 +312,22 @@ test_client_certificate (Fixture *f, gconstpointer data)
   g_assert_cmpstr (f->received->str, ==, "x");
 }
 
+/* With TLS 1.3 that is said behind the handshake, to who asks for something already. */
+static void
+test_missing_client_certificate (Fixture *f, gconstpointer data)
+{
+  const TlsScript script = { .name = "proxy.example", .wants_client = TRUE };
+  g_autoptr (TlsServer) server = tls_server_new (&script);
+  g_autoptr (T2pEndpoint) endpoint = t2p_endpoint_parse ("https://127.0.0.1", NULL);
+
+  g_hash_table_insert (f->context.files, (char *) "/ca", tls_server_get_authority (server));
+  g_assert_true (make_outbound (f, tls_server_get_port (server), OURS, NULL));
+  f->outbound = t2pw_http_new (&f->context, endpoint, f->outbound, NULL);
+  connect_again (f);
+  g_assert_error (f->error, T2P_ERROR, T2P_ERROR_TLS_FAILED);
+  g_assert_nonnull (strstr (f->error->message, "may want a certificate (tls-cert)"));
+}
+
 typedef struct
 {
   const char *name;
@@ -445,6 +462,8 @@ main (int argc, char **argv)
   ADD ("/tls/a-name-with-the-dot-of-the-root", NULL, test_name_with_a_dot);
   ADD ("/tls/verify-no-takes-any-certificate", NULL, test_not_verified);
   ADD ("/tls/a-client-certificate-is-shown", NULL, test_client_certificate);
+  ADD ("/tls/a-client-certificate-that-is-missing-is-told", NULL,
+       test_missing_client_certificate);
   ADD ("/tls/something-else-than-tls-is-told", NULL, test_no_tls);
   ADD ("/tls/a-server-that-hangs-up-is-told", NULL, test_hangs_up);
   ADD ("/tls/a-server-that-stalls-is-given-up", NULL, test_stalls);

@@ -283,11 +283,12 @@ handshake_hung_up (Handshake *handshake, gboolean was_asked)
   handshake_fail (handshake, T2P_REFUSAL_RESET, error);
 }
 
-/* What stopped the sending is told by then, unless TLS has a better reason: 0 for the end. */
+/* What stopped the sending is told by then, unless TLS has a better reason, or what it says is
+ * still to be read: the edge of a broken connection comes. 0 for the end. */
 static int
 errno_of_break (const Handshake *handshake, int receive_errno)
 {
-  if (handshake->send_errno != 0 && receive_errno != EPROTO)
+  if (handshake->send_errno != 0 && receive_errno != EPROTO && receive_errno != EAGAIN)
     return handshake->send_errno;
   return receive_errno;
 }

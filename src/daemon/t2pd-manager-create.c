@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "t2pd-manager-methods.h"
+
+#include "t2pd-bring-up.h"
+#include "t2pd-bus-tunnel.h"
+#include "t2pd-files.h"
+#include "t2pd-reason.h"
+
+static const T2pdCallOption create_options[] = {
+  { "activate", "b" }, { "persist", "b" },          { "lifetime", "s" },
+  { "wait", "b" },     { "rollback-timeout", "u" }, { NULL, NULL },
+};
+
+static gboolean
+lives_with_caller (T2pdCall *call)
+{
+  return g_str_equal (t2pd_call_options_get_string (call->call_options, "lifetime", "service"),
+                      "caller");
+}
+
+static gboolean
+refuse_option (GError **error, T2pError code, const char *text)
+{
+  g_set_error_literal (error, T2P_ERROR, code, text);
+  return FALSE;
+}
+
+static gboolean
+check_create_options (T2pdCall *call, GError **error)
+{
+  GVariant *options = call->call_options;
+  const char *lifetime = t2pd_call_options_get_string (options, "lifetime", "service");
+  gboolean is_persistent = t2pd_call_options_get_bool (options, "persist", FALSE);
+
+  if (!g_str_equal (lifetime, "service") && !g_str_equal (lifetime, "caller"))
+    {
+      g_set_error (error, T2P_ERROR, T2P_ERROR_INVALID_ARGUMENT,
+                   "option 'lifetime': '%.32s' seen, 'service' or 'caller' expected", lifetime);
+      return FALSE;
+    }
+  if (is_persistent && lives_with_caller (call))
+    return refuse_option (error, T2P_ERROR_INVALID_ARGUMENT,
+                          "option 'persist': true seen with lifetime 'caller', false expected");
+  if (is_persistent)
+    return refuse_option (error, T2P_ERROR_NOT_SUPPORTED,
+                          "option 'persist': true is not supported by this version");
+  return t2pd_bus_tunnel_check_rollback (options, error);
+}
+
+static const char *
+create_name (T2pdCall *call)
+{
+  const char *name;
+
+  g_variant_get_child (call->parameters, 0, "&s", &name);
+  return name;
+}
+
+static gboolean
+check_create (T2pdCall *call, GError **error)
+{
+  g_autoptr (GVariant) settings = g_variant_get_child_value (call->parameters, 1);
+  g_autoptr (GArray) files = NULL;
+
+  if (!t2p_tunnel_name_check (create_name (call), error) || !check_create_options (call, error))
+    return FALSE;
+  call->settings = t2p_settings_new (settings, call->uid == 0, error);
+  if (call->settings == NULL)
+    return FALSE;
+  files = t2p_settings_list_files (call->settings);
+  return t2pd_files_check (files, call->uid, error);
+}
+
+static gboolean
+look_again_create (T2pdCall *call, GError **error)
+{
+  T2pdManager *manager = call->service->manager;
+  const char *name = create_name (call);
+
+  if (!t2pd_service_check_serving (call->service, error))
+    return FALSE;
+  if (t2pd_manager_find (manager, call->uid, name) != NULL)
+    {
+      g_set_error (error, T2P_ERROR, T2P_ERROR_ALREADY_EXISTS,
+                   "user %u has a tunnel '%s' already", call->uid, name);
+      return FALSE;
+    }
+  return t2pd_manager_check_limits (manager, call->uid, error) &&
+         (!t2pd_call_options_get_bool (call->call_options, "activate", TRUE) ||
+          t2pd_manager_check_conflicts (manager, call->uid, call->settings, NULL, error));
+}
+
+/* What a person should know about what was made. */
+static GVariant *
+make_warnings (T2pdTunnel *tunnel)
+{
+  T2pSettings *settings = t2pd_tunnel_get_settings (tunnel);
+  const char *const *of_worker = t2pd_bring_up_get_warnings (t2pd_bring_up_of (tunnel));
+  GVariantBuilder builder;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE_STRING_ARRAY);
+  for (guint i = 0; of_worker[i] != NULL; i++)
+    g_variant_builder_add (&builder, "s", of_worker[i]);
+  if (t2p_settings_get_dns (settings) != T2P_DNS_MODE_OFF &&
+      (t2p_settings_get_scope (settings) == T2P_SCOPE_USER ||
+       t2p_settings_has (settings, "users")))
+    g_variant_builder_add (&builder, "s",
+                           "a tunnel for some users changes no resolver: only names that "
+                           "programs send into the tunnel themselves are resolved there");
+  return g_variant_builder_end (&builder);
+}
+
+static void
+return_created (T2pdCall *call, T2pdTunnel *tunnel)
+{
+  const char *interface = t2pd_tunnel_get_facts (tunnel)->interface;
+  GVariantBuilder result;
+
+  g_variant_builder_init (&result, G_VARIANT_TYPE_VARDICT);
+  g_variant_builder_add (&result, "{sv}", "interface",
+                         g_variant_new_string (interface != NULL ? interface : ""));
+  g_variant_builder_add (&result, "{sv}", "warnings", make_warnings (tunnel));
+  t2pd_call_return (call, g_variant_new ("(oa{sv})", t2pd_tunnel_get_path (tunnel), &result));
+}
+
+static void
+accepted_up_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  /* Told by the tunnel's state, and logged there. */
+  t2pd_tunnel_activate_finish (T2PD_TUNNEL (source), result, NULL);
+}
+
+/* What a call is answered when the tunnel that it made has gone. */
+typedef struct
+{
+  T2pdCall *call;
+  GError *error;
+} Refusal;
+
+static void
+withdrawn_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autofree Refusal *refusal = user_data;
+  g_autoptr (T2pdCall) call = refusal->call;
+  g_autoptr (GError) error = refusal->error;
+
+  t2pd_service_delete_tunnel_finish (call->service, result);
+  t2pd_call_fail (call, error);
+}
+
+static void
+waited_up_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (T2pdCall) call = user_data;
+  T2pdTunnel *tunnel = T2PD_TUNNEL (source);
+  T2pdService *service = call->service;
+  GError *error = NULL;
+  Refusal *refusal;
+
+  if (t2pd_tunnel_activate_finish (tunnel, result, &error))
+    {
+      return_created (call, tunnel);
+      return;
+    }
+  /* Who waited for it keeps no failed one. Somebody may have activated it again meanwhile. */
+  refusal = g_new (Refusal, 1);
+  *refusal = (Refusal){ g_steal_pointer (&call), error };
+  t2pd_service_delete_tunnel_async (service, tunnel, t2pd_reason_from_error (error),
+                                    withdrawn_cb, refusal);
+}
+
+static void
+act_create (T2pdCall *call)
+{
+  g_autoptr (GError) error = NULL;
+  T2pdTunnel *tunnel = t2pd_service_create_tunnel (call->service, create_name (call), call->uid,
+                                                   call->settings, &error);
+  gboolean wait = t2pd_call_options_get_bool (call->call_options, "wait", FALSE);
+
+  if (tunnel == NULL)
+    {
+      t2pd_call_fail (call, error);
+      return;
+    }
+  if (lives_with_caller (call))
+    t2pd_tunnel_set_keeper (tunnel, call->sender);
+  t2pd_bring_up_set_advanced (t2pd_bring_up_of (tunnel), call->is_advanced);
+  if (!t2pd_call_options_get_bool (call->call_options, "activate", TRUE))
+    {
+      return_created (call, tunnel);
+      return;
+    }
+  t2pd_tunnel_activate_async (tunnel, wait ? waited_up_cb : accepted_up_cb,
+                              wait ? t2pd_call_ref (call) : NULL);
+  if (!wait)
+    return_created (call, tunnel);
+}
+
+const T2pdMethod t2pd_manager_create_tunnel = {
+  "CreateTunnel", create_options, check_create, look_again_create, act_create,
+};

@@ -14,6 +14,7 @@ build_packages=(
   libssl-dev                # TLS to proxies
   libkrb5-dev               # logins by Kerberos
   libnl-route-3-dev         # links, addresses, routes, rules
+  libnftables-dev           # packet filter rules
   libpolkit-gobject-1-dev   # who may
   libpolkit-agent-1-dev     # password prompts on a terminal
   libjson-glib-dev          # profiles, journal, output for programs

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "t2pd-bring-up-private.h"
+#include "t2pd-capture-parts.h"
 
 /* --- configure-link, install-bypass, install-capture */
 
@@ -102,16 +103,67 @@ t2pd_step_undo_bypass (gpointer context, GTask *task)
   undo_stage (context, T2PN_STAGE_INSTALL_BYPASS, task);
 }
 
+/* The task's error is that of the part that failed. */
+static void
+capture_given_up_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  GTask *task = user_data;
+
+  t2pn_backend_undo_finish (T2PN_BACKEND (source), result, NULL); /* the journal looks, too */
+  t2pd_step_end (task, g_object_steal_data (G_OBJECT (task), "part-error"));
+}
+
+static void
+capture_run_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  GTask *task = user_data;
+  GError *error = NULL;
+
+  if (!t2pn_backend_run_finish (T2PN_BACKEND (source), result, &error) ||
+      t2pd_capture_parts_run (t2pd_step_get_bring_up (task), &error))
+    {
+      t2pd_step_end (task, error);
+      return;
+    }
+  g_object_set_data_full (G_OBJECT (task), "part-error", error, (GDestroyNotify) g_error_free);
+  t2pn_backend_undo_async (T2PN_BACKEND (source), T2PN_STAGE_INSTALL_CAPTURE, NULL,
+                           capture_given_up_cb, task);
+}
+
+/* What goes with the routes comes after them, and is gone before them. */
 void
 t2pd_step_run_capture (gpointer context, GTask *task)
 {
-  run_stage (context, T2PN_STAGE_INSTALL_CAPTURE, task);
+  T2pdBringUp *self = context;
+
+  t2pd_step_set_bring_up (task, self);
+  t2pn_backend_run_async (self->backend, T2PN_STAGE_INSTALL_CAPTURE,
+                          g_task_get_cancellable (task), capture_run_cb, task);
+}
+
+static void
+capture_undone_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  GTask *task = user_data;
+  GError *part_error = g_object_steal_data (G_OBJECT (task), "part-error");
+  GError *error = NULL;
+
+  if (!t2pn_backend_undo_finish (T2PN_BACKEND (source), result, &error) && part_error != NULL)
+    g_clear_error (&part_error);
+  t2pd_step_end (task, error != NULL ? error : part_error);
 }
 
 void
 t2pd_step_undo_capture (gpointer context, GTask *task)
 {
-  undo_stage (context, T2PN_STAGE_INSTALL_CAPTURE, task);
+  T2pdBringUp *self = context;
+  GError *error = NULL;
+
+  if (!t2pd_capture_parts_undo (self, &error))
+    g_object_set_data_full (G_OBJECT (task), "part-error", error,
+                            (GDestroyNotify) g_error_free);
+  t2pn_backend_undo_async (self->backend, T2PN_STAGE_INSTALL_CAPTURE, NULL, capture_undone_cb,
+                           task);
 }
 
 /* --- apply-dns */

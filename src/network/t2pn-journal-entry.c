@@ -3,14 +3,17 @@
 
 #include "t2pn-journal-entry.h"
 
+#include "t2pn-nft.h"
+
 #include <linux/rtnetlink.h>
 #include <string.h>
 
 static const char *const kind_names[] = {
-  [T2PN_ENTRY_DEVICE] = "device", [T2PN_ENTRY_SOCKET] = "socket",
-  [T2PN_ENTRY_WORKER] = "worker", [T2PN_ENTRY_ADDRESS] = "address",
-  [T2PN_ENTRY_ROUTE] = "route",   [T2PN_ENTRY_TABLE] = "table",
-  [T2PN_ENTRY_RULE] = "rule",     [T2PN_ENTRY_RESOLV_CONF] = "resolv-conf",
+  [T2PN_ENTRY_DEVICE] = "device",       [T2PN_ENTRY_SOCKET] = "socket",
+  [T2PN_ENTRY_WORKER] = "worker",       [T2PN_ENTRY_ADDRESS] = "address",
+  [T2PN_ENTRY_ROUTE] = "route",         [T2PN_ENTRY_TABLE] = "table",
+  [T2PN_ENTRY_RULE] = "rule",           [T2PN_ENTRY_RESOLV_CONF] = "resolv-conf",
+  [T2PN_ENTRY_NFT_TABLE] = "nft-table",
 };
 
 void
@@ -20,6 +23,8 @@ t2pn_entry_free (T2pnEntry *entry)
     return;
   if (entry->kind == T2PN_ENTRY_SOCKET)
     g_free (entry->u.socket);
+  if (entry->kind == T2PN_ENTRY_NFT_TABLE)
+    g_free (entry->u.nft_table);
   if (entry->kind == T2PN_ENTRY_RESOLV_CONF)
     t2pn_resolv_conf_free (entry->u.resolv_conf);
   g_free (entry);
@@ -170,6 +175,9 @@ t2pn_entry_to_json (const T2pnEntry *entry)
       break;
     case T2PN_ENTRY_RESOLV_CONF:
       write_resolv_conf (object, entry->u.resolv_conf);
+      break;
+    case T2PN_ENTRY_NFT_TABLE:
+      set_text (object, "name", entry->u.nft_table);
       break;
     }
   return object;
@@ -344,6 +352,9 @@ read_entry (JsonObject *object, T2pnEntry *entry)
     case T2PN_ENTRY_RESOLV_CONF:
       entry->u.resolv_conf = g_new0 (T2pnResolvConf, 1);
       return read_resolv_conf (object, entry->u.resolv_conf);
+    case T2PN_ENTRY_NFT_TABLE:
+      entry->u.nft_table = g_strdup (get_text (object, "name"));
+      return entry->u.nft_table != NULL && t2pn_nft_is_tunnel_table (entry->u.nft_table);
     }
   return FALSE;
 }

@@ -20,6 +20,7 @@ typedef enum
   T2PN_ENTRY_TABLE, /* private to the tunnel: every route of ours in it */
   T2PN_ENTRY_RULE,
   T2PN_ENTRY_RESOLV_CONF,
+  T2PN_ENTRY_NFT_TABLE, /* one tunnel's own: everything in it */
 } T2pnEntryKind;
 
 typedef struct
@@ -39,6 +40,7 @@ typedef struct
     guint32 table;
     T2pnRule rule;
     T2pnResolvConf *resolv_conf;
+    char *nft_table;
   } u;
 } T2pnEntry;
 

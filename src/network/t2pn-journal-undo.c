@@ -5,6 +5,7 @@
 
 #include "t2pn-netlink-dump.h"
 #include "t2pn-netlink-objects.h"
+#include "t2pn-nft.h"
 
 #include <errno.h>
 #include <glib/gstdio.h>
@@ -180,6 +181,18 @@ undo_resolv_conf (T2pnUndo *undo, const T2pnResolvConf *saved, GError **error)
   return t2pn_resolv_conf_restore (saved, error);
 }
 
+static gboolean
+undo_nft_table (T2pnUndo *undo, const char *name, GError **error)
+{
+  gboolean is_there;
+
+  if (!t2pn_nft_has_table (name, &is_there, error))
+    return FALSE;
+  if (!is_there || !announce (undo, g_strdup_printf ("nftables table inet %s", name)))
+    return TRUE;
+  return t2pn_nft_delete_table (name, error);
+}
+
 gboolean
 t2pn_undo_entry (T2pnUndo *undo, const T2pnEntry *entry, GError **error)
 {
@@ -201,6 +214,8 @@ t2pn_undo_entry (T2pnUndo *undo, const T2pnEntry *entry, GError **error)
       return undo_rule (undo, &entry->u.rule, error);
     case T2PN_ENTRY_RESOLV_CONF:
       return undo_resolv_conf (undo, entry->u.resolv_conf, error);
+    case T2PN_ENTRY_NFT_TABLE:
+      return undo_nft_table (undo, entry->u.nft_table, error);
     }
   return TRUE;
 }

@@ -203,6 +203,35 @@ t2pn_journal_add_resolv_conf (T2pnJournal *journal, const T2pnResolvConf *saved,
   return t2pn_journal_write (journal, error);
 }
 
+static gboolean
+has_nft_table (const T2pnJournalStep *step, const char *name)
+{
+  for (guint i = 0; i < step->entries->len; i++)
+    {
+      const T2pnEntry *entry = g_ptr_array_index (step->entries, i);
+
+      if (entry->kind == T2PN_ENTRY_NFT_TABLE && strcmp (entry->u.nft_table, name) == 0)
+        return TRUE;
+    }
+  return FALSE;
+}
+
+gboolean
+t2pn_journal_add_nft_table (T2pnJournal *journal,
+                            const char *step,
+                            const char *name,
+                            GError **error)
+{
+  T2pnJournalStep *found = find_step (journal, step);
+
+  if (found == NULL)
+    found = last_step (journal);
+  if (has_nft_table (found, name))
+    return TRUE;
+  add_entry (found, T2PN_ENTRY_NFT_TABLE)->u.nft_table = g_strdup (name);
+  return t2pn_journal_write (journal, error);
+}
+
 static const T2pnEntry *
 find_entry (const T2pnJournal *journal, T2pnEntryKind kind)
 {

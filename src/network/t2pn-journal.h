@@ -83,6 +83,12 @@ gboolean t2pn_journal_set_step_network (T2pnJournal *journal,
 gboolean t2pn_journal_add_resolv_conf (T2pnJournal *journal,
                                        const T2pnResolvConf *saved,
                                        GError **error);
+/* @name: from t2pn_nft_make_table_name(): the tunnel's own table, made or changed at any time
+ * between @step and its undoing, which deletes it whole. Once is enough. */
+gboolean t2pn_journal_add_nft_table (T2pnJournal *journal,
+                                     const char *step,
+                                     const char *name,
+                                     GError **error);
 
 /**
  * t2pn_journal_undo_step:

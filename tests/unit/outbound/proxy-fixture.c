@@ -26,8 +26,8 @@ failed_cb (T2pwCarrier *carrier, T2pRefusal refusal, const GError *error, gpoint
   f->error = g_error_copy (error);
 }
 
-static void
-receive (ProxyFixture *f)
+void
+proxy_fixture_receive (ProxyFixture *f)
 {
   char bytes[512];
   struct iovec iov = { bytes, sizeof bytes };
@@ -43,7 +43,7 @@ receive (ProxyFixture *f)
 static void
 readable_cb (T2pwCarrier *carrier, gpointer data)
 {
-  receive (data);
+  proxy_fixture_receive (data);
 }
 
 static void
@@ -71,6 +71,18 @@ proxy_fixture_tear_down (ProxyFixture *f, gconstpointer data)
 }
 
 void
+proxy_fixture_make_uri (ProxyFixture *f, const char *uri, guint timeout_ms)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (T2pEndpoint) endpoint = t2p_endpoint_parse (uri, &error);
+
+  g_assert_no_error (error);
+  f->context.connect_timeout_ms = timeout_ms;
+  f->outbound = t2pw_outbound_new_for_endpoint (&f->context, endpoint, NULL, 0, &error);
+  g_assert_no_error (error);
+}
+
+void
 proxy_fixture_make (ProxyFixture *f,
                     const char *format,
                     ScriptedServer *server,
@@ -79,13 +91,8 @@ proxy_fixture_make (ProxyFixture *f,
   g_auto (GStrv) parts = g_strsplit (format, "%u", 2);
   g_autofree char *uri =
       g_strdup_printf ("%s%u%s", parts[0], scripted_server_get_port (server), parts[1]);
-  g_autoptr (GError) error = NULL;
-  g_autoptr (T2pEndpoint) endpoint = t2p_endpoint_parse (uri, &error);
 
-  g_assert_no_error (error);
-  f->context.connect_timeout_ms = timeout_ms;
-  f->outbound = t2pw_outbound_new_for_endpoint (&f->context, endpoint, NULL, 0, &error);
-  g_assert_no_error (error);
+  proxy_fixture_make_uri (f, uri, timeout_ms);
 }
 
 void
@@ -108,7 +115,7 @@ proxy_fixture_close (ProxyFixture *f)
 void
 proxy_fixture_drain (ProxyFixture *f)
 {
-  receive (f);
+  proxy_fixture_receive (f);
   while (!f->at_end)
     g_main_context_iteration (NULL, TRUE);
 }

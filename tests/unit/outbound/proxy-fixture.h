@@ -28,6 +28,7 @@ typedef struct
 
 void proxy_fixture_set_up (ProxyFixture *f, gconstpointer data);
 void proxy_fixture_tear_down (ProxyFixture *f, gconstpointer data);
+void proxy_fixture_make_uri (ProxyFixture *f, const char *uri, guint timeout_ms);
 /* @format: of the proxy's URI, with %u for its port */
 void proxy_fixture_make (ProxyFixture *f,
                          const char *format,
@@ -36,5 +37,7 @@ void proxy_fixture_make (ProxyFixture *f,
 /* Until it is opened, or has failed. */
 void proxy_fixture_open (ProxyFixture *f, const T2pwDestination *destination);
 void proxy_fixture_close (ProxyFixture *f);
+/* What is there. */
+void proxy_fixture_receive (ProxyFixture *f);
 /* Until the end. */
 void proxy_fixture_drain (ProxyFixture *f);

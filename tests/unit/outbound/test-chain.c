@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
-#include "scripted-server.h"
+#include "proxy-fixture.h"
 #include "t2p-error.h"
-#include "t2pw-outbound-factory.h"
 
 #include <errno.h>
 #include <string.h>
@@ -13,10 +12,6 @@
 
 /* One server plays all proxies of the chain: what is said to the second passes the first. */
 
-#define STEP(verb, text)                                                                       \
-  {                                                                                            \
-    verb, text, sizeof (text) - 1                                                              \
-  }
 #define GREETING "\x05\x01\x00"
 #define WELCOME "\x05\x00"
 #define ASKS_FOR_NEXT                                                                          \
@@ -29,82 +24,17 @@
   "\x00\x50"
 #define REPLY(code) "\x05" code "\x00\x01\x7f\x00\x00\x01\x12\x34"
 
-typedef struct
-{
-  T2pReactor *reactor;
-  T2pwSocketPolicy policy;
-  T2pwOutboundContext context;
-  T2pwOutbound *outbound;
-  T2pwCarrier *carrier;
-  GError *error;
-  T2pRefusal refusal;
-  GString *received;
-  gboolean is_over;
-} Fixture;
-
 static void
-opened_cb (T2pwCarrier *carrier, gpointer data)
+open_by (ProxyFixture *f, const char *uri)
 {
-  Fixture *f = data;
-
-  f->carrier = carrier;
-  f->is_over = TRUE;
-}
-
-static void
-failed_cb (T2pwCarrier *carrier, T2pRefusal refusal, const GError *error, gpointer data)
-{
-  Fixture *f = data;
-
-  f->carrier = NULL;
-  f->is_over = TRUE;
-  f->refusal = refusal;
-  f->error = g_error_copy (error);
-}
-
-static void
-edge_cb (T2pwCarrier *carrier, gpointer data)
-{
-}
-
-static const T2pwCarrierHandler handler = { opened_cb, failed_cb, edge_cb, edge_cb };
-
-static void
-set_up (Fixture *f, gconstpointer data)
-{
-  f->reactor = t2p_reactor_new (NULL, NULL);
-  f->context = (T2pwOutboundContext){ .reactor = f->reactor,
-                                      .policy = &f->policy,
-                                      .connect_timeout_ms = 2000 };
-}
-
-static void
-tear_down (Fixture *f, gconstpointer data)
-{
-  if (f->carrier != NULL)
-    t2pw_carrier_close (f->carrier, FALSE);
-  t2pw_outbound_free (f->outbound);
-  g_clear_error (&f->error);
-  t2p_reactor_free (f->reactor);
-}
-
-static void
-open_by (Fixture *f, const char *uri)
-{
-  g_autoptr (GError) error = NULL;
-  g_autoptr (T2pEndpoint) endpoint = t2p_endpoint_parse (uri, &error);
   T2pwDestination destination = { .name = "example.org", .port = 80 };
 
-  g_assert_no_error (error);
-  f->outbound = t2pw_outbound_new_for_endpoint (&f->context, endpoint, NULL, 0, &error);
-  g_assert_no_error (error);
-  f->carrier = t2pw_outbound_open (f->outbound, &destination, &handler, f);
-  while (!f->is_over)
-    g_main_context_iteration (NULL, TRUE);
+  proxy_fixture_make_uri (f, uri, 2000);
+  proxy_fixture_open (f, &destination);
 }
 
 static void
-open_chain (Fixture *f, ScriptedServer *server, const char *rest)
+open_chain (ProxyFixture *f, ScriptedServer *server, const char *rest)
 {
   g_autofree char *uri =
       g_strdup_printf ("socks5://127.0.0.1:%u%s", scripted_server_get_port (server), rest);
@@ -113,7 +43,7 @@ open_chain (Fixture *f, ScriptedServer *server, const char *rest)
 }
 
 static void
-test_second_through_first (Fixture *f, gconstpointer data)
+test_second_through_first (ProxyFixture *f, gconstpointer data)
 {
   static const ServerStep script[] = { STEP (SERVER_READ, GREETING),
                                        STEP (SERVER_SEND, WELCOME),
@@ -125,19 +55,17 @@ test_second_through_first (Fixture *f, gconstpointer data)
                                        STEP (SERVER_SEND, REPLY ("\x00") "hello"),
                                        { SERVER_END } };
   g_autoptr (ScriptedServer) server = scripted_server_new (script);
-  char bytes[16] = "";
-  struct iovec iov = { bytes, sizeof bytes };
 
   open_chain (f, server, " | socks5://next.example:1081");
   g_assert_no_error (f->error);
-  g_assert_cmpint (t2pw_carrier_receive (f->carrier, &iov, 1), ==, 5);
-  g_assert_cmpstr (bytes, ==, "hello");
+  proxy_fixture_drain (f);
+  g_assert_cmpstr (f->received->str, ==, "hello");
   g_assert_cmpstr (f->carrier->label, ==, "socks5://next.example:1081");
 }
 
 /* The first may send what comes from the second in the same breath. */
 static void
-test_answers_in_one_breath (Fixture *f, gconstpointer data)
+test_answers_in_one_breath (ProxyFixture *f, gconstpointer data)
 {
   static const ServerStep script[] = { STEP (SERVER_READ, GREETING),
                                        STEP (SERVER_SEND, WELCOME),
@@ -155,7 +83,7 @@ test_answers_in_one_breath (Fixture *f, gconstpointer data)
 }
 
 static void
-test_second_not_reached (Fixture *f, gconstpointer data)
+test_second_not_reached (ProxyFixture *f, gconstpointer data)
 {
   static const ServerStep script[] = { STEP (SERVER_READ, GREETING),
                                        STEP (SERVER_SEND, WELCOME),
@@ -170,7 +98,7 @@ test_second_not_reached (Fixture *f, gconstpointer data)
 }
 
 static void
-test_destination_refused (Fixture *f, gconstpointer data)
+test_destination_refused (ProxyFixture *f, gconstpointer data)
 {
   static const ServerStep script[] = { STEP (SERVER_READ, GREETING),
                                        STEP (SERVER_SEND, WELCOME),
@@ -189,7 +117,7 @@ test_destination_refused (Fixture *f, gconstpointer data)
 }
 
 static void
-test_closed_in_the_middle (Fixture *f, gconstpointer data)
+test_closed_in_the_middle (ProxyFixture *f, gconstpointer data)
 {
   static const ServerStep script[] = {
     STEP (SERVER_READ, GREETING),      STEP (SERVER_SEND, WELCOME),
@@ -230,7 +158,7 @@ answer_thread (gpointer data)
 }
 
 static void
-test_unix_socket (Fixture *f, gconstpointer data)
+test_unix_socket (ProxyFixture *f, gconstpointer data)
 {
   g_autofree char *folder = g_dir_make_tmp ("t2p-XXXXXX", NULL);
   g_autofree char *path = g_build_filename (folder, "proxy", NULL);
@@ -247,7 +175,7 @@ test_unix_socket (Fixture *f, gconstpointer data)
 }
 
 static void
-test_no_unix_socket (Fixture *f, gconstpointer data)
+test_no_unix_socket (ProxyFixture *f, gconstpointer data)
 {
   open_by (f, "socks5://unix:/nonexistent/proxy");
   g_assert_error (f->error, T2P_ERROR, T2P_ERROR_PROXY_UNREACHABLE);
@@ -258,7 +186,8 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
-#define ADD(path, function) g_test_add (path, Fixture, NULL, set_up, function, tear_down)
+#define ADD(path, function)                                                                    \
+  g_test_add (path, ProxyFixture, NULL, proxy_fixture_set_up, function, proxy_fixture_tear_down)
   ADD ("/chain/the-second-is-reached-through-the-first", test_second_through_first);
   ADD ("/chain/answers-in-one-breath-are-told-apart", test_answers_in_one_breath);
   ADD ("/chain/a-second-that-is-not-reached-is-unreachable", test_second_not_reached);

@@ -1,108 +1,44 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
-#include "scripted-server.h"
+#include "proxy-fixture.h"
 #include "t2p-error.h"
 #include "t2pw-direct.h"
 
-#include <errno.h>
 #include <netinet/in.h>
-#include <string.h>
-
-typedef struct
-{
-  T2pReactor *reactor;
-  T2pwSocketPolicy policy;
-  T2pwOutboundContext context;
-  T2pwOutbound *outbound;
-  T2pwCarrier *carrier;
-  GError *error;
-  T2pRefusal refusal;
-  GString *received;
-  gboolean is_over;
-  gboolean at_end;
-} Fixture;
 
 static void
-opened_cb (T2pwCarrier *carrier, gpointer data)
+set_up (ProxyFixture *f, gconstpointer data)
 {
-  Fixture *f = data;
-
-  f->carrier = carrier;
-  f->is_over = TRUE;
-}
-
-static void
-failed_cb (T2pwCarrier *carrier, T2pRefusal refusal, const GError *error, gpointer data)
-{
-  Fixture *f = data;
-
-  f->carrier = NULL;
-  f->is_over = TRUE;
-  f->refusal = refusal;
-  f->error = g_error_copy (error);
-}
-
-static void
-readable_cb (T2pwCarrier *carrier, gpointer data)
-{
-  Fixture *f = data;
-  char bytes[64];
-  struct iovec iov = { bytes, sizeof bytes };
-  gssize got;
-
-  while ((got = t2pw_carrier_receive (carrier, &iov, 1)) > 0)
-    g_string_append_len (f->received, bytes, got);
-  f->at_end = f->at_end || got == 0;
-}
-
-static void
-writable_cb (T2pwCarrier *carrier, gpointer data)
-{
-}
-
-static const T2pwCarrierHandler handler = { opened_cb, failed_cb, readable_cb, writable_cb };
-
-static void
-set_up (Fixture *f, gconstpointer data)
-{
-  f->reactor = t2p_reactor_new (NULL, NULL);
-  f->context = (T2pwOutboundContext){ .reactor = f->reactor,
-                                      .policy = &f->policy,
-                                      .names = t2pw_names_new (f->reactor, &f->policy),
-                                      .connect_timeout_ms = 2000 };
+  proxy_fixture_set_up (f, data);
+  f->context.names = t2pw_names_new (f->reactor, &f->policy);
+  f->context.connect_timeout_ms = 2000;
   f->outbound = t2pw_direct_new (&f->context);
-  f->received = g_string_new (NULL);
 }
 
 static void
-tear_down (Fixture *f, gconstpointer data)
+tear_down (ProxyFixture *f, gconstpointer data)
 {
-  if (f->carrier != NULL)
-    t2pw_carrier_close (f->carrier, FALSE);
-  t2pw_outbound_free (f->outbound);
+  proxy_fixture_close (f);
+  g_clear_pointer (&f->outbound, t2pw_outbound_free);
   g_clear_pointer (&f->context.names, t2pw_names_free);
-  g_clear_error (&f->error);
-  g_string_free (f->received, TRUE);
-  t2p_reactor_free (f->reactor);
+  proxy_fixture_tear_down (f, data);
 }
 
 static void
-open_to (Fixture *f, const char *name, guint16 port)
+open_to (ProxyFixture *f, const char *name, guint16 port)
 {
   T2pwDestination destination = { .name = name,
                                   .address = t2p_ip_address_from_v4 (INADDR_LOOPBACK),
                                   .port = port };
 
-  f->carrier = t2pw_outbound_open (f->outbound, &destination, &handler, f);
-  while (!f->is_over)
-    g_main_context_iteration (NULL, TRUE);
+  proxy_fixture_open (f, &destination);
 }
 
 static const ServerStep echo[] = { { SERVER_ECHO }, { SERVER_END } };
 
 static void
-check_echo (Fixture *f)
+check_echo (ProxyFixture *f)
 {
   struct iovec iov = { (char *) "hello", 5 };
 
@@ -110,13 +46,12 @@ check_echo (Fixture *f)
   g_assert_cmpstr (f->carrier->label, ==, "direct");
   g_assert_cmpint (t2pw_carrier_send (f->carrier, &iov, 1), ==, 5);
   t2pw_carrier_shutdown (f->carrier);
-  while (!f->at_end)
-    g_main_context_iteration (NULL, TRUE);
+  proxy_fixture_drain (f);
   g_assert_cmpstr (f->received->str, ==, "hello");
 }
 
 static void
-test_address (Fixture *f, gconstpointer data)
+test_address (ProxyFixture *f, gconstpointer data)
 {
   g_autoptr (ScriptedServer) server = scripted_server_new (echo);
 
@@ -125,7 +60,7 @@ test_address (Fixture *f, gconstpointer data)
 }
 
 static void
-test_name (Fixture *f, gconstpointer data)
+test_name (ProxyFixture *f, gconstpointer data)
 {
   g_autoptr (ScriptedServer) server = scripted_server_new (echo);
 
@@ -134,7 +69,7 @@ test_name (Fixture *f, gconstpointer data)
 }
 
 static void
-test_refused (Fixture *f, gconstpointer data)
+test_refused (ProxyFixture *f, gconstpointer data)
 {
   open_to (f, NULL, 1);
   g_assert_error (f->error, T2P_ERROR, T2P_ERROR_FAILED);
@@ -142,7 +77,7 @@ test_refused (Fixture *f, gconstpointer data)
 }
 
 static void
-test_unknown_name (Fixture *f, gconstpointer data)
+test_unknown_name (ProxyFixture *f, gconstpointer data)
 {
   open_to (f, "nowhere.invalid", 80);
   g_assert_error (f->error, T2P_ERROR, T2P_ERROR_FAILED);
@@ -150,21 +85,19 @@ test_unknown_name (Fixture *f, gconstpointer data)
 }
 
 static void
-test_foreign_address (Fixture *f, gconstpointer data)
+test_foreign_address (ProxyFixture *f, gconstpointer data)
 {
   T2pwDestination metadata = { .port = 80 };
 
   g_assert_true (t2p_ip_address_parse ("169.254.169.254", &metadata.address));
   f->policy.refuses_foreign = TRUE;
-  f->carrier = t2pw_outbound_open (f->outbound, &metadata, &handler, f);
-  while (!f->is_over)
-    g_main_context_iteration (NULL, TRUE);
+  proxy_fixture_open (f, &metadata);
   g_assert_error (f->error, T2P_ERROR, T2P_ERROR_FAILED);
   g_assert_cmpint (f->refusal, ==, T2P_REFUSAL_ADMIN_PROHIBITED);
 }
 
 static void
-test_no_names (Fixture *f, gconstpointer data)
+test_no_names (ProxyFixture *f, gconstpointer data)
 {
   g_clear_pointer (&f->context.names, t2pw_names_free);
   open_to (f, "localhost", 80);
@@ -172,14 +105,14 @@ test_no_names (Fixture *f, gconstpointer data)
 }
 
 static void
-test_what_is_unread_comes_first (Fixture *f, gconstpointer data)
+test_what_is_unread_comes_first (ProxyFixture *f, gconstpointer data)
 {
   g_autoptr (ScriptedServer) server = scripted_server_new (echo);
 
   open_to (f, NULL, scripted_server_get_port (server));
   t2pw_carrier_unread (f->carrier, (const guint8 *) "two ", 4);
   t2pw_carrier_unread (f->carrier, (const guint8 *) "one ", 4);
-  readable_cb (f->carrier, f);
+  proxy_fixture_receive (f);
   g_assert_cmpstr (f->received->str, ==, "one two ");
   g_string_truncate (f->received, 0);
   check_echo (f);
@@ -189,7 +122,7 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
-#define ADD(path, function) g_test_add (path, Fixture, NULL, set_up, function, tear_down)
+#define ADD(path, function) g_test_add (path, ProxyFixture, NULL, set_up, function, tear_down)
   ADD ("/direct/an-address-is-connected-to", test_address);
   ADD ("/direct/a-name-is-looked-up", test_name);
   ADD ("/direct/a-closed-port-is-a-reset", test_refused);

@@ -116,6 +116,7 @@ print_properties (T2pTunnel *tunnel, GVariant *details)
   g_autofree char *state = t2p_ctl_tunnel_describe_state (tunnel);
   g_autofree char *owner = t2p_ctl_user_name (t2p_tunnel_get_owner (tunnel));
   g_autofree char *uptime = t2p_ctl_tunnel_format_uptime (tunnel);
+  g_autofree char *rollback = t2p_ctl_tunnel_describe_rollback (tunnel);
   g_autofree char *mtu = g_strdup_printf ("%u", t2p_tunnel_get_mtu (tunnel));
   g_autofree char *interface = t2p_ctl_printable (t2p_tunnel_get_interface (tunnel));
 
@@ -123,6 +124,7 @@ print_properties (T2pTunnel *tunnel, GVariant *details)
   print_line (_ ("State"), state);
   print_key (details, "message", _ ("Message"));
   print_line (_ ("Up for"), uptime);
+  print_line (_ ("Unless confirmed"), rollback);
   print_line (_ ("Owner"), owner);
   print_line (_ ("Interface"), interface);
   print_key (details, "addresses", _ ("Addresses"));

@@ -3,6 +3,7 @@
 
 #include "t2p-ctl-tunnel.h"
 
+#include <glib/gi18n.h>
 #include <pwd.h>
 
 #include "t2p-ctl-terminal.h"
@@ -82,4 +83,18 @@ t2p_ctl_tunnel_format_uptime (T2pTunnel *tunnel)
   if (since_us <= 0 || since_us > now_us)
     return g_strdup ("");
   return t2p_ctl_format_age ((guint64) (now_us - since_us));
+}
+
+char *
+t2p_ctl_tunnel_describe_rollback (T2pTunnel *tunnel)
+{
+  const gint64 deadline_us = (gint64) t2p_tunnel_get_rollback_deadline (tunnel);
+  const gint64 now_us = g_get_real_time ();
+  g_autofree char *age = NULL;
+
+  if (deadline_us <= now_us)
+    return g_strdup ("");
+  age = t2p_ctl_format_age ((guint64) (deadline_us - now_us));
+  /* Translators: a duration */
+  return g_strdup_printf (_ ("down again in %s"), age);
 }

@@ -16,5 +16,7 @@ char *t2p_ctl_tunnel_describe_state (T2pTunnel *tunnel);
 char *t2p_ctl_user_name (guint uid);
 /* How long it has been active, empty when it is not. (transfer full) */
 char *t2p_ctl_tunnel_format_uptime (T2pTunnel *tunnel);
+/* "down again in 25 s", empty without a rollback timer. (transfer full) */
+char *t2p_ctl_tunnel_describe_rollback (T2pTunnel *tunnel);
 
 G_END_DECLS

@@ -12,12 +12,17 @@
 
 static char *option_name = NULL;
 static gboolean option_no_wait = FALSE;
+static gint option_rollback = 0;
 
 static const GOptionEntry options[] = {
   { "name", 'n', 0, G_OPTION_ARG_STRING, &option_name,
     N_ ("Name of the tunnel (else its interface, or the proxy's host)"), N_ ("NAME") },
   { "no-wait", 0, 0, G_OPTION_ARG_NONE, &option_no_wait,
     N_ ("Don't wait until the tunnel is active"), NULL },
+  { "rollback", 'r', 0, G_OPTION_ARG_INT, &option_rollback,
+    N_ ("Take the tunnel down again after this many seconds (5 to 3600) unless it is "
+        "confirmed"),
+    N_ ("SECONDS") },
   { NULL },
 };
 
@@ -52,6 +57,16 @@ print_warnings (GVariant *result)
 }
 
 static void
+print_rollback (T2pTunnel *tunnel)
+{
+  if (option_rollback == 0)
+    return;
+  g_print (_ ("It is taken down again in %d seconds. If all is well, keep it with\n"
+              "  tun2proxyctl confirm %s\n"),
+           option_rollback, t2p_tunnel_get_name (tunnel));
+}
+
+static void
 print_for_people (T2pTunnel *tunnel, GVariant *result)
 {
   g_autofree char *interface = NULL;
@@ -70,6 +85,7 @@ print_for_people (T2pTunnel *tunnel, GVariant *result)
            "For all of your traffic give capture=default, for some routes=CIDR,… with "
            "capture=routes.\n"),
         interface, interface);
+  print_rollback (tunnel);
   print_warnings (result);
 }
 
@@ -93,8 +109,21 @@ create (
   GVariantDict call = G_VARIANT_DICT_INIT (NULL);
 
   g_variant_dict_insert (&call, "wait", "b", !option_no_wait);
+  if (option_rollback != 0)
+    g_variant_dict_insert (&call, "rollback-timeout", "u", (guint32) option_rollback);
   return t2p_client_create_tunnel_sync (ctl->client, name, settings, g_variant_dict_end (&call),
                                         NULL, out_result, error);
+}
+
+/* The service knows the bounds; a negative one would not reach it. */
+static gboolean
+check_rollback (GError **error)
+{
+  if (option_rollback >= 0)
+    return TRUE;
+  g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+               _ ("--rollback=%d is no number of seconds"), option_rollback);
+  return FALSE;
 }
 
 static gboolean
@@ -105,7 +134,7 @@ run (T2pCtl *ctl, char **arguments, GError **error)
   g_autoptr (GVariant) result = NULL;
   g_autofree char *name = NULL;
 
-  if (settings == NULL)
+  if (settings == NULL || !check_rollback (error))
     return FALSE;
   name = option_name != NULL ? g_strdup (option_name)
                              : t2p_ctl_settings_default_name (settings, error);

@@ -29,6 +29,7 @@ typedef struct
 
 extern const T2pCtlVerb t2p_ctl_up_verb;
 extern const T2pCtlVerb t2p_ctl_down_verb;
+extern const T2pCtlVerb t2p_ctl_confirm_verb;
 extern const T2pCtlVerb t2p_ctl_list_verb;
 extern const T2pCtlVerb t2p_ctl_show_verb;
 extern const T2pCtlVerb t2p_ctl_connections_verb;

@@ -5,7 +5,7 @@
 
 #include "t2p-tunnel-private.h"
 
-/* Activate, Deactivate and Delete: options in, nothing out. */
+/* Activate, Deactivate, Confirm and Delete: options in, nothing out. */
 
 static void
 change_async (T2pTunnel *self,
@@ -55,7 +55,8 @@ change_sync (T2pTunnel *self,
 /**
  * t2p_tunnel_activate:
  * @self: a tunnel
- * @options: (nullable): an `a{sv}`: `wait` (b), `rollback-timeout` (u, seconds)
+ * @options: (nullable): an `a{sv}`: `wait` (b), `rollback-timeout` (u, 5 to 3600
+ *   seconds, see [method@Tunnel.confirm])
  * @cancellable: (nullable): ends the call, not the work of the service
  * @callback: (scope async): called with the result
  * @user_data: for @callback
@@ -194,6 +195,77 @@ t2p_tunnel_deactivate_sync (T2pTunnel *self,
       options == NULL || g_variant_is_of_type (options, G_VARIANT_TYPE_VARDICT), FALSE);
 
   return change_sync (self, "Deactivate", options, cancellable, error);
+}
+
+/**
+ * t2p_tunnel_confirm:
+ * @self: a tunnel
+ * @options: (nullable): an `a{sv}`: none so far
+ * @cancellable: (nullable): ends the call, not the work of the service
+ * @callback: (scope async): called with the result
+ * @user_data: for @callback
+ *
+ * Ends the rollback timer that the option `rollback-timeout` has begun: the tunnel stays.
+ * %T2P_ERROR_TIMED_OUT when it was taken down already.
+ *
+ * Since: 0.1
+ */
+void
+t2p_tunnel_confirm (T2pTunnel *self,
+                    GVariant *options,
+                    GCancellable *cancellable,
+                    GAsyncReadyCallback callback,
+                    gpointer user_data)
+{
+  g_return_if_fail (T2P_IS_TUNNEL (self));
+  g_return_if_fail (options == NULL || g_variant_is_of_type (options, G_VARIANT_TYPE_VARDICT));
+
+  change_async (self, "Confirm", t2p_tunnel_confirm, options, cancellable, callback, user_data);
+}
+
+/**
+ * t2p_tunnel_confirm_finish:
+ * @self: a tunnel
+ * @result: what the callback got
+ * @error: where to put an error of the domain [error@Error], or what GDBus says
+ *
+ * Returns: %FALSE with @error set when it failed
+ *
+ * Since: 0.1
+ */
+gboolean
+t2p_tunnel_confirm_finish (T2pTunnel *self, GAsyncResult *result, GError **error)
+{
+  g_return_val_if_fail (T2P_IS_TUNNEL (self), FALSE);
+
+  return change_finish (self, t2p_tunnel_confirm, result, error);
+}
+
+/**
+ * t2p_tunnel_confirm_sync:
+ * @self: a tunnel
+ * @options: (nullable): as for [method@Tunnel.confirm]
+ * @cancellable: (nullable): ends the call, not the work of the service
+ * @error: as for [method@Tunnel.confirm_finish]
+ *
+ * [method@Tunnel.confirm] for programs that have nothing else to do. The properties are up to
+ * date afterwards.
+ *
+ * Returns: %FALSE with @error set when it failed
+ *
+ * Since: 0.1
+ */
+gboolean
+t2p_tunnel_confirm_sync (T2pTunnel *self,
+                         GVariant *options,
+                         GCancellable *cancellable,
+                         GError **error)
+{
+  g_return_val_if_fail (T2P_IS_TUNNEL (self), FALSE);
+  g_return_val_if_fail (
+      options == NULL || g_variant_is_of_type (options, G_VARIANT_TYPE_VARDICT), FALSE);
+
+  return change_sync (self, "Confirm", options, cancellable, error);
 }
 
 /**

@@ -49,6 +49,16 @@ gboolean t2p_tunnel_deactivate_sync (T2pTunnel *self,
                                      GCancellable *cancellable,
                                      GError **error);
 
+void t2p_tunnel_confirm (T2pTunnel *self,
+                         GVariant *options,
+                         GCancellable *cancellable,
+                         GAsyncReadyCallback callback,
+                         gpointer user_data);
+gboolean t2p_tunnel_confirm_finish (T2pTunnel *self, GAsyncResult *result, GError **error);
+gboolean t2p_tunnel_confirm_sync (T2pTunnel *self,
+                                  GVariant *options,
+                                  GCancellable *cancellable,
+                                  GError **error);
 void t2p_tunnel_delete (T2pTunnel *self,
                         GVariant *options,
                         GCancellable *cancellable,

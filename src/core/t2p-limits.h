@@ -17,6 +17,8 @@
 #define T2P_MAX_CHECKS 16
 #define T2P_MAX_PROXY_TESTS_PER_UID 4
 #define T2P_PROXY_TEST_TIMEOUT_S 30
+#define T2P_MIN_ROLLBACK_S 5 /* a person needs some time to confirm */
+#define T2P_MAX_ROLLBACK_S 3600
 #define T2P_MAX_CONNECTIONS_PER_PAGE 1000 /* rows of one ListConnections answer */
 #define T2P_MAX_NAME_BYTES 64
 #define T2P_MAX_STRING_BYTES 4096 /* one string of a setting */

@@ -208,6 +208,7 @@ static const struct
   { "Activate", activate_needs },
   { "Deactivate", manage_needs },
   { "Delete", manage_needs },
+  { "Confirm", manage_needs },
   { "GetSettings", inspect_needs },
   { "GetDetails", inspect_needs },
   { "GetStatistics", inspect_needs },

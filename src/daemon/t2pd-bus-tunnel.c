@@ -4,6 +4,7 @@
 #include "t2pd-bus-tunnel.h"
 
 #include "t2p-bus.h"
+#include "t2p-limits.h"
 #include "t2p-names.h"
 #include "t2pd-bring-up.h"
 #include "t2pd-bus-details.h"
@@ -62,19 +63,25 @@ tell_listeners (T2pdBusTunnel *self, const char *signal, GVariant *parameters)
                                    signal, owned, NULL);
 }
 
-/* --- Activate, Deactivate, Delete */
+/* --- Activate, Deactivate, Delete, Confirm */
 
 gboolean
 t2pd_bus_tunnel_check_rollback (GVariant *options, GError **error)
 {
-  guint32 timeout = t2pd_call_options_get_u32 (options, "rollback-timeout", 0);
+  guint32 timeout = t2pd_bus_tunnel_get_rollback_s (options);
 
-  if (timeout == 0)
+  if (timeout == 0 || (timeout >= T2P_MIN_ROLLBACK_S && timeout <= T2P_MAX_ROLLBACK_S))
     return TRUE;
-  g_set_error (error, T2P_ERROR, T2P_ERROR_NOT_SUPPORTED,
-               "option 'rollback-timeout': %u is not supported by this version, 0 expected",
-               timeout);
+  g_set_error (error, T2P_ERROR, T2P_ERROR_INVALID_ARGUMENT,
+               "option 'rollback-timeout': %u seen, 0 or %d to %d seconds expected", timeout,
+               T2P_MIN_ROLLBACK_S, T2P_MAX_ROLLBACK_S);
   return FALSE;
+}
+
+guint32
+t2pd_bus_tunnel_get_rollback_s (GVariant *options)
+{
+  return t2pd_call_options_get_u32 (options, "rollback-timeout", 0);
 }
 
 static const T2pdCallOption activate_options[] = {
@@ -125,10 +132,13 @@ act_activate (T2pdCall *call)
   gboolean is_going_down =
       t2pd_tunnel_is_being_deleted (call->tunnel) ||
       t2pd_tunnel_get_state (call->tunnel) == T2P_TUNNEL_STATE_DEACTIVATING;
+  guint32 rollback_s = t2pd_bus_tunnel_get_rollback_s (call->call_options);
 
   listen_to (call);
   if (!t2pd_tunnel_is_engaged (call->tunnel))
     t2pd_bring_up_set_advanced (t2pd_bring_up_of (call->tunnel), call->is_advanced);
+  if (!is_going_down && rollback_s != 0)
+    t2pd_tunnel_begin_rollback (call->tunnel, rollback_s);
   if (is_going_down || t2pd_call_options_get_bool (call->call_options, "wait", FALSE))
     {
       t2pd_tunnel_activate_async (call->tunnel, activated_cb, t2pd_call_ref (call));
@@ -201,6 +211,18 @@ act_delete (T2pdCall *call)
                                     t2pd_call_ref (call));
 }
 
+static void
+act_confirm (T2pdCall *call)
+{
+  g_autoptr (GError) error = NULL;
+
+  listen_to (call);
+  if (t2pd_tunnel_confirm (call->tunnel, &error))
+    t2pd_call_return (call, NULL);
+  else
+    t2pd_call_fail (call, error);
+}
+
 static gboolean
 check_list (T2pdCall *call, GError **error)
 {
@@ -231,6 +253,7 @@ static const struct
   { "handle-deactivate",
     { "Deactivate", deactivate_options, check_deactivate, look_again_down, act_deactivate } },
   { "handle-delete", { "Delete", NULL, NULL, look_again_down, act_delete } },
+  { "handle-confirm", { "Confirm", NULL, NULL, NULL, act_confirm } },
   { "handle-get-settings", { "GetSettings", NULL, NULL, NULL, act_get_settings } },
   { "handle-get-details", { "GetDetails", NULL, NULL, NULL, act_get_details } },
   { "handle-get-statistics", { "GetStatistics", NULL, NULL, NULL, act_get_statistics } },
@@ -258,6 +281,8 @@ show_facts (T2pdBusTunnel *self)
   t2p_bus_tunnel_set_if_index (skeleton, facts->ifindex);
   t2p_bus_tunnel_set_network_backend (skeleton, or_empty (facts->network_backend));
   t2p_bus_tunnel_set_resolver_backend (skeleton, or_empty (facts->resolver_backend));
+  t2p_bus_tunnel_set_rollback_deadline (
+      skeleton, (guint64) t2pd_tunnel_get_rollback_deadline_us (self->tunnel));
 }
 
 static void

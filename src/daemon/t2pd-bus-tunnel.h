@@ -12,7 +12,8 @@ G_DECLARE_FINAL_TYPE (T2pdBusTunnel, t2pd_bus_tunnel, T2PD, BUS_TUNNEL, GObject)
 
 /* @service must outlive it. */
 T2pdBusTunnel *t2pd_bus_tunnel_new (T2pdService *service, T2pdTunnel *tunnel);
-/* The option `rollback-timeout`, which this version knows but does not carry out. */
+/* The option `rollback-timeout`; 0: without. */
 gboolean t2pd_bus_tunnel_check_rollback (GVariant *options, GError **error);
+guint32 t2pd_bus_tunnel_get_rollback_s (GVariant *options);
 
 G_END_DECLS

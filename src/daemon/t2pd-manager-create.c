@@ -46,6 +46,11 @@ check_create_options (T2pdCall *call, GError **error)
   if (is_persistent)
     return refuse_option (error, T2P_ERROR_NOT_SUPPORTED,
                           "option 'persist': true is not supported by this version");
+  if (t2pd_bus_tunnel_get_rollback_s (options) != 0 &&
+      !t2pd_call_options_get_bool (options, "activate", TRUE))
+    return refuse_option (error, T2P_ERROR_INVALID_ARGUMENT,
+                          "option 'rollback-timeout': a tunnel that is not activated has "
+                          "nothing to be undone");
   return t2pd_bus_tunnel_check_rollback (options, error);
 }
 
@@ -192,6 +197,8 @@ act_create (T2pdCall *call)
       return_created (call, tunnel);
       return;
     }
+  if (t2pd_bus_tunnel_get_rollback_s (call->call_options) != 0)
+    t2pd_tunnel_begin_rollback (tunnel, t2pd_bus_tunnel_get_rollback_s (call->call_options));
   t2pd_tunnel_activate_async (tunnel, wait ? waited_up_cb : accepted_up_cb,
                               wait ? t2pd_call_ref (call) : NULL);
   if (!wait)

@@ -30,6 +30,10 @@ struct _T2pdTunnel
   GPtrArray *waiting_up;   /* GTask */
   GPtrArray *waiting_down; /* GTask */
 
+  guint rollback_s; /* 0: never had one */
+  GSource *rollback;
+  gint64 rollback_deadline_us;
+
   T2pdTunnelFacts facts; /* its strings are ours */
   char *message;
 };

@@ -41,6 +41,7 @@ t2pd_tunnel_dispose (GObject *object)
 {
   T2pdTunnel *self = T2PD_TUNNEL (object);
 
+  t2pd_tunnel_end_rollback (self);
   g_clear_object (&self->activation);
   g_clear_object (&self->context);
   g_clear_object (&self->bringing_up);

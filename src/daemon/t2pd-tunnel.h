@@ -76,6 +76,13 @@ void t2pd_tunnel_delete_async (T2pdTunnel *self,
                                gpointer user_data);
 gboolean t2pd_tunnel_is_being_deleted (T2pdTunnel *self);
 
+/* Down again unless confirmed in time: t2pd-tunnel-rollback.c. */
+void t2pd_tunnel_begin_rollback (T2pdTunnel *self, guint timeout_s);
+void t2pd_tunnel_end_rollback (T2pdTunnel *self);
+gboolean t2pd_tunnel_confirm (T2pdTunnel *self, GError **error);
+/* CLOCK_REALTIME; 0: no timer runs. */
+gint64 t2pd_tunnel_get_rollback_deadline_us (T2pdTunnel *self);
+
 /* --- for what brings it up */
 void t2pd_tunnel_set_facts (T2pdTunnel *self, const T2pdTunnelFacts *facts);
 void t2pd_tunnel_set_impaired (T2pdTunnel *self,

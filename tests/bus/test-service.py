@@ -42,8 +42,11 @@ def unknown_options_are_refused_by_name(service, client, proxy):
     assert 'lifetime' in fails('InvalidArgument', client.create, 'a', uri, {'lifetime': 'short'})
     fails('InvalidArgument', client.create, 'a', uri, {'persist': True, 'lifetime': 'caller'})
     assert 'persist' in fails('NotSupported', client.create, 'a', uri, {'persist': True})
-    assert 'rollback-timeout' in fails('NotSupported', client.create, 'a', uri,
-                                       {'rollback_timeout': 5})
+    for seconds in (4, 3601):
+        assert 'rollback-timeout' in fails('InvalidArgument', client.create, 'a', uri,
+                                           {'rollback_timeout': seconds})
+    fails('InvalidArgument', client.create, 'a', uri,
+          {'rollback_timeout': 5, 'activate': False})
     fails('InvalidArgument', client.manager, 'ListTunnels', '(a{sv})', vardict(x=True))
     fails('InvalidArgument', client.manager, 'GetTunnel', '(sa{sv})', 'a', vardict(x=True))
     fails('NotFound', client.manager, 'GetTunnel', '(sa{sv})', 'a', {})

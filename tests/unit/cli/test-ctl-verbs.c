@@ -108,6 +108,23 @@ test_profile_stays (Fixture *f, gconstpointer data)
 }
 
 static void
+test_rollback (Fixture *f, gconstpointer data)
+{
+  g_assert_cmpint (RUN (f, "up", "socks5://p", "--name=work", "--rollback=60"), ==, T2P_CTL_OK);
+  assert_contains (f->out, "taken down again in 60 seconds");
+  assert_contains (f->out, "tun2proxyctl confirm work\n");
+  RUN (f, "show", "work");
+  assert_contains (f->out, "Unless confirmed:     down again in ");
+  g_assert_cmpint (RUN (f, "confirm", "work"), ==, T2P_CTL_OK);
+  assert_contains (f->out, "Tunnel “work” stays.");
+  RUN (f, "show", "work");
+  g_assert_null (strstr (f->out, "Unless confirmed"));
+  g_assert_cmpint (RUN (f, "confirm"), ==, T2P_CTL_USAGE);
+  g_assert_cmpint (RUN (f, "confirm", "other"), ==, T2P_CTL_NOT_FOUND);
+  g_assert_cmpint (RUN (f, "up", "socks5://p", "-n", "w", "--rollback=-1"), ==, T2P_CTL_USAGE);
+}
+
+static void
 test_list (Fixture *f, gconstpointer data)
 {
   RUN (f, "up", "socks5://p", "--name=work");
@@ -262,6 +279,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   ADD ("/ctl/up-and-down", test_up_and_down);
   ADD ("/ctl/down/profile-stays", test_profile_stays);
+  ADD ("/ctl/up-with-rollback-says-how-to-keep-it", test_rollback);
   ADD ("/ctl/list", test_list);
   ADD ("/ctl/show", test_show);
   ADD ("/ctl/connections/all-pages", test_connections);

@@ -89,6 +89,18 @@ deactivate_cb (T2pBusTunnel *tunnel,
 }
 
 static gboolean
+confirm_cb (T2pBusTunnel *tunnel,
+            GDBusMethodInvocation *invocation,
+            GVariant *options,
+            gpointer data)
+{
+  note_call (data, invocation, NULL);
+  t2p_bus_tunnel_set_rollback_deadline (tunnel, 0);
+  t2p_bus_tunnel_complete_confirm (tunnel, invocation);
+  return TRUE;
+}
+
+static gboolean
 delete_cb (T2pBusTunnel *tunnel,
            GDBusMethodInvocation *invocation,
            GVariant *options,
@@ -216,6 +228,7 @@ make_tunnel (FakeService *service, const char *name)
   t2p_bus_tunnel_set_active_since (tunnel, 1000000);
   g_signal_connect (tunnel, "handle-activate", G_CALLBACK (activate_cb), service);
   g_signal_connect (tunnel, "handle-deactivate", G_CALLBACK (deactivate_cb), service);
+  g_signal_connect (tunnel, "handle-confirm", G_CALLBACK (confirm_cb), service);
   g_signal_connect (tunnel, "handle-delete", G_CALLBACK (delete_cb), service);
   g_signal_connect (tunnel, "handle-get-settings", G_CALLBACK (settings_cb), service);
   g_signal_connect (tunnel, "handle-get-details", G_CALLBACK (details_cb), service);
@@ -255,13 +268,26 @@ refuse (GDBusMethodInvocation *invocation, const char *name, const char *proxy)
 }
 
 static void
-export_tunnel (FakeService *service, const char *path, const char *name, gboolean activate)
+set_rollback (T2pBusTunnel *tunnel, GVariant *options)
 {
+  guint32 timeout_s = 0;
+
+  if (g_variant_lookup (options, "rollback-timeout", "u", &timeout_s))
+    t2p_bus_tunnel_set_rollback_deadline (tunnel, (guint64) g_get_real_time () +
+                                                      timeout_s * G_USEC_PER_SEC);
+}
+
+static void
+export_tunnel (FakeService *service, const char *path, const char *name, GVariant *options)
+{
+  gboolean activate = TRUE;
   g_autoptr (T2pBusObjectSkeleton) object = t2p_bus_object_skeleton_new (path);
   g_autoptr (T2pBusTunnel) tunnel = make_tunnel (service, name);
 
+  set_rollback (tunnel, options);
   t2p_bus_object_skeleton_set_tunnel (object, tunnel);
   g_dbus_object_manager_server_export (service->objects, G_DBUS_OBJECT_SKELETON (object));
+  g_variant_lookup (options, "activate", "b", &activate);
   if (!activate)
     return;
   set_state (tunnel, "preparing", "user-requested");
@@ -279,7 +305,6 @@ create_cb (T2pBusManager *manager,
   FakeService *service = data;
   g_autofree const char **proxies = NULL;
   g_autofree char *path = NULL;
-  gboolean activate = TRUE;
 
   if (!g_variant_lookup (settings, "proxies", "^a&s", &proxies) || proxies[0] == NULL)
     {
@@ -290,9 +315,8 @@ create_cb (T2pBusManager *manager,
   note_call (service, invocation, proxies[0]);
   if (refuse (invocation, name, proxies[0]))
     return TRUE;
-  g_variant_lookup (options, "activate", "b", &activate);
   path = g_strdup_printf (T2P_TUNNEL_PATH_PREFIX "%u", service->n_created++);
-  export_tunnel (service, path, name, activate);
+  export_tunnel (service, path, name, options);
   t2p_bus_manager_complete_create_tunnel (
       manager, invocation, path,
       g_variant_new_parsed ("{'interface': <'t2p0'>, 'warnings': <['mind the gap']>}"));

@@ -341,6 +341,25 @@ test_changes (Fixture *f, gconstpointer data)
 }
 
 static void
+test_confirm (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GVariant) settings =
+      g_variant_ref_sink (g_variant_new_parsed ("{'proxies': <['socks5://p']>}"));
+  g_autoptr (GVariant) options =
+      g_variant_ref_sink (g_variant_new_parsed ("{'rollback-timeout': <uint32 60>}"));
+  g_autoptr (GError) error = NULL;
+  g_autoptr (T2pTunnel) tunnel =
+      t2p_client_create_tunnel_sync (f->client, "work", settings, options, NULL, NULL, &error);
+
+  g_assert_no_error (error);
+  g_assert_cmpuint (t2p_tunnel_get_rollback_deadline (tunnel), >,
+                    (guint64) g_get_real_time () + 30 * G_USEC_PER_SEC);
+  t2p_tunnel_confirm_sync (tunnel, NULL, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (t2p_tunnel_get_rollback_deadline (tunnel), ==, 0);
+}
+
+static void
 test_queries (Fixture *f, gconstpointer data)
 {
   g_autoptr (T2pTunnel) tunnel = create (f, "work");
@@ -464,6 +483,7 @@ main (int argc, char **argv)
   ADD ("/client/cancel", set_up, test_cancel);
   ADD ("/tunnel/state-changed-after-properties", set_up, test_state_changed);
   ADD ("/tunnel/changes", set_up, test_changes);
+  ADD ("/client/confirm-ends-the-rollback-timer", set_up, test_confirm);
   ADD ("/tunnel/queries", set_up, test_queries);
   ADD ("/tunnel/queries-async", set_up, test_queries_async);
   ADD ("/tunnel/connections-by-the-page", set_up, test_connections);

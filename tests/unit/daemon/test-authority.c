@@ -124,13 +124,10 @@ test_owner (void)
     const char *method;
     guint others;
   } cases[] = {
-    { "Deactivate", BIT (MANAGE_OTHERS) },
-    { "Delete", BIT (MANAGE_OTHERS) },
-    { "CloseConnections", BIT (MANAGE_OTHERS) },
-    { "GetSettings", BIT (INSPECT) },
-    { "GetDetails", BIT (INSPECT) },
-    { "GetStatistics", BIT (INSPECT) },
-    { "ListConnections", BIT (INSPECT) },
+    { "Deactivate", BIT (MANAGE_OTHERS) }, { "Delete", BIT (MANAGE_OTHERS) },
+    { "Confirm", BIT (MANAGE_OTHERS) },    { "CloseConnections", BIT (MANAGE_OTHERS) },
+    { "GetSettings", BIT (INSPECT) },      { "GetDetails", BIT (INSPECT) },
+    { "GetStatistics", BIT (INSPECT) },    { "ListConnections", BIT (INSPECT) },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)

@@ -314,6 +314,100 @@ test_delete_is_never_refused (void)
   fixture_clear (&fixture);
 }
 
+static void
+test_rollback (void)
+{
+  Fixture fixture;
+  g_autoptr (GError) error = NULL;
+
+  fixture_init (&fixture);
+  t2pd_tunnel_begin_rollback (fixture.tunnel, 1);
+  bring_up (&fixture);
+  g_assert_cmpint (t2pd_tunnel_get_rollback_deadline_us (fixture.tunnel), >,
+                   g_get_real_time ());
+  g_string_truncate (fixture.states, 0);
+  while (t2pd_tunnel_get_state (fixture.tunnel) != T2P_TUNNEL_STATE_INACTIVE)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpstr (fixture.states->str, ==, "deactivating(rollback) inactive(rollback) ");
+  g_assert_cmpuint (fixture.n_up, ==, 0);
+  g_assert_cmpint (t2pd_tunnel_get_rollback_deadline_us (fixture.tunnel), ==, 0);
+  g_assert_false (t2pd_tunnel_confirm (fixture.tunnel, &error));
+  g_assert_error (error, T2P_ERROR, T2P_ERROR_TIMED_OUT);
+  fixture_clear (&fixture);
+}
+
+static gboolean
+flag_cb (gpointer user_data)
+{
+  *(gboolean *) user_data = TRUE;
+  return G_SOURCE_REMOVE;
+}
+
+/* Long after the time of a timer of one second. */
+static void
+wait_longer (void)
+{
+  gboolean is_over = FALSE;
+
+  g_timeout_add (2200, flag_cb, &is_over);
+  while (!is_over)
+    g_main_context_iteration (NULL, TRUE);
+}
+
+static void
+test_confirmed (void)
+{
+  Fixture fixture;
+  g_autoptr (GError) error = NULL;
+
+  fixture_init (&fixture);
+  g_assert_false (t2pd_tunnel_confirm (fixture.tunnel, &error));
+  g_assert_error (error, T2P_ERROR, T2P_ERROR_FAILED);
+  g_clear_error (&error);
+  bring_up (&fixture);
+  t2pd_tunnel_begin_rollback (fixture.tunnel, 1);
+  g_assert_true (t2pd_tunnel_confirm (fixture.tunnel, &error));
+  g_assert_true (t2pd_tunnel_confirm (fixture.tunnel, &error));
+  g_assert_cmpint (t2pd_tunnel_get_rollback_deadline_us (fixture.tunnel), ==, 0);
+  wait_longer ();
+  g_assert_cmpint (t2pd_tunnel_get_state (fixture.tunnel), ==, T2P_TUNNEL_STATE_ACTIVE);
+  take_down (&fixture);
+  fixture_clear (&fixture);
+}
+
+/* A bring-up that hangs is undone; one that failed, or was taken down, has no timer any more.
+ */
+static void
+test_rollback_before_up (void)
+{
+  Fixture fixture;
+
+  fixture_init (&fixture);
+  fixture.hold = TRUE;
+  t2pd_tunnel_begin_rollback (fixture.tunnel, 1);
+  t2pd_tunnel_activate_async (fixture.tunnel, up_cb, &fixture);
+  while (t2pd_tunnel_get_state (fixture.tunnel) != T2P_TUNNEL_STATE_DEACTIVATING)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpint (t2pd_tunnel_get_reason (fixture.tunnel), ==, T2P_STATE_REASON_ROLLBACK);
+  fixture.n_up++;
+  g_task_return_boolean (fixture.held, TRUE);
+  g_clear_object (&fixture.held);
+  wait_ended (&fixture, 1);
+  g_assert_cmpuint (fixture.n_up, ==, 0);
+
+  fixture.hold = FALSE;
+  fixture.fail = TRUE;
+  t2pd_tunnel_begin_rollback (fixture.tunnel, 1);
+  bring_up (&fixture);
+  g_assert_cmpint (t2pd_tunnel_get_rollback_deadline_us (fixture.tunnel), ==, 0);
+  fixture.fail = FALSE;
+  bring_up (&fixture);
+  wait_longer ();
+  g_assert_cmpint (t2pd_tunnel_get_state (fixture.tunnel), ==, T2P_TUNNEL_STATE_ACTIVE);
+  take_down (&fixture);
+  fixture_clear (&fixture);
+}
+
 /* Whatever comes in whatever order, the states follow each other as the table says (looked at
  * in state_changed_cb) and nothing is left up at the end. */
 static void
@@ -371,6 +465,9 @@ main (int argc, char **argv)
   g_test_add_func ("/tunnel/broken-is-undone-then-failed", test_broken);
   g_test_add_func ("/tunnel/deleted-stays-down", test_deleted_stays_down);
   g_test_add_func ("/tunnel/delete-is-never-refused", test_delete_is_never_refused);
+  g_test_add_func ("/tunnel/rollback/takes-it-down-unless-confirmed", test_rollback);
+  g_test_add_func ("/tunnel/rollback/confirmed-stays", test_confirmed);
+  g_test_add_func ("/tunnel/rollback/begins-with-the-bring-up", test_rollback_before_up);
   g_test_add_func ("/tunnel/any-order-keeps-to-the-table", test_any_order);
   return g_test_run ();
 }

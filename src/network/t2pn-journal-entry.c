@@ -4,15 +4,21 @@
 #include "t2pn-journal-entry.h"
 
 #include "t2pn-nft.h"
+#include "t2pn-resolvconf-program.h"
 
 #include <linux/rtnetlink.h>
 #include <string.h>
 
 static const char *const kind_names[] = {
-  [T2PN_ENTRY_DEVICE] = "device",       [T2PN_ENTRY_SOCKET] = "socket",
-  [T2PN_ENTRY_WORKER] = "worker",       [T2PN_ENTRY_ADDRESS] = "address",
-  [T2PN_ENTRY_ROUTE] = "route",         [T2PN_ENTRY_TABLE] = "table",
-  [T2PN_ENTRY_RULE] = "rule",           [T2PN_ENTRY_RESOLV_CONF] = "resolv-conf",
+  [T2PN_ENTRY_DEVICE] = "device",
+  [T2PN_ENTRY_SOCKET] = "socket",
+  [T2PN_ENTRY_WORKER] = "worker",
+  [T2PN_ENTRY_ADDRESS] = "address",
+  [T2PN_ENTRY_ROUTE] = "route",
+  [T2PN_ENTRY_TABLE] = "table",
+  [T2PN_ENTRY_RULE] = "rule",
+  [T2PN_ENTRY_RESOLV_CONF] = "resolv-conf",
+  [T2PN_ENTRY_RESOLVCONF] = "resolvconf",
   [T2PN_ENTRY_NFT_TABLE] = "nft-table",
 };
 
@@ -25,6 +31,8 @@ t2pn_entry_free (T2pnEntry *entry)
     g_free (entry->u.socket);
   if (entry->kind == T2PN_ENTRY_NFT_TABLE)
     g_free (entry->u.nft_table);
+  if (entry->kind == T2PN_ENTRY_RESOLVCONF)
+    g_free (entry->u.resolvconf);
   if (entry->kind == T2PN_ENTRY_RESOLV_CONF)
     t2pn_resolv_conf_free (entry->u.resolv_conf);
   g_free (entry);
@@ -175,6 +183,9 @@ t2pn_entry_to_json (const T2pnEntry *entry)
       break;
     case T2PN_ENTRY_RESOLV_CONF:
       write_resolv_conf (object, entry->u.resolv_conf);
+      break;
+    case T2PN_ENTRY_RESOLVCONF:
+      set_text (object, "record", entry->u.resolvconf);
       break;
     case T2PN_ENTRY_NFT_TABLE:
       set_text (object, "name", entry->u.nft_table);
@@ -352,6 +363,9 @@ read_entry (JsonObject *object, T2pnEntry *entry)
     case T2PN_ENTRY_RESOLV_CONF:
       entry->u.resolv_conf = g_new0 (T2pnResolvConf, 1);
       return read_resolv_conf (object, entry->u.resolv_conf);
+    case T2PN_ENTRY_RESOLVCONF:
+      entry->u.resolvconf = g_strdup (get_text (object, "record"));
+      return entry->u.resolvconf != NULL && t2pn_resolvconf_is_own_name (entry->u.resolvconf);
     case T2PN_ENTRY_NFT_TABLE:
       entry->u.nft_table = g_strdup (get_text (object, "name"));
       return entry->u.nft_table != NULL && t2pn_nft_is_tunnel_table (entry->u.nft_table);

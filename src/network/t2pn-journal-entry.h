@@ -20,7 +20,8 @@ typedef enum
   T2PN_ENTRY_TABLE, /* private to the tunnel: every route of ours in it */
   T2PN_ENTRY_RULE,
   T2PN_ENTRY_RESOLV_CONF,
-  T2PN_ENTRY_NFT_TABLE, /* one tunnel's own: everything in it */
+  T2PN_ENTRY_RESOLVCONF, /* a record of resolvconf(8) */
+  T2PN_ENTRY_NFT_TABLE,  /* one tunnel's own: everything in it */
 } T2pnEntryKind;
 
 typedef struct
@@ -41,6 +42,7 @@ typedef struct
     T2pnRule rule;
     T2pnResolvConf *resolv_conf;
     char *nft_table;
+    char *resolvconf;
   } u;
 } T2pnEntry;
 

@@ -6,6 +6,7 @@
 #include "t2pn-netlink-dump.h"
 #include "t2pn-netlink-objects.h"
 #include "t2pn-nft.h"
+#include "t2pn-resolvconf-program.h"
 
 #include <errno.h>
 #include <glib/gstdio.h>
@@ -193,6 +194,15 @@ undo_nft_table (T2pnUndo *undo, const char *name, GError **error)
   return t2pn_nft_delete_table (name, error);
 }
 
+static gboolean
+undo_resolvconf (T2pnUndo *undo, const char *record, GError **error)
+{
+  if (!t2pn_resolvconf_has_record (record) ||
+      !announce (undo, g_strdup_printf ("record %s of resolvconf", record)))
+    return TRUE;
+  return t2pn_resolvconf_remove (record, error);
+}
+
 gboolean
 t2pn_undo_entry (T2pnUndo *undo, const T2pnEntry *entry, GError **error)
 {
@@ -214,6 +224,8 @@ t2pn_undo_entry (T2pnUndo *undo, const T2pnEntry *entry, GError **error)
       return undo_rule (undo, &entry->u.rule, error);
     case T2PN_ENTRY_RESOLV_CONF:
       return undo_resolv_conf (undo, entry->u.resolv_conf, error);
+    case T2PN_ENTRY_RESOLVCONF:
+      return undo_resolvconf (undo, entry->u.resolvconf, error);
     case T2PN_ENTRY_NFT_TABLE:
       return undo_nft_table (undo, entry->u.nft_table, error);
     }

@@ -189,6 +189,13 @@ t2pn_journal_set_step_network (T2pnJournal *journal,
 }
 
 gboolean
+t2pn_journal_add_resolvconf (T2pnJournal *journal, const char *record, GError **error)
+{
+  add_entry (last_step (journal), T2PN_ENTRY_RESOLVCONF)->u.resolvconf = g_strdup (record);
+  return t2pn_journal_write (journal, error);
+}
+
+gboolean
 t2pn_journal_add_resolv_conf (T2pnJournal *journal, const T2pnResolvConf *saved, GError **error)
 {
   T2pnResolvConf *copy = g_new0 (T2pnResolvConf, 1);

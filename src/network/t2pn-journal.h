@@ -80,6 +80,8 @@ gboolean t2pn_journal_set_step_network (T2pnJournal *journal,
                                         const GArray *routes,
                                         const GArray *rules,
                                         GError **error);
+/* The name of a record of resolvconf(8). */
+gboolean t2pn_journal_add_resolvconf (T2pnJournal *journal, const char *record, GError **error);
 gboolean t2pn_journal_add_resolv_conf (T2pnJournal *journal,
                                        const T2pnResolvConf *saved,
                                        GError **error);

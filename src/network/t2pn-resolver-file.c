@@ -68,11 +68,12 @@ t2pn_resolver_file_compose (const T2pIpAddress *servers, guint n_servers, const 
   return g_string_free (text, FALSE);
 }
 
-/* A flat file knows all names or none. */
-static gboolean
-check_domains (const char *const *domains, const char *path, GError **error)
+gboolean
+t2pn_resolver_check_all_names (const T2pnResolverConfig *config,
+                               const char *path,
+                               GError **error)
 {
-  if (g_strv_contains (domains, "."))
+  if (g_strv_contains (config->domains, "."))
     return TRUE;
   g_set_error (error, T2P_ERROR, T2P_ERROR_DNS_SETUP_FAILED,
                "dns-domains: %s cannot send only some domains to the tunnel, expected '.' (or "
@@ -93,7 +94,7 @@ apply (T2pnResolverFile *self,
 
   if (self->saved != NULL && t2pn_resolv_conf_is_ours (self->saved))
     return TRUE;
-  if (!check_domains (config->domains, self->path, error))
+  if (!t2pn_resolver_check_all_names (config, self->path, error))
     return FALSE;
   g_file_get_contents (self->path, &old, NULL, NULL); /* there may be none */
   ours = t2pn_resolver_file_compose (config->servers, config->n_servers, old);

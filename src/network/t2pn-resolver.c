@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
+#include "t2pn-resolvconf-program.h"
 #include "t2pn-resolver-backends.h"
 #include "t2pn-uplink-dns.h"
 
@@ -180,10 +181,13 @@ static void
 return_choice (GTask *task, gboolean has_resolved)
 {
   const Choice *choice = g_task_get_task_data (task);
+  g_autofree char *program = t2pn_resolvconf_find ();
   T2pnResolver *resolver;
 
   if (has_resolved && leads_to_resolved (choice->resolv_conf))
     resolver = t2pn_resolver_resolved_new (choice->bus);
+  else if (program != NULL && t2pn_resolvconf_owns (choice->resolv_conf))
+    resolver = t2pn_resolver_resolvconf_new (program, choice->resolv_conf);
   else
     resolver = t2pn_resolver_file_new (choice->resolv_conf);
   g_task_return_pointer (task, resolver, g_object_unref);

@@ -25,9 +25,9 @@ typedef struct
 
 #define T2PN_TYPE_RESOLVER (t2pn_resolver_get_type ())
 /* A way of telling the machine's resolver; one object for a tunnel. `none` tells nobody
- * (`scope=user`), `resolved` and `file` exist. Reverting what was not applied succeeds. A
- * resolver that loses our settings (resolved was restarted) gets them again until they are
- * reverted. */
+ * (`scope=user`), `resolved`, `resolvconf` and `file` exist. Reverting what was not applied
+ * succeeds. A resolver that loses our settings (resolved was restarted) gets them again until
+ * they are reverted. */
 G_DECLARE_INTERFACE (T2pnResolver, t2pn_resolver, T2PN, RESOLVER, GObject)
 
 struct _T2pnResolverInterface
@@ -56,7 +56,7 @@ struct _T2pnResolverInterface
  * @resolv_conf: (nullable): "/etc/resolv.conf" when NULL
  *
  * `resolved` when it owns its name or can be started, and resolv.conf sends names to it or
- * nobody else's; else `file`.
+ * nobody else's; else `resolvconf` where that writes resolv.conf; else `file`.
  */
 void t2pn_resolver_choose_async (GDBusConnection *bus,
                                  T2pScope scope,
@@ -66,7 +66,7 @@ void t2pn_resolver_choose_async (GDBusConnection *bus,
                                  gpointer user_data);
 T2pnResolver *t2pn_resolver_choose_finish (GAsyncResult *result, GError **error);
 
-/* "none", "resolved", "file": the property ResolverBackend. */
+/* "none", "resolved", "resolvconf", "file": the property ResolverBackend. */
 const char *t2pn_resolver_get_name (T2pnResolver *self);
 /* @journal must outlive the operation. T2P_ERROR_DNS_SETUP_FAILED. */
 void t2pn_resolver_apply_async (T2pnResolver *self,

@@ -3,15 +3,18 @@
  *
  * Three sources, asked in turn until one names a server: systemd-resolved (Manager.DNS, an
  * `a(iiay)` of link, family and address for every link and the global ones), NetworkManager
- * (DnsManager.Configuration, an array of dictionaries), resolv.conf. The search domains are
- * those of the source that named the servers. A service that is not running is not started for
- * this.
+ * (DnsManager.Configuration, an array of dictionaries), resolv.conf. Where resolvconf writes
+ * that, its records are read instead, for the file has those of a tunnel. The search domains
+ * are those of the source that named the servers. A service that is not running is not started
+ * for this.
  */
 #include "config.h"
 
 #include "t2pn-uplink-dns.h"
 
+#include "t2pn-command.h"
 #include "t2pn-resolv-conf.h"
+#include "t2pn-resolvconf-program.h"
 #include "t2pn-search-domains.h"
 
 #include <net/if.h>
@@ -155,7 +158,7 @@ names_resolved_stub (const GArray *servers)
 
 /* A server on loopback (dnsmasq, unbound) is a good one: what it asks itself is its affair. */
 static void
-ask_resolv_conf (GTask *task)
+ask_resolv_conf_file (GTask *task)
 {
   const Query *query = g_task_get_task_data (task);
   g_autoptr (GArray) servers = read_resolv_conf (query, query->resolv_conf, FALSE);
@@ -166,6 +169,39 @@ ask_resolv_conf (GTask *task)
       servers = read_resolv_conf (query, RESOLVED_UPSTREAMS, TRUE);
     }
   end (task, g_steal_pointer (&servers));
+}
+
+/* Not a server on loopback here: it asks what resolvconf tells it, a tunnel as well. */
+static void
+records_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GTask) task = user_data;
+  const Query *query = g_task_get_task_data (task);
+  g_autofree char *listing = t2pn_command_run_finish (result, NULL);
+  g_autofree char *others = NULL;
+
+  if (listing == NULL)
+    {
+      end (task, new_servers ());
+      return;
+    }
+  others = t2pn_resolvconf_strip_own (listing);
+  t2pn_search_domains_add_conf (query->domains, others);
+  end (task, t2pn_uplink_dns_parse (others, TRUE));
+}
+
+static void
+ask_resolv_conf (GTask *task)
+{
+  const Query *query = g_task_get_task_data (task);
+  g_autofree char *program = t2pn_resolvconf_find ();
+  const char *const argv[] = { program, "-l", NULL };
+
+  if (program == NULL || !t2pn_resolvconf_owns (query->resolv_conf))
+    ask_resolv_conf_file (task);
+  else
+    t2pn_command_run_async (argv, "", CALL_TIMEOUT_MS, g_task_get_cancellable (task),
+                            records_cb, g_object_ref (task));
 }
 
 /* --- NetworkManager */

@@ -126,17 +126,18 @@ class Netns:
 class Lab:
     """Parts to choose: nm, resolved, polkit, proxies (names in plan.PROXIES), connectivity
     (NetworkManager's check). build_dir is installed into the lab; None takes T2P_BUILD_DIR
-    or build/, and an empty string installs nothing. keep: the lab outlives the process that made it."""
+    or build/, and an empty string installs nothing. keep: the lab outlives the process that made it.
+    over: packages that conflict with the lab's own, laid over them."""
 
     def __init__(self, *, nm=False, resolved=False, polkit=True, connectivity=False,
-                 proxies=('danted', 'microsocks'), build_dir=None, extra_packages=(), keep=False,
-                 state=None):
+                 proxies=('danted', 'microsocks'), build_dir=None, extra_packages=(), over=(),
+                 keep=False, state=None):
         self.config = {'nm': nm, 'resolved': resolved, 'polkit': polkit,
                        'connectivity': connectivity, 'proxies': list(proxies)}
         self.build_dir = default_build_dir() if build_dir is None else build_dir
         self.state = pathlib.Path(state) if state else None
         self.pid = self.cgroup = self._unshare = None
-        self._extra, self._keep, self._count = extra_packages, keep, 0
+        self._extra, self._over, self._keep, self._count = extra_packages, over, keep, 0
         self._running = []
 
     # --- up and down
@@ -149,7 +150,8 @@ class Lab:
         try:
             tree = packages.unpacked(self._extra)
             stage = self._stage()
-            self.config['layers'] = [str(path) for path in (stage, tree) if path]
+            over = [packages.unpacked_alone(name) for name in self._over]
+            self.config['layers'] = [str(path) for path in (stage, *over, tree) if path]
             (self.state / 'config.json').write_text(json.dumps(self.config))
             self._make_cgroup()
             self._boot()

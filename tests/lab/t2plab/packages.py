@@ -65,7 +65,7 @@ def _apt(cache, debs, *args):
                '-o', 'APT::Sandbox::User=root']
     if (cache / 'lists').exists():
         options += ['-o', f'Dir::State::Lists={cache}/lists']
-    return subprocess.run(['apt-get', '-q', '-y', *options, *args], text=True,
+    return subprocess.run(['apt-get', '-q', '-y', *options, *args], text=True, cwd=debs,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT,
                           env={**os.environ, 'DEBIAN_FRONTEND': 'noninteractive', 'LC_ALL': 'C'})
@@ -119,6 +119,28 @@ def _build(cache, names):
     _unpack([debs / f for f in sorted(files)], new)
     new.rename(tree)
     return tree
+
+
+def unpacked_alone(name):
+    """Returns a folder with one package and nothing else, for one that conflicts with others."""
+    cache = cache_folder()
+    cache.mkdir(parents=True, exist_ok=True)
+    tree = cache / f'alone-{name}'
+    with open(cache / 'lock', 'w') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if tree.exists():
+            return tree
+        debs = cache / f'alone-{name}.debs'
+        shutil.rmtree(debs, ignore_errors=True)
+        (debs / 'partial').mkdir(parents=True)
+        _apt_fresh(cache, debs, 'download', name)
+        new = cache / f'alone-{name}.new'
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir()
+        _unpack([*debs.glob('*.deb')], new)
+        new.rename(tree)
+        shutil.rmtree(debs)
+        return tree
 
 
 def _drop_old(cache, used):

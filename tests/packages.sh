@@ -15,6 +15,7 @@ build_packages=(
   libkrb5-dev               # logins by Kerberos
   libnl-route-3-dev         # links, addresses, routes, rules
   libnftables-dev           # packet filter rules
+  libnm-dev                 # profiles for NetworkManager
   libpolkit-gobject-1-dev   # who may
   libpolkit-agent-1-dev     # password prompts on a terminal
   libjson-glib-dev          # profiles, journal, output for programs

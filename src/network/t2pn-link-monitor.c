@@ -9,6 +9,7 @@
 
 #include "t2pn-link-monitor.h"
 
+#include "t2pn-claims.h"
 #include "t2pn-netlink-dump.h"
 #include "t2pn-netlink-message.h"
 
@@ -222,7 +223,10 @@ take_rule (T2pnLinkMonitor *self, struct nlmsghdr *header)
 {
   T2pnRule rule;
 
-  if (!t2pn_netlink_parse_rule (header, &rule) || rule.protocol != T2PN_PROTOCOL)
+  if (!t2pn_netlink_parse_rule (header, &rule))
+    return;
+  t2pn_claims_tag_rule (&rule);
+  if (rule.protocol != T2PN_PROTOCOL)
     return;
   self->is_rule_removed = TRUE;
   start_burst (self);

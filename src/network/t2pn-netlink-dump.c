@@ -3,6 +3,7 @@
 
 #include "t2pn-netlink-dump.h"
 
+#include "t2pn-claims.h"
 #include "t2pn-netlink-message.h"
 
 #include <linux/rtnetlink.h>
@@ -33,6 +34,26 @@ typedef struct
   ParseFunc parse;
   guint32 table; /* of routes: 0 for all */
 } DumpContext;
+
+/* --- what NetworkManager has installed for us shows as ours */
+
+static gboolean
+parse_route (struct nlmsghdr *header, gpointer out_element)
+{
+  if (!t2pn_netlink_parse_route (header, out_element))
+    return FALSE;
+  t2pn_claims_tag_route (out_element);
+  return TRUE;
+}
+
+static gboolean
+parse_rule (struct nlmsghdr *header, gpointer out_element)
+{
+  if (!t2pn_netlink_parse_rule (header, out_element))
+    return FALSE;
+  t2pn_claims_tag_rule (out_element);
+  return TRUE;
+}
 
 typedef struct
 {
@@ -147,7 +168,7 @@ gboolean
 t2pn_netlink_dump_routes (T2pnNetlinkDump *dump, int family, GArray *routes, GError **error)
 {
   struct rtmsg header = { .rtm_family = family };
-  DumpContext context = { routes, RTM_NEWROUTE, (ParseFunc) t2pn_netlink_parse_route };
+  DumpContext context = { routes, RTM_NEWROUTE, parse_route };
 
   return run (dump, RTM_GETROUTE, &header, sizeof header, &context, error);
 }
@@ -161,7 +182,7 @@ t2pn_netlink_dump_table (
     .attribute = { .nla_len = sizeof request.attribute + sizeof table, .nla_type = RTA_TABLE },
     .table = table,
   };
-  DumpContext context = { routes, RTM_NEWROUTE, (ParseFunc) t2pn_netlink_parse_route, table };
+  DumpContext context = { routes, RTM_NEWROUTE, parse_route, table };
   int is_strict = 1;
 
   /* Without it the kernel lists all tables, and we leave out the others. */
@@ -174,7 +195,7 @@ gboolean
 t2pn_netlink_dump_rules (T2pnNetlinkDump *dump, int family, GArray *rules, GError **error)
 {
   struct rtmsg header = { .rtm_family = family }; /* fib_rule_hdr has the same layout */
-  DumpContext context = { rules, RTM_NEWRULE, (ParseFunc) t2pn_netlink_parse_rule };
+  DumpContext context = { rules, RTM_NEWRULE, parse_rule };
 
   return run (dump, RTM_GETRULE, &header, sizeof header, &context, error);
 }

@@ -3,6 +3,7 @@
 
 #include "t2p-setting-entry.h"
 
+#include "t2p-app-name.h"
 #include "t2p-host-name.h"
 #include "t2p-host-port.h"
 #include "t2p-limits.h"
@@ -183,6 +184,8 @@ t2p_setting_entry_take (T2pSettingValue *value,
       return take_user (value, text, error);
     case T2P_SETTING_FORMAT_RULE:
       return take_rule (value, text, error);
+    case T2P_SETTING_FORMAT_APP:
+      return t2p_app_name_check (text, error);
     case T2P_SETTING_FORMAT_TEXT:
     case T2P_SETTING_FORMAT_CHOICE:
     case T2P_SETTING_FORMAT_FLAG:

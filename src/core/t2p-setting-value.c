@@ -225,6 +225,7 @@ value_prepare (T2pSettingValue *value, const T2pSettingKey *key)
     case T2P_SETTING_FORMAT_DOMAIN:
     case T2P_SETTING_FORMAT_HOST_PORT:
     case T2P_SETTING_FORMAT_LINK:
+    case T2P_SETTING_FORMAT_APP:
       break;
     }
 }

@@ -346,6 +346,16 @@ is_privileged_choice (const T2pSettingKey *key, GVariant *value)
          g_str_equal (g_variant_get_string (value, NULL), key->privileged_choice);
 }
 
+/* A link that is named as ours are; apps of the user whose traffic it is. */
+static gboolean
+is_ones_own (const T2pSettings *settings, const T2pSettingKey *key, GVariant *value)
+{
+  if (key->format == T2P_SETTING_FORMAT_LINK)
+    return g_str_has_prefix (g_variant_get_string (value, NULL), "t2p");
+  return key->format == T2P_SETTING_FORMAT_APP &&
+         t2p_settings_get_scope (settings) == T2P_SCOPE_USER;
+}
+
 /**
  * t2p_settings_get_privileged_keys:
  * @settings: settings
@@ -363,13 +373,10 @@ t2p_settings_get_privileged_keys (const T2pSettings *settings)
   for (guint i = 0; i < T2P_N_SETTINGS; i++)
     {
       const T2pSettingKey *key = &t2p_setting_keys ()[i];
-      const gboolean is_own_link =
-          key->format == T2P_SETTING_FORMAT_LINK &&
-          g_str_has_prefix (g_variant_get_string (settings->values[i].variant, NULL), "t2p");
 
       if (settings->values[i].is_set &&
           (key->is_unprivileged ? is_privileged_choice (key, settings->values[i].variant)
-                                : !is_own_link))
+                                : !is_ones_own (settings, key, settings->values[i].variant)))
         g_ptr_array_add (names, (gpointer) key->name);
     }
   g_ptr_array_add (names, NULL);

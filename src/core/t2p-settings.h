@@ -28,6 +28,7 @@ typedef enum
   T2P_SETTING_FORMAT_LINK,      /* name of a network interface, perhaps with %d */
   T2P_SETTING_FORMAT_USER,      /* uid, range of uids, or user name */
   T2P_SETTING_FORMAT_RULE,      /* MATCH -> ACTION */
+  T2P_SETTING_FORMAT_APP,       /* a systemd unit, perhaps with its slices, perhaps with '*' */
 } T2pSettingFormat;
 
 typedef struct _T2pSettingKey T2pSettingKey;
@@ -77,7 +78,8 @@ GVariant *t2p_settings_to_public (const T2pSettings *settings);
  * "au"). */
 GVariant *t2p_settings_get_with_credentials (const T2pSettings *settings);
 /* Names of keys that were set and are not marked U (for authorisation). NULL-terminated,
- * (transfer container). `interface` is unprivileged when the name begins with "t2p"; a key
+ * (transfer container). `interface` is unprivileged when the name begins with "t2p", `apps`
+ * and `exclude-apps` are with the scope of a user, whose they then are; a key
  * marked U is not when its value is the one that is not. */
 const char **t2p_settings_get_privileged_keys (const T2pSettings *settings);
 gboolean t2p_settings_has (const T2pSettings *settings, const char *key);

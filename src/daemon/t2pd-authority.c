@@ -132,8 +132,10 @@ capture_action (const T2pSettings *settings, const GArray *in_use)
   if (is_system && capture == T2P_CAPTURE_ROUTES)
     return is_disguised_default (settings, in_use) ? T2PD_ACTION_CAPTURE_DEFAULT
                                                    : T2PD_ACTION_CAPTURE_ROUTES;
-  if (t2p_settings_has (settings, "users") || t2p_settings_has (settings, "apps") ||
-      t2p_settings_has (settings, "exclude-apps"))
+  /* With the scope of a user, apps are his own. */
+  if (t2p_settings_has (settings, "users") ||
+      (is_system &&
+       (t2p_settings_has (settings, "apps") || t2p_settings_has (settings, "exclude-apps"))))
     return T2PD_ACTION_CAPTURE_ROUTES;
   return T2PD_ACTION_CREATE_TUNNEL;
 }

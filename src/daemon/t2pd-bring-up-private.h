@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "t2pd-apps.h"
 #include "t2pd-bring-up.h"
 
 #include "t2pn-backend.h"
@@ -40,6 +41,7 @@ struct _T2pdBringUp
   GVariant *rule_uids; /* a{su}: names in `rules`, looked up */
   T2pnBackend *backend;
   T2pnResolver *resolver;
+  T2pdApps *apps;         /* NULL: none are chosen */
   gboolean is_learning;   /* what an upstream in use can */
   gboolean had_ipv6;      /* what the plan and the worker were told last */
   gboolean is_unattended; /* nobody carries packets */
@@ -54,6 +56,8 @@ void t2pd_step_end (GTask *task, GError *error);
 void t2pd_step_set_bring_up (GTask *task, T2pdBringUp *self);
 T2pdBringUp *t2pd_step_get_bring_up (GTask *task);
 void t2pd_bring_up_show_facts (T2pdBringUp *self);
+/* 0: the kernel lets workers mark their sockets. */
+guint32 t2pd_bring_up_get_worker_uid (T2pdBringUp *self);
 /* For the links, addresses and rules as they are now; of a tunnel that is up
  * t2pd_bring_up_renew_plan(), which goes on where somebody else is in the way and says so in
  * @out_conflict (transfer full). */

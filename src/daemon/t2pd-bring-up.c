@@ -27,6 +27,7 @@ t2pd_bring_up_dispose (GObject *object)
 {
   T2pdBringUp *self = T2PD_BRING_UP (object);
 
+  g_clear_pointer (&self->apps, t2pd_apps_free);
   g_clear_object (&self->resolver);
   g_clear_object (&self->backend);
   g_clear_object (&self->carrier);
@@ -103,8 +104,8 @@ t2pd_bring_up_show_facts (T2pdBringUp *self)
 }
 
 /* From Linux 5.17 CAP_NET_RAW suffices for SO_MARK. */
-static guint32
-find_worker_uid (T2pdBringUp *self)
+guint32
+t2pd_bring_up_get_worker_uid (T2pdBringUp *self)
 {
   struct utsname kernel;
   int major = 0, minor = 0;
@@ -150,7 +151,7 @@ make_plan_input (T2pdBringUp *self, const GArray *links)
     .n_own_ifindexes = links->len,
     .proxy_has_ipv4 = !self->is_unattended,
     .proxy_has_ipv6 = !self->is_unattended && t2pd_upstreams_have_ipv6 (self->upstreams),
-    .worker_uid = find_worker_uid (self),
+    .worker_uid = t2pd_bring_up_get_worker_uid (self),
   };
 }
 

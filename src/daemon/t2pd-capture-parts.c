@@ -3,7 +3,10 @@
 
 #include "t2pd-capture-parts.h"
 
+#include "t2pd-apps.h"
+
 static const T2pdCapturePart parts[] = {
+  { "apps", t2pd_apps_run, t2pd_apps_undo, NULL },
   { NULL, NULL, NULL, NULL },
 };
 

@@ -3,6 +3,7 @@
 
 #include "t2pd-manager-methods.h"
 
+#include "t2pd-apps.h"
 #include "t2pd-bring-up.h"
 #include "t2pd-bus-tunnel.h"
 #include "t2pd-files.h"
@@ -108,6 +109,7 @@ make_warnings (T2pdTunnel *tunnel)
   g_variant_builder_init (&builder, G_VARIANT_TYPE_STRING_ARRAY);
   for (guint i = 0; of_worker[i] != NULL; i++)
     g_variant_builder_add (&builder, "s", of_worker[i]);
+  t2pd_apps_add_warnings (t2pd_bring_up_of (tunnel), &builder);
   if (t2p_settings_get_dns (settings) != T2P_DNS_MODE_OFF &&
       (t2p_settings_get_scope (settings) == T2P_SCOPE_USER ||
        t2p_settings_has (settings, "users")))

@@ -75,6 +75,7 @@ choose_numbers (T2pdBringUp *self, GError **error)
     return FALSE;
   return t2pn_route_ids_choose (self->settings, snapshot, self->service->mark, taken_ids,
                                 &self->ids, error) &&
+         t2pn_route_apps_choose_mark (self->settings, snapshot, taken_ids, &self->ids, error) &&
          t2pn_address_pool_choose (self->settings, snapshot, taken_pools, seed, &self->pool,
                                    error);
 }

@@ -22,8 +22,8 @@
 #define BAND 1100u
 #define PRIORITY_LAST 32700u /* main is 32766 */
 
-static gboolean
-is_mark_selected (const T2pnSnapshot *snapshot, guint32 mark)
+gboolean
+t2pn_route_ids_is_mark_selected (const T2pnSnapshot *snapshot, guint32 mark)
 {
   for (guint i = 0; i < snapshot->rules->len; i++)
     {
@@ -40,7 +40,7 @@ gboolean
 t2pn_route_ids_choose_mark (const T2pnSnapshot *snapshot, guint32 *out_mark, GError **error)
 {
   for (guint32 mark = MARK_FIRST; mark <= MARK_LAST; mark++)
-    if (!is_mark_selected (snapshot, mark))
+    if (!t2pn_route_ids_is_mark_selected (snapshot, mark))
       {
         *out_mark = mark;
         return TRUE;
@@ -204,7 +204,7 @@ t2pn_route_ids_choose (const T2pSettings *settings,
   if (t2p_settings_get_u32 (settings, "mark") != 0)
     {
       ids.mark = t2p_settings_get_u32 (settings, "mark");
-      if (is_mark_selected (snapshot, ids.mark))
+      if (t2pn_route_ids_is_mark_selected (snapshot, ids.mark))
         {
           g_set_error (error, T2P_ERROR, T2P_ERROR_ROUTE_CONFLICT,
                        "mark: 0x%x is selected by another program's rule, expected a free one",

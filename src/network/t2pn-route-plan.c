@@ -12,6 +12,7 @@
 
 #include "t2pn-route-plan.h"
 
+#include "t2pn-route-apps.h"
 #include "t2pn-route-rules.h"
 
 #include <linux/rtnetlink.h>
@@ -30,6 +31,7 @@ typedef struct
   const T2pnRoutePlanInput *input;
   int family;
   FamilyMode mode;
+  gboolean is_sent; /* into the tunnel, if only to be refused there */
   guint32 table;
   GHashTable *seen; /* set of T2pIpPrefix: one route for each destination of a table */
 } Builder;
@@ -146,7 +148,7 @@ append_pool (Builder *builder)
 static void
 append_table (Builder *builder)
 {
-  guint8 type = builder->mode == FAMILY_CARRIED ? RTN_UNICAST : RTN_UNREACHABLE;
+  guint8 type = builder->is_sent ? RTN_UNICAST : RTN_UNREACHABLE;
   T2pIpPrefix all = everything (builder->family);
 
   append_pool (builder);
@@ -202,8 +204,16 @@ append_family (T2pnRoutePlan *plan,
                int family)
 {
   g_autoptr (GHashTable) seen = g_hash_table_new_full (prefix_hash, prefix_equal, g_free, NULL);
+  FamilyMode mode = mode_of (input, snapshot, family);
   Builder builder = {
-    plan, input, family, mode_of (input, snapshot, family), RT_TABLE_MAIN, seen,
+    .plan = plan,
+    .input = input,
+    .family = family,
+    .mode = mode,
+    .is_sent =
+        mode == FAMILY_CARRIED || t2pn_route_apps_worker_refuses (input, snapshot, family),
+    .table = RT_TABLE_MAIN,
+    .seen = seen,
   };
   guint n_routes;
 

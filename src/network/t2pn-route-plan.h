@@ -10,13 +10,19 @@ G_BEGIN_DECLS
  * @mark: SO_MARK of our own upstream sockets; one for the whole service
  * @table: table T, private to the tunnel
  * @rule_priority: P, where the tunnel's rules begin
+ * @app_mark: mark of packets that enter the tunnel because of the program that sent them, which
+ *   nftables gives them; 0: rules select whose traffic it is
  */
 typedef struct
 {
   guint32 mark;
   guint32 table;
   guint32 rule_priority;
+  guint32 app_mark;
 } T2pnRouteIds;
+
+/* Whether @settings choose programs, so that the tunnel needs a mark for them. */
+gboolean t2pn_route_apps_are_chosen (const T2pSettings *settings);
 
 /**
  * T2pnUidRange: users whose sockets a rule selects, both ends included.
@@ -104,6 +110,16 @@ gboolean t2pn_route_ids_choose (const T2pSettings *settings,
                                 const GArray *taken,
                                 T2pnRouteIds *out_ids,
                                 GError **error);
+
+/* A mark for the packets of apps: none of @ids' own, of those of @taken, or that a rule of
+ * @snapshot selects. Sets @ids->app_mark, 0 when no app is chosen. */
+gboolean t2pn_route_apps_choose_mark (const T2pSettings *settings,
+                                      const T2pnSnapshot *snapshot,
+                                      const GArray *taken,
+                                      T2pnRouteIds *ids,
+                                      GError **error);
+/* Whether a rule that is not ours selects @mark. */
+gboolean t2pn_route_ids_is_mark_selected (const T2pnSnapshot *snapshot, guint32 mark);
 
 /**
  * t2pn_route_plan_new:

@@ -18,12 +18,17 @@
  * then those that lead into table T, which end with `iif lo`: made on this machine, not
  * forwarded.
  *
+ * For apps, nftables has looked at user, program and direction of the connection already: its
+ * mark takes the place of all that (t2pn-app-rules.c).
+ *
  * Everything but `own` carries the users' uid ranges, so that a user's tunnel does not change
  * the order of look-ups for anybody else. Rules of one priority are asked in the order in which
  * they were installed. */
 #include "config.h"
 
 #include "t2pn-route-rules.h"
+
+#include "t2pn-route-apps.h"
 
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
@@ -72,6 +77,8 @@ append_for_users (const Builder *builder, GArray *rules, const T2pnRule *rule)
 {
   guint n = get_n_ranges (builder);
 
+  if (t2pn_route_apps_limit (builder->input, rule, rules))
+    return;
   if (n == 0)
     g_array_append_val (rules, *rule);
   for (guint i = 0; i < n; i++)
@@ -314,6 +321,11 @@ t2pn_route_rules_append (T2pnRoutePlan *plan,
   if (is_default)
     append_main_without_default (&builder);
   append_own (&builder);
+  if (input->ids.app_mark != 0)
+    {
+      append_capture (&builder, NULL);
+      return;
+    }
   if (family == AF_INET)
     {
       append_capture (&builder, &any);

@@ -395,8 +395,6 @@ static void
 test_not_supported (void)
 {
   static const char *const cases[][2] = {
-    { "apps=firefox.service", "apps: " },
-    { "exclude-apps=a.slice", "exclude-apps: " },
     { "forwarded=yes", "forwarded: " },
     { "lan=all", "lan: " },
     { "lan=none", "lan: " },

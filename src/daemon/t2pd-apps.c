@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+/* Theory of operation
+ *
+ * nftables looks up a cgroup's path when a rule is loaded, and keeps the cgroup that it found.
+ * So the rules are loaded anew whenever a folder that could make a difference comes or goes:
+ * at once, and during a flood of changes, which every user can make in his own folders, no more
+ * often than each RELOAD_MS. A program that is started into a cgroup of its own has that long
+ * to open connections past the tunnel; who cannot have that names a slice, which is there
+ * before its units, or starts it with `tun2proxyctl run`.
+ *
+ * A load that fails leaves the rules as they were, and is tried again. */
+
+#include "t2pd-apps.h"
+
+#include "t2p-log.h"
+#include "t2pd-bring-up-private.h"
+#include "t2pn-app-rules.h"
+#include "t2pn-nft.h"
+
+#include <errno.h>
+#include <glib-unix.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#define STEP "install-capture"
+#define RELOAD_MS 100
+#define LAST_RELOAD_MS 10000 /* after failures, each of which doubles it */
+#define TRIES 3              /* of the first load: a unit that ends meanwhile is no failure */
+
+struct _T2pdApps
+{
+  T2pdBringUp *bring_up; /* unowned: it owns us */
+  char *table;
+  int inotify_fd;
+  GSource *changes;
+  GSource *again; /* while it is there, changes wait for it */
+  guint delay_ms;
+  gboolean is_stale;
+  GArray *apps; /* of T2pnAppGroup: what the rules say */
+  GArray *excluded;
+  gboolean is_failing; /* and that was told */
+  gboolean is_cut;     /* likewise */
+};
+
+static void
+drop_source (GSource **source)
+{
+  if (*source != NULL)
+    g_source_destroy (*source);
+  g_clear_pointer (source, g_source_unref);
+}
+
+static void
+stop_watching (T2pdApps *self)
+{
+  drop_source (&self->changes);
+  if (self->inotify_fd >= 0)
+    close (self->inotify_fd);
+  self->inotify_fd = -1;
+}
+
+void
+t2pd_apps_free (T2pdApps *self)
+{
+  if (self == NULL)
+    return;
+  stop_watching (self);
+  drop_source (&self->again);
+  g_clear_pointer (&self->apps, g_array_unref);
+  g_clear_pointer (&self->excluded, g_array_unref);
+  g_free (self->table);
+  g_free (self);
+}
+
+/* --- looking */
+
+static T2pnAppPlace
+place_of (T2pdApps *self)
+{
+  T2pdBringUp *bring_up = self->bring_up;
+
+  return (T2pnAppPlace){
+    .root = T2PN_CGROUP_ROOT,
+    .is_user = t2p_settings_get_scope (bring_up->settings) == T2P_SCOPE_USER,
+    .uid = t2pd_tunnel_get_owner (bring_up->tunnel),
+  };
+}
+
+static const char *
+name_of (T2pdApps *self)
+{
+  return t2pd_tunnel_get_name (self->bring_up->tunnel);
+}
+
+static void
+tell_cut (T2pdApps *self, gboolean is_cut)
+{
+  if (is_cut && !self->is_cut)
+    t2p_log_warning (name_of (self), NULL,
+                     "there are more units than are looked at, some apps may be missed");
+  self->is_cut = is_cut;
+}
+
+/* An excluded app is one that gets past the tunnel: a user's unit of the same name is none. */
+static void
+look (T2pdApps *self, GArray **out_apps, GArray **out_excluded)
+{
+  const T2pSettings *settings = self->bring_up->settings;
+  T2pnAppPlace place = place_of (self);
+  gboolean is_cut = FALSE;
+  gboolean is_excluded_cut = FALSE;
+
+  *out_excluded = t2pn_app_search (&place, t2p_settings_get_strv (settings, "exclude-apps"),
+                                   self->inotify_fd, &is_excluded_cut);
+  place.with_managers = !place.is_user;
+  *out_apps = t2pn_app_search (&place, t2p_settings_get_strv (settings, "apps"),
+                               self->inotify_fd, &is_cut);
+  tell_cut (self, is_cut || is_excluded_cut);
+}
+
+/* --- loading */
+
+static gboolean
+load (T2pdApps *self, const GArray *apps, const GArray *excluded, GError **error)
+{
+  T2pdBringUp *bring_up = self->bring_up;
+  gboolean is_user = t2p_settings_get_scope (bring_up->settings) == T2P_SCOPE_USER;
+  guint32 owner = t2pd_tunnel_get_owner (bring_up->tunnel);
+  const T2pnUidRange of_owner = { owner, owner };
+  T2pnAppRules rules = {
+    .table = self->table,
+    .mark = bring_up->ids.app_mark,
+    .users = is_user ? &of_owner : (gconstpointer) bring_up->users->data,
+    .n_users = is_user ? 1 : bring_up->users->len,
+    .worker_uid = t2pd_bring_up_get_worker_uid (bring_up),
+    .apps = t2p_settings_get_strv (bring_up->settings, "apps")[0] != NULL ? apps : NULL,
+    .excluded = excluded,
+  };
+  g_autofree char *script = t2pn_app_rules_make_script (&rules);
+
+  return t2pn_nft_run (script, error);
+}
+
+static gboolean changed_cb (int fd, GIOCondition condition, gpointer user_data);
+
+static gboolean
+watch_anew (T2pdApps *self, GError **error)
+{
+  int errsv;
+
+  stop_watching (self);
+  self->inotify_fd = inotify_init1 (IN_NONBLOCK | IN_CLOEXEC);
+  errsv = errno;
+  if (self->inotify_fd < 0)
+    {
+      g_set_error (error, T2P_ERROR, T2P_ERROR_LIMIT_EXCEEDED, "could not watch cgroups: %s",
+                   g_strerror (errsv));
+      return FALSE;
+    }
+  self->changes = g_unix_fd_source_new (self->inotify_fd, G_IO_IN);
+  g_source_set_callback (self->changes, G_SOURCE_FUNC (changed_cb), self, NULL);
+  g_source_attach (self->changes, NULL);
+  return TRUE;
+}
+
+/* Watches first and looks then, so that no change is missed. */
+static gboolean
+reload (T2pdApps *self, GError **error)
+{
+  g_autoptr (GArray) apps = NULL;
+  g_autoptr (GArray) excluded = NULL;
+
+  if (!watch_anew (self, error))
+    return FALSE;
+  look (self, &apps, &excluded);
+  if (self->apps != NULL && t2pn_app_groups_equal (self->apps, apps) &&
+      t2pn_app_groups_equal (self->excluded, excluded))
+    return TRUE;
+  if (!load (self, apps, excluded, error))
+    return FALSE;
+  g_clear_pointer (&self->apps, g_array_unref);
+  g_clear_pointer (&self->excluded, g_array_unref);
+  self->apps = g_steal_pointer (&apps);
+  self->excluded = g_steal_pointer (&excluded);
+  return TRUE;
+}
+
+static void renew (T2pdApps *self);
+
+static gboolean
+again_cb (gpointer user_data)
+{
+  T2pdApps *self = user_data;
+
+  drop_source (&self->again);
+  if (self->is_stale)
+    renew (self);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+renew (T2pdApps *self)
+{
+  g_autoptr (GError) error = NULL;
+
+  self->is_stale = !reload (self, &error);
+  if (self->is_stale && !self->is_failing)
+    t2p_log_info (name_of (self), error, "apps could not be followed, trying again");
+  self->delay_ms =
+      self->is_failing && self->is_stale ? MIN (self->delay_ms * 2, LAST_RELOAD_MS) : RELOAD_MS;
+  self->is_failing = self->is_stale;
+  self->again = g_timeout_source_new (self->delay_ms);
+  g_source_set_callback (self->again, again_cb, self, NULL);
+  g_source_attach (self->again, NULL);
+}
+
+/* Closing the descriptor forgets what it had to say. */
+static gboolean
+changed_cb (int fd, GIOCondition condition, gpointer user_data)
+{
+  T2pdApps *self = user_data;
+
+  self->is_stale = TRUE;
+  stop_watching (self);
+  if (self->again == NULL)
+    renew (self);
+  return G_SOURCE_REMOVE;
+}
+
+/* --- the part */
+
+static gboolean
+load_first (T2pdApps *self, GError **error)
+{
+  for (guint i = 1; i < TRIES; i++)
+    if (reload (self, NULL))
+      return TRUE;
+  return reload (self, error);
+}
+
+gboolean
+t2pd_apps_run (T2pdBringUp *bring_up, GError **error)
+{
+  g_autofree char *id =
+      g_strdup_printf ("%" G_GUINT64_FORMAT, t2pd_tunnel_get_id (bring_up->tunnel));
+  T2pdApps *self;
+
+  if (bring_up->ids.app_mark == 0)
+    return TRUE;
+  if (!t2pn_app_search_check (T2PN_CGROUP_ROOT, error))
+    return FALSE;
+  self = g_new0 (T2pdApps, 1);
+  self->bring_up = bring_up;
+  self->inotify_fd = -1;
+  self->table = t2pn_nft_make_table_name (id);
+  if (!t2pn_journal_add_nft_table (bring_up->journal, STEP, self->table, error) ||
+      !load_first (self, error))
+    {
+      t2pd_apps_free (self);
+      return FALSE;
+    }
+  bring_up->apps = self;
+  return TRUE;
+}
+
+/* The table goes with the step's journal. */
+gboolean
+t2pd_apps_undo (T2pdBringUp *bring_up, GError **error)
+{
+  g_clear_pointer (&bring_up->apps, t2pd_apps_free);
+  return TRUE;
+}
+
+/* --- what a person should know */
+
+static void
+add_missing (T2pdApps *self, const char *key, const GArray *found, GVariantBuilder *warnings)
+{
+  if (found->len > 0 || t2p_settings_get_strv (self->bring_up->settings, key)[0] == NULL)
+    return;
+  g_variant_builder_add_value (
+      warnings, g_variant_new_printf (
+                    "%s: no such unit is running now; one is found when it is started", key));
+}
+
+void
+t2pd_apps_add_warnings (T2pdBringUp *bring_up, GVariantBuilder *warnings)
+{
+  if (bring_up->apps == NULL)
+    return;
+  add_missing (bring_up->apps, "apps", bring_up->apps->apps, warnings);
+  add_missing (bring_up->apps, "exclude-apps", bring_up->apps->excluded, warnings);
+}

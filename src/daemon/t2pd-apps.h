@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "t2pd-bring-up.h"
+
+G_BEGIN_DECLS
+
+/* Which programs a tunnel captures: the part `apps` of its capture. */
+typedef struct _T2pdApps T2pdApps;
+
+gboolean t2pd_apps_run (T2pdBringUp *bring_up, GError **error);
+gboolean t2pd_apps_undo (T2pdBringUp *bring_up, GError **error);
+void t2pd_apps_free (T2pdApps *apps);
+
+/* Names of `apps` and `exclude-apps` that stand for nothing at the moment, in words, are added
+ * to @warnings. */
+void t2pd_apps_add_warnings (T2pdBringUp *bring_up, GVariantBuilder *warnings);
+
+G_END_DECLS

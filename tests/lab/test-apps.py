@@ -1,0 +1,155 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Which programs a tunnel captures: cgroups of systemd units, told apart by nftables."""
+import os
+import signal
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from t2plab import LabCase, Service, changes, network_dump, plan, tap  # noqa: E402
+from t2plab.bus import BusError  # noqa: E402
+
+CGROUPS = '/sys/fs/cgroup'
+URL = f'http://{plan.SERVER4}/ip'
+CREATE = ['busctl', 'call', 'org.tun2proxy.Manager', '/org/tun2proxy/Manager',
+          'org.tun2proxy.Manager', 'CreateTunnel', 'sa{sv}a{sv}', 'mine']
+WAIT = ['1', 'wait', 'b', 'true']
+MANAGER = f'user.slice/user-{plan.USER_UID}.slice/user@{plan.USER_UID}.service'
+
+
+class Apps(LabCase):
+    options = {'resolved': True}
+
+    def setUp(self):
+        if not self.lab.cgroup:
+            self.skipTest('needs a writable cgroup2 file system')
+        self.before = network_dump(self.lab)
+        self.service = Service(self.lab).start()
+        self.addCleanup(self.leave)
+
+    def leave(self):
+        if self.service.daemon.is_running():
+            for tunnel in self.service.list():
+                tunnel.delete()
+        self.assertEqual(changes(self.before, network_dump(self.lab)), [])
+        self.lab.sh(f'find {CGROUPS} -mindepth 1 -depth -type d -name "*.slice" '
+                    '-o -name "*.scope" -o -name "*.service" | xargs -r rmdir 2>/dev/null || true')
+        self.service.__exit__(None)
+
+    def make(self, path):
+        self.lab.sh(f'mkdir -p {CGROUPS}/{path}')
+
+    def inside(self, path, cmd, uid=0):
+        """A command in a cgroup."""
+        become = f'setpriv --reuid {uid} --regid {uid} --clear-groups ' if uid else ''
+        return self.lab.sh(f'echo $$ >{CGROUPS}/{path}/cgroup.procs; exec {become}{cmd}')
+
+    def seen(self, path, uid=0, url=URL):
+        """From which address the server sees a program of that cgroup."""
+        return self.inside(path, f'curl -sS -m 15 {url}', uid).stdout.strip()
+
+    def outside(self, uid=0):
+        return self.lab.run(['curl', '-sS', '-m', '15', URL], uid=uid).stdout.strip()
+
+    def test_apps(self):
+        """with apps, programs of those units go through the proxy, and no others"""
+        self.make('system.slice/fetch.service')
+        self.make('system.slice/other.service')
+        self.service.create('apps', plan.DANTED_URI, capture='default', apps=['fetch.service'])
+        self.assertEqual(self.seen('system.slice/fetch.service'), plan.PROXY4)
+        self.assertEqual(self.seen('system.slice/other.service'), plan.LAB4)
+        self.assertEqual(self.outside(), plan.LAB4)
+
+    def test_exclude_apps(self):
+        """with exclude-apps, all programs go through the proxy but those of these units"""
+        self.make('system.slice/direct.service')
+        self.service.create('most', plan.DANTED_URI, capture='default',
+                            exclude_apps=['direct.service'])
+        self.assertEqual(self.seen('system.slice/direct.service'), plan.LAB4)
+        self.assertEqual(self.outside(), plan.PROXY4)
+
+    def test_slice(self):
+        """a slice stands for all that is in it, what comes later included, at once"""
+        self.make('work.slice')
+        self.service.create('apps', plan.DANTED_URI, capture='default', apps=['work.slice'])
+        self.make('work.slice/later.scope')
+        self.assertEqual(self.seen('work.slice/later.scope'), plan.PROXY4)
+
+    def test_made_again(self):
+        """a unit that is stopped and started again is captured again"""
+        unit = 'system.slice/fetch.service'
+        tunnel = self.service.create('apps', plan.DANTED_URI, capture='default',
+                                     apps=['fetch.service'])
+        self.assertIn('apps', ' '.join(tunnel.result['warnings']))
+        for _ in range(3):
+            self.make(unit)
+            self.lab.wait_for(lambda: self.seen(unit) == plan.PROXY4, what='the new cgroup')
+            self.lab.sh(f'rmdir {CGROUPS}/{unit}')
+        self.assertEqual(self.outside(), plan.LAB4)
+
+    def test_pattern(self):
+        """a name with a star stands for every unit that fits"""
+        self.make('app.slice/app-firefox-12.scope')
+        self.make('app.slice/app-mail-13.scope')
+        self.service.create('apps', plan.DANTED_URI, capture='default',
+                            apps=['app.slice/app-firefox-*.scope'])
+        self.assertEqual(self.seen('app.slice/app-firefox-12.scope'), plan.PROXY4)
+        self.assertEqual(self.seen('app.slice/app-mail-13.scope'), plan.LAB4)
+
+    def test_ipv6(self):
+        """an app's IPv6 connections are refused at once where the proxy has no IPv6"""
+        self.make('system.slice/fetch.service')
+        self.service.create('apps', plan.MICROSOCKS_URI, capture='default', ipv6='reject',
+                            apps=['fetch.service'])
+        script = (f'curl -6 -sS -o /dev/null -m 15 -w "%{{time_total}}" '
+                  f'"http://[{plan.SERVER6}]/ip" || true')
+        said = self.inside('system.slice/fetch.service', f"sh -c '{script}'")
+        self.assertLess(float(said.stdout), 2, said.stderr)
+        self.assertNotIn(plan.LAB6, said.stdout)
+
+    def test_own_apps(self):
+        """a user with a session captures an app of his own without a password"""
+        unit = f'{MANAGER}/app.slice/fetch.service'
+        self.make(unit)
+        self.make('system.slice/fetch.service')
+        words = ['4', 'proxies', 'as', '1', plan.DANTED_URI, 'capture', 's', 'default',
+                 'apps', 'as', '1', 'fetch.service', 'scope', 's', 'user']
+        self.lab.session(plan.USER_UID, CREATE + words + WAIT)
+        self.assertEqual(self.seen(unit, plan.USER_UID), plan.PROXY4)
+        self.assertEqual(self.seen(unit, plan.ADMIN_UID), plan.LAB4)
+        self.assertEqual(self.seen('system.slice/fetch.service', plan.USER_UID), plan.LAB4)
+        self.assertEqual(self.outside(plan.USER_UID), plan.LAB4)
+
+    def test_answers(self):
+        """a captured unit goes on answering connections from outside"""
+        self.make('system.slice/serve.service')
+        self.service.create('apps', plan.DANTED_URI, capture='default', apps=['serve.service'])
+        server = self.lab.start(['sh', '-c', f'echo $$ >{CGROUPS}/system.slice/serve.service/'
+                                 'cgroup.procs; exec python3 -m http.server 8099'])
+        fetch = ['curl', '-sS', '-m', '5', '-o', '/dev/null', '-w', '%{http_code}',
+                 f'http://{plan.LAB4}:8099/']
+        self.lab.wait_for(lambda: self.lab.netns('wan').run(fetch, check=False).stdout == '200',
+                          what='an answer')
+        server.kill()
+        server.wait()
+
+    def test_killed(self):
+        """a daemon that is killed leaves nothing that the next one does not take away"""
+        self.make('system.slice/fetch.service')
+        self.service.create('apps', plan.DANTED_URI, capture='default', apps=['fetch.service'])
+        self.service.stop(signal.SIGKILL)
+        for pid in self.service.workers():
+            os.kill(pid, signal.SIGKILL)
+        self.service.start()
+        self.assertEqual(changes(self.before, network_dump(self.lab)), [])
+
+    def test_bad_names(self):
+        """what is no name of a unit is refused by its key"""
+        for name in ('../x.service', 'x', 'a.slice/../b.service', 'x";drop.service'):
+            with self.assertRaisesRegex(BusError, 'InvalidSettings.*apps'):
+                self.service.create('bad', plan.DANTED_URI, capture='default', apps=[name])
+
+
+if __name__ == '__main__':
+    tap.main()

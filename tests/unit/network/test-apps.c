@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Units are looked for in folders of the test's own, which look like the cgroup file system. */
+#include "config.h"
+
+#include "plan-fixture.h"
+#include "t2p-limits.h"
+#include "t2pn-app-rules.h"
+#include "t2pn-nft.h"
+
+#include <glib/gstdio.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#define USER "user.slice/user-1000.slice"
+#define MANAGER USER "/user@1000.service"
+
+typedef struct
+{
+  char *root;
+} Tree;
+
+static void
+make (const Tree *tree, const char *path)
+{
+  g_autofree char *whole = g_build_filename (tree->root, path, NULL);
+
+  g_assert_cmpint (g_mkdir_with_parents (whole, 0755), ==, 0);
+}
+
+static void
+set_up (Tree *tree, gconstpointer data)
+{
+  tree->root = g_dir_make_tmp ("t2p-apps-XXXXXX", NULL);
+  g_assert_nonnull (tree->root);
+  make (tree, "system.slice/fetch.service");
+  make (tree, "system.slice/system-getty.slice/getty@tty1.service");
+  make (tree, "init.scope/hidden.service");
+  make (tree, MANAGER "/app.slice/fetch.service");
+  make (tree, MANAGER "/app.slice/app-firefox-12.scope/inner.scope");
+  make (tree, USER "/session-3.scope");
+  make (tree, "user.slice/user-1001.slice/user@1001.service/app.slice/fetch.service");
+}
+
+static void
+tear_down (Tree *tree, gconstpointer data)
+{
+  const char *argv[] = { "rm", "-rf", tree->root, NULL };
+
+  g_spawn_sync (NULL, (char **) argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, NULL,
+                NULL);
+  g_free (tree->root);
+}
+
+static char *
+find (const Tree *tree, T2pnAppPlace place, const char *name)
+{
+  const char *names[] = { name, NULL };
+  gboolean is_cut = FALSE;
+  g_autoptr (GArray) groups = NULL;
+  GString *text = g_string_new (NULL);
+
+  place.root = tree->root;
+  groups = t2pn_app_search (&place, names, -1, &is_cut);
+  g_assert_false (is_cut);
+  for (guint i = 0; i < groups->len; i++)
+    g_string_append_printf (text, "%s%u:%s", i > 0 ? " " : "",
+                            g_array_index (groups, T2pnAppGroup, i).level,
+                            g_array_index (groups, T2pnAppGroup, i).path);
+  return g_string_free (text, FALSE);
+}
+
+static void
+assert_found (const Tree *tree, T2pnAppPlace place, const char *name, const char *expected)
+{
+  g_autofree char *found = find (tree, place, name);
+
+  g_assert_cmpstr (found, ==, expected);
+}
+
+static const T2pnAppPlace of_system = { NULL, FALSE, 0, FALSE };
+static const T2pnAppPlace of_everybody = { NULL, FALSE, 0, TRUE };
+static const T2pnAppPlace of_user = { NULL, TRUE, 1000, FALSE };
+
+static void
+test_system (Tree *tree, gconstpointer data)
+{
+  assert_found (tree, of_system, "fetch.service", "2:system.slice/fetch.service");
+  assert_found (tree, of_system, "getty@*.service",
+                "3:system.slice/system-getty.slice/getty@tty1.service");
+  assert_found (tree, of_system, "system.slice", "1:system.slice");
+  assert_found (tree, of_system, "hidden.service", "");
+  assert_found (tree, of_system, "init.scope/hidden.service", "2:init.scope/hidden.service");
+  assert_found (tree, of_system, MANAGER "/app.slice/fetch.service",
+                "5:" MANAGER "/app.slice/fetch.service");
+  assert_found (tree, of_system, "app.slice/fetch.service", "");
+}
+
+static void
+test_everybody (Tree *tree, gconstpointer data)
+{
+  assert_found (tree, of_everybody, "fetch.service",
+                "2:system.slice/fetch.service 5:" MANAGER "/app.slice/fetch.service "
+                "5:user.slice/user-1001.slice/user@1001.service/app.slice/fetch.service");
+}
+
+static void
+test_user (Tree *tree, gconstpointer data)
+{
+  assert_found (tree, of_user, "fetch.service", "5:" MANAGER "/app.slice/fetch.service");
+  assert_found (tree, of_user, "app.slice/fetch.service",
+                "5:" MANAGER "/app.slice/fetch.service");
+  assert_found (tree, of_user, "app-firefox-*.scope",
+                "5:" MANAGER "/app.slice/app-firefox-12.scope");
+  assert_found (tree, of_user, "session-3.scope", "3:" USER "/session-3.scope");
+  assert_found (tree, of_user, "system.slice/fetch.service", "");
+  assert_found (tree, of_user, "user.slice", "");
+  assert_found (tree, of_user, "user-1001.slice", "");
+  assert_found (tree, of_user,
+                "user.slice/user-1001.slice/user@1001.service/app.slice/fetch.service", "");
+}
+
+static void
+test_strange_names (Tree *tree, gconstpointer data)
+{
+  g_autofree char *link = g_build_filename (tree->root, "system.slice", "link.service", NULL);
+
+  make (tree, "system.slice/x\"; flush ruleset; \".service");
+  g_assert_cmpint (symlink ("fetch.service", link), ==, 0);
+  assert_found (tree, of_system, "x*.service", "");
+  assert_found (tree, of_system, "link.service", "");
+}
+
+static void
+test_one_user_is_not_all (Tree *tree, gconstpointer data)
+{
+  const char *names[] = { "app-*.scope", "fetch.service", NULL };
+  T2pnAppPlace place = of_everybody;
+  gboolean is_cut = FALSE;
+  g_autoptr (GArray) groups = NULL;
+  gboolean has_other = FALSE;
+
+  for (guint i = 0; i < T2P_MAX_APP_CGROUPS; i++)
+    {
+      g_autofree char *path = g_strdup_printf (MANAGER "/app.slice/app-%u.scope", i);
+
+      make (tree, path);
+    }
+  place.root = tree->root;
+  groups = t2pn_app_search (&place, names, -1, &is_cut);
+  g_assert_true (is_cut);
+  g_assert_cmpuint (groups->len, <=, T2P_MAX_APP_CGROUPS / 4);
+  for (guint i = 0; i < groups->len; i++)
+    has_other |= strstr (g_array_index (groups, T2pnAppGroup, i).path, "1001") != NULL;
+  g_assert_true (has_other);
+}
+
+static void
+test_told_of_changes (Tree *tree, gconstpointer data)
+{
+  const char *names[] = { "new.service", NULL };
+  T2pnAppPlace place = of_user;
+  gboolean is_cut = FALSE;
+  int fd = inotify_init1 (IN_NONBLOCK);
+  char buffer[4096];
+  g_autoptr (GArray) before = NULL;
+  g_autoptr (GArray) after = NULL;
+
+  place.root = tree->root;
+  before = t2pn_app_search (&place, names, fd, &is_cut);
+  g_assert_cmpint (read (fd, buffer, sizeof buffer), <, 0);
+  make (tree, MANAGER "/app.slice/new.service");
+  g_assert_cmpint (read (fd, buffer, sizeof buffer), >, 0);
+  after = t2pn_app_search (&place, names, fd, &is_cut);
+  g_assert_cmpuint (before->len, ==, 0);
+  g_assert_cmpuint (after->len, ==, 1);
+  g_assert_false (t2pn_app_groups_equal (before, after));
+  close (fd);
+}
+
+/* --- rules */
+
+#define CHAINS                                                                                 \
+  "add table inet tun2proxy-3\n"                                                               \
+  "add chain inet tun2proxy-3 apps { type route hook output priority -150; policy accept; }\n" \
+  "flush chain inet tun2proxy-3 apps\n"                                                        \
+  "add chain inet tun2proxy-3 apps-decide\n"                                                   \
+  "flush chain inet tun2proxy-3 apps-decide\n"                                                 \
+  "add chain inet tun2proxy-3 apps-capture\n"                                                  \
+  "flush chain inet tun2proxy-3 apps-capture\n"                                                \
+  "add rule inet tun2proxy-3 apps meta mark != 0 return\n"
+#define PACKETS                                                                                \
+  "add rule inet tun2proxy-3 apps oifname \"lo\" meta l4proto { tcp, udp } th dport != 53 "    \
+  "return\n"                                                                                   \
+  "add rule inet tun2proxy-3 apps ct direction reply return\n"                                 \
+  "add rule inet tun2proxy-3 apps ct mark and 0xffff == 0x23ff meta mark set 0x23ff return\n"  \
+  "add rule inet tun2proxy-3 apps ct state new jump apps-decide\n"                             \
+  "add rule inet tun2proxy-3 apps-decide tcp flags & (fin | syn | rst | ack) != syn return\n"
+#define CAPTURE                                                                                \
+  "add rule inet tun2proxy-3 apps-capture ct mark set ct mark and 0xffff0000 or 0x23ff\n"      \
+  "add rule inet tun2proxy-3 apps-capture meta mark set 0x23ff\n"
+
+static void
+test_rules_apps (Tree *tree, gconstpointer data)
+{
+  const char *names[] = { "fetch.service", NULL };
+  const T2pnUidRange users[] = { { 1000, 1000 }, { 2000, 2999 } };
+  T2pnAppPlace place = of_system;
+  gboolean is_cut;
+  g_autoptr (GArray) none = g_array_new (FALSE, FALSE, sizeof (T2pnAppGroup));
+  g_autoptr (GArray) apps = NULL;
+  T2pnAppRules rules = { .table = "tun2proxy-3", .mark = 0x23ff, .excluded = none };
+  g_autofree char *script = NULL;
+
+  place.root = tree->root;
+  rules.apps = apps = t2pn_app_search (&place, names, -1, &is_cut);
+  rules.users = users;
+  rules.n_users = G_N_ELEMENTS (users);
+  script = t2pn_app_rules_make_script (&rules);
+  g_assert_cmpstr (script, ==,
+                   CHAINS PACKETS
+                   "add rule inet tun2proxy-3 apps-decide meta skuid != { 1000, 2000-2999 } "
+                   "return\n"
+                   "add rule inet tun2proxy-3 apps-decide socket cgroupv2 level 2 "
+                   "\"system.slice/fetch.service\" goto apps-capture\n" CAPTURE);
+}
+
+static void
+test_rules_excluded (Tree *tree, gconstpointer data)
+{
+  const char *names[] = { "fetch.service", NULL };
+  T2pnAppPlace place = of_system;
+  gboolean is_cut;
+  g_autoptr (GArray) excluded = NULL;
+  T2pnAppRules rules = { .table = "tun2proxy-3", .mark = 0x23ff, .worker_uid = 977 };
+  g_autofree char *script = NULL;
+
+  place.root = tree->root;
+  rules.excluded = excluded = t2pn_app_search (&place, names, -1, &is_cut);
+  script = t2pn_app_rules_make_script (&rules);
+  g_assert_cmpstr (script, ==,
+                   CHAINS "add rule inet tun2proxy-3 apps meta skuid 977 return\n" PACKETS
+                          "add rule inet tun2proxy-3 apps-decide socket cgroupv2 level 2 "
+                          "\"system.slice/fetch.service\" return\n"
+                          "add rule inet tun2proxy-3 apps-decide goto apps-capture\n" CAPTURE);
+}
+
+/* --- routes */
+
+static char *
+plan_text (const char *settings_text, guint32 app_mark, gboolean has_ipv6)
+{
+  g_autoptr (T2pSettings) settings = make_settings (settings_text, TRUE);
+  g_autoptr (T2pnSnapshot) snapshot = make_snapshot ();
+  g_autoptr (T2pnRoutePlan) plan = NULL;
+  T2pnRoutePlanInput input = {
+    .settings = settings,
+    .ifindex = 7,
+    .ifname = "t2p0",
+    .ids = { .mark = 0x2370, .table = 23700, .rule_priority = 5404, .app_mark = app_mark },
+    .proxy_has_ipv4 = TRUE,
+    .proxy_has_ipv6 = has_ipv6,
+  };
+  g_autoptr (GError) error = NULL;
+
+  t2pn_address_pool_choose (settings, snapshot, NULL, "seed", &input.pool, &error);
+  g_assert_no_error (error);
+  plan = t2pn_route_plan_new (&input, snapshot, &error);
+  g_assert_no_error (error);
+  return t2pn_route_plan_to_text (plan);
+}
+
+/* Every rule but those of our own sockets selects the apps' mark, and no source address. */
+static void
+test_plan (void)
+{
+  g_autofree char *text =
+      plan_text ("'capture': <'default'>, 'apps': <['a.service']>", 0x23ff, TRUE);
+  g_auto (GStrv) lines = g_strsplit (text, "\n", -1);
+  guint n_rules = 0;
+
+  for (guint i = 0; lines[i] != NULL; i++)
+    if (strstr (lines[i], " rule add ") != NULL)
+      {
+        n_rules++;
+        g_assert_true (strstr (lines[i], "fwmark 0x2370 ") != NULL ||
+                       strstr (lines[i], "fwmark 0x23ff ") != NULL);
+        g_assert_null (strstr (lines[i], " from "));
+      }
+  g_assert_cmpuint (n_rules, ==, 8);
+  g_assert_nonnull (strstr (text, "fwmark 0x23ff iif lo lookup 23700"));
+}
+
+static void
+test_plan_refuses_in_the_worker (void)
+{
+  g_autofree char *apps =
+      plan_text ("'capture': <'default'>, 'apps': <['a.service']>", 0x23ff, FALSE);
+  g_autofree char *all = plan_text ("'capture': <'default'>", 0, FALSE);
+
+  g_assert_nonnull (strstr (all, "unreachable default"));
+  g_assert_null (strstr (apps, "unreachable default"));
+  g_assert_nonnull (strstr (apps, "ip -6 route add default dev t2p0 table 23700"));
+}
+
+static void
+test_mark (void)
+{
+  g_autoptr (T2pSettings) settings = make_settings ("'capture': <'routes'>, 'routes': "
+                                                    "<['192.0.2.0/24']>, 'exclude-apps': "
+                                                    "<['a.service']>",
+                                                    TRUE);
+  g_autoptr (T2pSettings) other = make_settings ("'apps': <['a.service']>", TRUE);
+  g_autoptr (T2pnSnapshot) snapshot = make_snapshot ();
+  g_autoptr (GArray) taken = g_array_new (FALSE, FALSE, sizeof (T2pnRouteIds));
+  g_autoptr (GError) error = NULL;
+  T2pnRouteIds first = { .mark = 0x2370 };
+  T2pnRouteIds second = { .mark = 0x2370 };
+
+  g_assert_true (t2pn_route_apps_choose_mark (settings, snapshot, taken, &first, &error));
+  g_assert_cmpuint (first.app_mark, !=, 0);
+  g_array_append_val (taken, first);
+  g_assert_true (t2pn_route_apps_choose_mark (settings, snapshot, taken, &second, &error));
+  g_assert_cmpuint (second.app_mark, !=, first.app_mark);
+  g_assert_cmpuint (second.app_mark, !=, 0x2370);
+  /* Without a capture there is nothing to be in. */
+  g_assert_true (t2pn_route_apps_choose_mark (other, snapshot, taken, &second, &error));
+  g_assert_cmpuint (second.app_mark, ==, 0);
+  add_rule (snapshot, AF_INET, 100, 99)->mask = 0x1;
+  g_array_index (snapshot->rules, T2pnRule, snapshot->rules->len - 1).mark = 0x1;
+  add_rule (snapshot, AF_INET, 101, 99)->mask = 0x1;
+  g_assert_false (t2pn_route_apps_choose_mark (settings, snapshot, taken, &second, &error));
+  g_assert_error (error, T2P_ERROR, T2P_ERROR_ROUTE_CONFLICT);
+}
+
+#define ADD(name, function) g_test_add (name, Tree, NULL, set_up, function, tear_down)
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  ADD ("/apps/search/system", test_system);
+  ADD ("/apps/search/managers-of-users", test_everybody);
+  ADD ("/apps/search/user-sees-his-own", test_user);
+  ADD ("/apps/search/strange-names-are-passed-over", test_strange_names);
+  ADD ("/apps/search/one-user-does-not-use-up-everything", test_one_user_is_not_all);
+  ADD ("/apps/search/tells-of-changes", test_told_of_changes);
+  ADD ("/apps/rules/only-apps", test_rules_apps);
+  ADD ("/apps/rules/all-but-excluded", test_rules_excluded);
+  g_test_add_func ("/apps/plan/goes-by-the-mark", test_plan);
+  g_test_add_func ("/apps/plan/worker-refuses-what-the-proxy-lacks",
+                   test_plan_refuses_in_the_worker);
+  g_test_add_func ("/apps/plan/mark-is-nobody-elses", test_mark);
+  return g_test_run ();
+}

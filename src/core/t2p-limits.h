@@ -44,6 +44,8 @@
   (16 * 1024 * 1024)            /* rules for 512 addresses and 64 users fit                    \
                                  */
 #define T2P_MAX_JOURNAL_DEPTH 8 /* the parser recurses; ours has 5 */
+/* 64 tunnels with 4,096 routes each fit */
+#define T2P_MAX_KILL_SWITCH_BYTES (16 * 1024 * 1024)
 
 /* --- the worker */
 #define T2P_ADOPT_TIMEOUT_S 10

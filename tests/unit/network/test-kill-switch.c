@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "kill-switch-fixture.h"
+
+#include <glib/gstdio.h>
+#include <sys/stat.h>
+
+#define DEFAULT_SYSTEM "'capture': <'default'>"
+
+static T2pnKillSwitch *
+make_switch (const char *settings_text, gboolean is_root)
+{
+  g_autoptr (T2pnSnapshot) snapshot = make_snapshot ();
+  T2pnKillSwitch *self = t2pn_kill_switch_new ();
+
+  add_arm (self, settings_text, is_root, snapshot);
+  t2pn_kill_switch_add_mark (self, 0x2370);
+  return self;
+}
+
+static void
+assert_has (const T2pnKillSwitch *self, const char *line)
+{
+  g_autofree char *script = t2pn_kill_switch_to_script (self);
+
+  if (strstr (script, line) == NULL)
+    g_error ("%s\nlacks: %s", script, line);
+}
+
+static void
+assert_lacks (const T2pnKillSwitch *self, const char *line)
+{
+  g_autofree char *script = t2pn_kill_switch_to_script (self);
+
+  if (strstr (script, line) != NULL)
+    g_error ("%s\nhas: %s", script, line);
+}
+
+static void
+test_everything (void)
+{
+  g_autoptr (T2pnKillSwitch) self = make_switch (DEFAULT_SYSTEM, TRUE);
+  g_autofree char *script = t2pn_kill_switch_to_script (self);
+
+  g_assert_cmpstr (
+      script, ==,
+      "add table inet tun2proxy\n"
+      "delete table inet tun2proxy\n"
+      "table inet tun2proxy {\n"
+      "  set own4-0 {\n"
+      "    type ipv4_addr; flags interval; auto-merge\n"
+      "    elements = { 198.18.0.1/32 }\n"
+      "  }\n"
+      "  set lan4-0 {\n"
+      "    type ipv4_addr; flags interval; auto-merge\n"
+      "    elements = { 224.0.0.0/4, 255.255.255.255/32, 192.168.1.0/24 }\n"
+      "  }\n"
+      "  set own6-0 {\n"
+      "    type ipv6_addr; flags interval; auto-merge\n"
+      "    elements = { fd00:1::1/128 }\n"
+      "  }\n"
+      "  set lan6-0 {\n"
+      "    type ipv6_addr; flags interval; auto-merge\n"
+      "    elements = { ff00::/8, fe80::/10, 2001:db8:1::/64, fe80::/64 }\n"
+      "  }\n"
+      "  chain refuse {\n"
+      "    meta l4proto tcp reject with tcp reset\n"
+      "    reject with icmpx admin-prohibited\n"
+      "  }\n"
+      "  chain arm-0 {\n"
+      "    meta l4proto { tcp, udp } th dport { 53, 853 } goto refuse\n"
+      "    ip daddr @lan4-0 return\n"
+      "    ip6 daddr @lan6-0 return\n"
+      "    meta nfproto ipv4 goto refuse\n"
+      "    meta nfproto ipv6 goto refuse\n"
+      "  }\n"
+      "  chain output {\n"
+      "    type filter hook output priority 200; policy accept\n"
+      "    oifname { \"lo\", \"t2p0\" } accept\n"
+      "    meta mark { 9072 } accept\n"
+      "    meta nfproto ipv4 udp sport 68 udp dport 67 accept\n"
+      "    meta nfproto ipv6 udp sport 546 udp dport 547 accept\n"
+      "    ip protocol igmp accept\n"
+      "    icmpv6 type { nd-router-solicit, nd-router-advert, nd-neighbor-solicit, "
+      "nd-neighbor-advert, mld-listener-query, mld-listener-report, mld-listener-done, "
+      "mld2-listener-report } accept\n"
+      "    ip saddr @own4-0 goto refuse\n"
+      "    ip6 saddr @own6-0 goto refuse\n"
+      "    ct direction reply accept\n"
+      "    meta l4proto { icmp, ipv6-icmp } ct state related accept\n"
+      "    jump arm-0\n"
+      "  }\n"
+      "}\n");
+}
+
+static void
+test_off (void)
+{
+  g_autoptr (T2pnKillSwitch) self = t2pn_kill_switch_new ();
+  g_autofree char *script = t2pn_kill_switch_to_script (self);
+
+  g_assert_cmpstr (script, ==, "add table inet tun2proxy\ndelete table inet tun2proxy\n");
+}
+
+static void
+test_scope (void)
+{
+  g_autoptr (T2pnKillSwitch) user = make_switch (DEFAULT_SYSTEM, FALSE);
+  g_autoptr (T2pnKillSwitch) users = make_switch (DEFAULT_SYSTEM, TRUE);
+  T2pnUidRange ranges[] = { { 1001, 1001 }, { 2000, 2999 } };
+  T2pnKillSwitchArm *arm = users->arms->pdata[0];
+
+  assert_has (user, "    meta skuid { 1000 } jump arm-0\n");
+  g_array_append_vals (arm->users, ranges, G_N_ELEMENTS (ranges));
+  assert_has (users, "    meta skuid { 1001, 2000-2999 } jump arm-0\n");
+  assert_lacks (users, "\n    jump arm-0");
+}
+
+static void
+test_routes (void)
+{
+  g_autoptr (T2pnKillSwitch) self =
+      make_switch ("'capture': <'routes'>, 'routes': <['203.0.113.0/24', '2001:db8:9::/48']>, "
+                   "'exclude-routes': <['203.0.113.7/32']>, 'dns': <'virtual'>",
+                   TRUE);
+
+  assert_has (self, "elements = { 203.0.113.0/24, 198.18.0.0/18 }");
+  assert_has (self, "elements = { 2001:db8:9::/48, fd00:1::/64 }");
+  assert_has (self, "  chain arm-0 {\n"
+                    "    ip daddr @excluded4-0 return\n"
+                    "    ip daddr @captured4-0 goto refuse\n"
+                    "    ip6 daddr @captured6-0 goto refuse\n"
+                    "  }\n");
+}
+
+static void
+test_settings (void)
+{
+  g_autoptr (T2pnKillSwitch) no_dns = make_switch (DEFAULT_SYSTEM ", 'dns': <'off'>", TRUE);
+  g_autoptr (T2pnKillSwitch) no_ipv6 = make_switch (DEFAULT_SYSTEM ", 'ipv6': <'leave'>", TRUE);
+  g_autoptr (T2pnKillSwitch) no_lan = make_switch (DEFAULT_SYSTEM, TRUE);
+
+  assert_lacks (no_dns, "dport { 53, 853 }");
+  assert_lacks (no_ipv6, "nfproto ipv6 goto refuse");
+  g_array_set_size (((T2pnKillSwitchArm *) no_lan->arms->pdata[0])->lan, 0);
+  assert_lacks (no_lan, "@lan");
+  assert_lacks (no_lan, "set lan");
+}
+
+static void
+test_forwarded (void)
+{
+  g_autoptr (T2pnKillSwitch) self = make_switch (DEFAULT_SYSTEM, TRUE);
+
+  assert_lacks (self, "hook forward");
+  ((T2pnKillSwitchArm *) self->arms->pdata[0])->is_forwarded = TRUE;
+  assert_has (self, "  chain forward {\n"
+                    "    type filter hook forward priority 200; policy accept\n"
+                    "    oifname { \"lo\", \"t2p0\" } accept\n"
+                    "    ct direction reply accept\n"
+                    "    meta l4proto { icmp, ipv6-icmp } ct state related accept\n"
+                    "    jump arm-0\n");
+}
+
+static void
+test_exceptions (void)
+{
+  g_autoptr (T2pnKillSwitch) self = make_switch (DEFAULT_SYSTEM, TRUE);
+  guint16 ssh = 22, http = 80;
+  T2pIpAddress host;
+
+  assert_lacks (self, "tcp sport");
+  assert_lacks (self, "dport 80 ");
+  assert_lacks (self, "dport { 80");
+  g_array_append_val (self->servers, ssh);
+  g_array_append_val (self->servers, http);
+  t2p_ip_address_parse ("203.0.113.80", &host);
+  g_array_append_val (self->check_hosts, host);
+  t2p_ip_address_parse ("2001:db8:80::1", &host);
+  g_array_append_val (self->check_hosts, host);
+  self->is_portal_open = TRUE;
+  g_ptr_array_add (self->links, g_strdup ("t2p0"));
+  g_ptr_array_add (self->links, g_strdup ("vpn7"));
+  t2pn_kill_switch_add_worker_uid (self, 998);
+  t2pn_kill_switch_add_worker_uid (self, 998);
+  t2pn_kill_switch_add_worker_uid (self, 0);
+  assert_has (self, "    oifname { \"lo\", \"t2p0\", \"vpn7\" } accept\n");
+  assert_has (self, "    meta skuid { 998 } accept\n");
+  assert_has (self,
+              "    tcp flags & (fin | syn | rst | ack) != syn tcp sport { 22, 80 } accept\n");
+  assert_has (self, "    meta skuid 0 ip daddr 203.0.113.80 tcp dport 80 accept\n");
+  assert_has (self, "    meta skuid 0 ip6 daddr 2001:db8:80::1 tcp dport 80 accept\n");
+  assert_has (self, "    tcp dport { 80, 443 } accept\n");
+}
+
+/* --- lan */
+
+static char *
+list_lan (const char *lan, const T2pnSnapshot *snapshot)
+{
+  const int own[] = { 9 };
+  g_autoptr (GArray) prefixes = t2pn_kill_switch_list_lan (lan, snapshot, own, 1);
+  GString *text = g_string_new (NULL);
+
+  for (guint i = 0; i < prefixes->len; i++)
+    {
+      char formatted[T2P_PREFIX_STRLEN];
+
+      t2p_ip_prefix_format (&g_array_index (prefixes, T2pIpPrefix, i), formatted);
+      g_string_append_printf (text, "%s%s", i > 0 ? " " : "", formatted);
+    }
+  return g_string_free (text, FALSE);
+}
+
+#define LINK_SCOPE "224.0.0.0/4 255.255.255.255/32 ff00::/8 fe80::/10 "
+#define CONNECTED "192.168.1.0/24 2001:db8:1::/64 fe80::/64"
+
+static void
+assert_lan (const char *lan, const T2pnSnapshot *snapshot, const char *expected)
+{
+  g_autofree char *text = list_lan (lan, snapshot);
+
+  g_assert_cmpstr (text, ==, expected);
+}
+
+static void
+add_gateway_route (T2pnSnapshot *snapshot, const char *destination, int ifindex)
+{
+  T2pnRoute *route;
+
+  add_route (snapshot, destination, ifindex, RT_TABLE_MAIN);
+  route = &g_array_index (snapshot->routes, T2pnRoute, snapshot->routes->len - 1);
+  t2p_ip_address_parse ("192.168.1.1", &route->gateway);
+}
+
+static void
+test_lan (void)
+{
+  g_autoptr (T2pnSnapshot) snapshot = make_snapshot ();
+
+  add_link (snapshot, 3, "docker0");
+  add_link (snapshot, 4, "wg0");
+  add_link (snapshot, 9, "t2p0");
+  add_route (snapshot, "172.17.0.0/16", 3, RT_TABLE_MAIN);
+  add_route (snapshot, "203.0.113.0/24", 4, RT_TABLE_MAIN); /* of another VPN */
+  add_route (snapshot, "198.18.0.0/30", 9, RT_TABLE_MAIN);  /* our own */
+  add_route (snapshot, "100.64.0.0/10", 4, 52);             /* of another table */
+  add_gateway_route (snapshot, "10.20.0.0/16", 2);
+  assert_lan ("none", snapshot, "");
+  assert_lan ("connected", snapshot,
+              LINK_SCOPE CONNECTED " 172.17.0.0/16 203.0.113.0/24 10.20.0.0/16");
+  assert_lan ("all", snapshot,
+              LINK_SCOPE CONNECTED " 172.17.0.0/16 203.0.113.0/24 10.20.0.0/16");
+}
+
+/* CVE-2024-3661, and its kin. */
+static void
+test_hostile_routes (void)
+{
+  g_autoptr (T2pnSnapshot) snapshot = make_snapshot ();
+
+  add_link (snapshot, 3, "tun9");
+  add_gateway_route (snapshot, "0.0.0.0/1", 2);
+  add_gateway_route (snapshot, "128.0.0.0/1", 2);
+  add_gateway_route (snapshot, "8.8.8.0/24", 2);
+  add_route (snapshot, "9.9.9.0/24", 2, RT_TABLE_MAIN); /* option 121, gateway 0.0.0.0 */
+  add_route (snapshot, "10.0.0.0/7", 2, RT_TABLE_MAIN); /* more than is private */
+  add_route (snapshot, "64.0.0.0/2", 3, RT_TABLE_MAIN); /* of no uplink, and wide */
+  add_route (snapshot, "2000::/3", 2, RT_TABLE_MAIN);   /* by a router advertisement */
+  add_route (snapshot, "2001:db8:6::/64", 2, RT_TABLE_MAIN);
+  assert_lan ("connected", snapshot, LINK_SCOPE CONNECTED);
+  /* Asked for; still no default route in disguise. */
+  assert_lan ("all", snapshot, LINK_SCOPE CONNECTED " 8.8.8.0/24 9.9.9.0/24 2001:db8:6::/64");
+}
+
+static void
+test_wide_network (void)
+{
+  g_autoptr (T2pnSnapshot) snapshot = make_snapshot ();
+
+  add_address (snapshot, 2, "77.1.2.3", 1);
+  add_route (snapshot, "0.0.0.0/1", 2, RT_TABLE_MAIN);
+  add_address (snapshot, 2, "78.1.2.3", 20);
+  add_route (snapshot, "78.1.0.0/20", 2, RT_TABLE_MAIN);
+  assert_lan ("connected", snapshot, LINK_SCOPE CONNECTED " 78.1.0.0/20");
+}
+
+/* --- the file */
+
+typedef struct
+{
+  char *dir;
+  char *path;
+} Fixture;
+
+static void
+set_up (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+
+  fixture->dir = g_dir_make_tmp ("t2pn-kill-XXXXXX", &error);
+  g_assert_no_error (error);
+  fixture->path = g_build_filename (fixture->dir, "kill-switch.json", NULL);
+}
+
+static void
+tear_down (Fixture *fixture, gconstpointer data)
+{
+  g_unlink (fixture->path);
+  g_assert_cmpint (g_rmdir (fixture->dir), ==, 0);
+  g_free (fixture->dir);
+  g_free (fixture->path);
+}
+
+static T2pnKillSwitch *
+load (Fixture *fixture)
+{
+  g_autoptr (GError) error = NULL;
+  T2pnKillSwitch *self = t2pn_kill_switch_load (fixture->path, &error);
+
+  g_assert_no_error (error);
+  return self;
+}
+
+static void
+test_round_trip (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (T2pnSnapshot) snapshot = make_snapshot ();
+  g_autoptr (T2pnKillSwitch) self = t2pn_kill_switch_new ();
+  g_autoptr (T2pnKillSwitch) loaded = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *before = NULL;
+  g_autofree char *after = NULL;
+  struct stat status;
+
+  add_arm (self, DEFAULT_SYSTEM ", 'exclude-routes': <['203.0.113.7/32']>", FALSE, snapshot)
+      ->is_always = TRUE;
+  t2pn_kill_switch_add_mark (self, 0x2370);
+  t2pn_kill_switch_add_worker_uid (self, 998);
+  g_assert_true (t2pn_kill_switch_save (self, fixture->path, TRUE, &error));
+  g_assert_no_error (error);
+  g_assert_cmpint (stat (fixture->path, &status), ==, 0);
+  g_assert_cmpuint (status.st_mode & 07777, ==, 0600);
+  loaded = load (fixture);
+  before = t2pn_kill_switch_to_script (self);
+  after = t2pn_kill_switch_to_script (loaded);
+  g_assert_cmpstr (after, ==, before);
+  g_assert_true (((T2pnKillSwitchArm *) loaded->arms->pdata[0])->is_always);
+  g_assert_nonnull (t2pn_kill_switch_find_arm (loaded, 1000, "home"));
+  g_assert_null (t2pn_kill_switch_find_arm (loaded, 1001, "home"));
+}
+
+static void
+test_only_always_is_kept (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (T2pnKillSwitch) self = make_switch (DEFAULT_SYSTEM, TRUE);
+  g_autoptr (T2pnKillSwitch) loaded = NULL;
+  g_autoptr (T2pnKillSwitch) absent = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (t2pn_kill_switch_save (self, fixture->path, FALSE, &error));
+  loaded = load (fixture);
+  g_assert_cmpuint (loaded->arms->len, ==, 1);
+  g_assert_true (t2pn_kill_switch_save (self, fixture->path, TRUE, &error));
+  g_assert_true (t2pn_kill_switch_save (self, fixture->path, TRUE, &error));
+  g_assert_no_error (error);
+  g_assert_false (g_file_test (fixture->path, G_FILE_TEST_EXISTS));
+  absent = load (fixture);
+  g_assert_cmpuint (absent->arms->len, ==, 0);
+}
+
+#define ARM(name, interface, users)                                                            \
+  "{\"marks\": [1, -5, \"x\"], \"arms\": [{\"owner\": 1000, \"name\": \"" name                 \
+  "\", \"interface\": \"" interface "\", \"captures-all\": true, \"users\": " users            \
+  ", \"lan\": [\"192.0.2.0/24\", \"; flush ruleset\", 7]}]}"
+
+static void
+test_nothing_slips_into_the_script (Fixture *fixture, gconstpointer data)
+{
+  static const char *const refused[] = {
+    ARM ("home", "t2p0\\\" } accept", "[]"),
+    ARM ("home", "", "[]"),
+    ARM ("a; flush ruleset", "t2p0", "[]"),
+    ARM ("home", "t2p0", "[1000]"),
+    ARM ("home", "t2p0", "[1000, 999]"),
+    ARM ("home", "t2p0", "[\"0\", 5]"),
+    ARM ("home", "t2p0", "7"),
+    "{\"arms\": [7, [], {}]}",
+    "{\"arms\": 7}",
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (refused); i++)
+    {
+      g_autoptr (T2pnKillSwitch) self = NULL;
+
+      g_assert_true (g_file_set_contents (fixture->path, refused[i], -1, NULL));
+      self = load (fixture);
+      g_assert_cmpuint (self->arms->len, ==, 0);
+    }
+}
+
+static void
+test_what_is_malformed_is_left_out (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (T2pnKillSwitch) self = NULL;
+
+  g_assert_true (
+      g_file_set_contents (fixture->path, ARM ("home", "t2p0", "[1000, 1000]"), -1, NULL));
+  self = load (fixture);
+  g_assert_cmpuint (self->arms->len, ==, 1);
+  assert_has (self, "elements = { 192.0.2.0/24 }");
+  assert_has (self, "meta mark { 1 } accept");
+  assert_lacks (self, "flush");
+}
+
+static void
+test_file_of_others (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (g_file_set_contents (fixture->path, "{}", -1, NULL));
+  g_chmod (fixture->path, 0666);
+  g_assert_null (t2pn_kill_switch_load (fixture->path, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED);
+}
+
+static void
+add_file_test (const char *name, void (*test) (Fixture *fixture, gconstpointer data))
+{
+  g_test_add (name, Fixture, NULL, set_up, test, tear_down);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/kill-switch/text/everything", test_everything);
+  g_test_add_func ("/kill-switch/text/off", test_off);
+  g_test_add_func ("/kill-switch/text/scope", test_scope);
+  g_test_add_func ("/kill-switch/text/routes", test_routes);
+  g_test_add_func ("/kill-switch/text/settings", test_settings);
+  g_test_add_func ("/kill-switch/text/forwarded", test_forwarded);
+  g_test_add_func ("/kill-switch/text/exceptions", test_exceptions);
+  g_test_add_func ("/kill-switch/lan/by-setting", test_lan);
+  g_test_add_func ("/kill-switch/lan/routes-of-an-attacker", test_hostile_routes);
+  g_test_add_func ("/kill-switch/lan/network-of-half-the-world", test_wide_network);
+  add_file_test ("/kill-switch/file/round-trip", test_round_trip);
+  add_file_test ("/kill-switch/file/only-always-is-kept", test_only_always_is_kept);
+  add_file_test ("/kill-switch/file/nothing-slips-into-the-script",
+                 test_nothing_slips_into_the_script);
+  add_file_test ("/kill-switch/file/malformed-is-left-out", test_what_is_malformed_is_left_out);
+  add_file_test ("/kill-switch/file/of-others-is-refused", test_file_of_others);
+  return g_test_run ();
+}

@@ -26,6 +26,9 @@
 #define T2P_MAX_NAME_BYTES 64
 #define T2P_MAX_STRING_BYTES 4096 /* one string of a setting */
 
+/* --- ways past the tunnel */
+#define T2P_MAX_BIND_LINKS 256 /* prefixes with the link that sockets are bound to */
+
 /* --- unix sockets that the daemon connects */
 #define T2P_MAX_SOCKETS_UNDER_WAY 32   /* of a worker */
 #define T2P_MAX_OWNERS_PER_SECOND 1000 /* questions of a worker whose flow it is */

@@ -54,6 +54,7 @@ objects_of (const T2pnRoutePlan *plan, T2pnStage stage)
       objects.addresses = plan->addresses;
       break;
     case T2PN_STAGE_INSTALL_BYPASS:
+      objects.routes = plan->bypass_routes;
       objects.rules = plan->bypass_rules;
       break;
     case T2PN_STAGE_INSTALL_CAPTURE:
@@ -247,7 +248,7 @@ change_stage (T2pnNetlinkBackend *self,
   T2pnNetlinkObjects wanted = objects_of (plan, stage);
   T2pnNetlinkObjects journalled = wanted;
 
-  if (self->leaves_routes)
+  if (self->leaves_routes && stage == T2PN_STAGE_INSTALL_CAPTURE)
     wanted.routes = old.routes = NULL;
   if (!self->is_installed[stage])
     return TRUE;

@@ -169,6 +169,13 @@ t2pn_nm_profile_check (const T2pnRoutePlan *plan, GError **error)
 {
   const GArray *rules[] = { plan->bypass_rules, plan->capture_rules };
 
+  if (plan->has_bypass_routes)
+    {
+      g_set_error (error, T2P_ERROR, T2P_ERROR_NOT_SUPPORTED,
+                   "a profile of NetworkManager for %s cannot have host routes by other links",
+                   plan->ifname);
+      return FALSE;
+    }
   if (count_addresses (plan, AF_INET) == 0)
     {
       g_set_error_literal (error, T2P_ERROR, T2P_ERROR_NOT_SUPPORTED,

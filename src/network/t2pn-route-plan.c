@@ -12,7 +12,9 @@
 
 #include "t2pn-route-plan.h"
 
+#include "t2pn-loop-method.h"
 #include "t2pn-route-apps.h"
+#include "t2pn-route-methods.h"
 #include "t2pn-route-rules.h"
 
 #include <linux/rtnetlink.h>
@@ -162,6 +164,19 @@ append_table (Builder *builder)
   append_route (builder, &all, type);
 }
 
+/* Longer than the default route, which stays as it is. */
+static void
+append_halves (Builder *builder)
+{
+  guint8 type = builder->is_sent ? RTN_UNICAST : RTN_UNREACHABLE;
+  T2pIpPrefix half = everything (builder->family);
+
+  half.length = 1;
+  append_route (builder, &half, type);
+  half.address.bytes[0] = 0x80;
+  append_route (builder, &half, type);
+}
+
 /* An explicit address brings no route (it may lie in a prefix of the LAN), so that the
  * responder beside it needs one. */
 static void
@@ -227,6 +242,12 @@ append_family (T2pnRoutePlan *plan,
       return;
     }
   append_responder (&builder);
+  t2pn_route_methods_append_routes (plan, input, snapshot, family);
+  if (t2pn_loop_method_of (input->settings) == T2PN_LOOP_HALF_DEFAULT)
+    {
+      append_halves (&builder);
+      return;
+    }
   builder.table = input->ids.table;
   n_routes = plan->routes->len;
   append_table (&builder);
@@ -327,6 +348,15 @@ t2pn_route_plan_check (const T2pnRoutePlan *plan,
          check_rules (plan, snapshot, error) && check_main (plan, snapshot, error);
 }
 
+gboolean
+t2pn_route_plan_has_rule (const T2pnRoutePlan *plan, const T2pnRule *rule)
+{
+  for (guint i = 0; i < plan->bypass_rules->len; i++)
+    if (t2pn_rule_equal (&g_array_index (plan->bypass_rules, T2pnRule, i), rule))
+      return TRUE;
+  return FALSE;
+}
+
 T2pnRoutePlan *
 t2pn_route_plan_renew (const T2pnRoutePlanInput *input, const T2pnSnapshot *snapshot)
 {
@@ -337,6 +367,8 @@ t2pn_route_plan_renew (const T2pnRoutePlanInput *input, const T2pnSnapshot *snap
   plan->mtu = t2p_settings_get_u32 (input->settings, "mtu");
   g_strlcpy (plan->ifname, input->ifname, sizeof plan->ifname);
   plan->addresses = g_array_new (FALSE, TRUE, sizeof (T2pnAddress));
+  plan->has_bypass_routes = t2pn_loop_method_needs_routes (input->settings);
+  plan->bypass_routes = g_array_new (FALSE, TRUE, sizeof (T2pnRoute));
   plan->bypass_rules = g_array_new (FALSE, TRUE, sizeof (T2pnRule));
   plan->routes = g_array_new (FALSE, TRUE, sizeof (T2pnRoute));
   plan->capture_rules = g_array_new (FALSE, TRUE, sizeof (T2pnRule));
@@ -361,6 +393,7 @@ t2pn_route_plan_free (T2pnRoutePlan *plan)
   if (plan == NULL)
     return;
   g_clear_pointer (&plan->addresses, g_array_unref);
+  g_clear_pointer (&plan->bypass_routes, g_array_unref);
   g_clear_pointer (&plan->bypass_rules, g_array_unref);
   g_clear_pointer (&plan->routes, g_array_unref);
   g_clear_pointer (&plan->capture_rules, g_array_unref);
@@ -404,22 +437,30 @@ write_addresses (GString *text, const T2pnRoutePlan *plan)
     }
 }
 
+static void
+write_routes (GString *text, const T2pnRoutePlan *plan, const GArray *routes)
+{
+  for (guint i = 0; i < routes->len; i++)
+    {
+      const T2pnRoute *route = &g_array_index (routes, T2pnRoute, i);
+      gboolean is_own = route->ifindex == plan->ifindex;
+      g_autofree char *line = t2pn_route_to_text (route, is_own ? plan->ifname : NULL);
+
+      g_string_append_printf (text, "ip -%c route add %s proto %u\n",
+                              family_digit (route->destination.address.family), line,
+                              route->protocol);
+    }
+}
+
 char *
 t2pn_route_plan_to_text (const T2pnRoutePlan *plan)
 {
   GString *text = g_string_new (NULL);
 
   write_addresses (text, plan);
+  write_routes (text, plan, plan->bypass_routes);
   write_rules (text, plan->bypass_rules);
-  for (guint i = 0; i < plan->routes->len; i++)
-    {
-      const T2pnRoute *route = &g_array_index (plan->routes, T2pnRoute, i);
-      g_autofree char *line = t2pn_route_to_text (route, plan->ifname);
-
-      g_string_append_printf (text, "ip -%c route add %s proto %u\n",
-                              family_digit (route->destination.address.family), line,
-                              route->protocol);
-    }
+  write_routes (text, plan, plan->routes);
   write_rules (text, plan->capture_rules);
   return g_string_free (text, FALSE);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "t2pn-address-pool.h"
+#include "t2pn-bypass.h"
 
 G_BEGIN_DECLS
 
@@ -45,6 +46,7 @@ typedef struct
  *   carries anything, and `ipv6=on` is unreachable too
  * @worker_uid: 0: the workers' sockets carry the mark. Else the kernel (before 5.17) refuses
  * them the mark, and this uid stands in its place in every rule
+ * @bypass: (nullable): what the settings do not tell of `loop-avoidance`
  */
 typedef struct
 {
@@ -61,11 +63,14 @@ typedef struct
   gboolean proxy_has_ipv4;
   gboolean proxy_has_ipv6;
   guint32 worker_uid;
+  const T2pnBypass *bypass;
 } T2pnRoutePlanInput;
 
 /**
  * T2pnRoutePlan:
  * @addresses: of T2pnAddress: what the link gets
+ * @has_bypass_routes: whether it may have such routes, now or later
+ * @bypass_routes: of T2pnRoute: in main, by other links than the tunnel's; installed first
  * @bypass_rules: of T2pnRule: what stays outside; installed before anything is captured
  * @routes: of T2pnRoute: table T, and the pools where there is no table T
  * @capture_rules: of T2pnRule: what goes into table T
@@ -80,6 +85,8 @@ typedef struct
   guint32 mtu;
   guint32 table;
   GArray *addresses;
+  gboolean has_bypass_routes;
+  GArray *bypass_routes;
   GArray *bypass_rules;
   GArray *routes;
   GArray *capture_rules;
@@ -148,6 +155,8 @@ gboolean t2pn_route_plan_check (const T2pnRoutePlan *plan,
                                 const T2pnRoutePlanInput *input,
                                 const T2pnSnapshot *snapshot,
                                 GError **error);
+/* Whether @rule is among its bypass rules. */
+gboolean t2pn_route_plan_has_rule (const T2pnRoutePlan *plan, const T2pnRule *rule);
 void t2pn_route_plan_free (T2pnRoutePlan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (T2pnRoutePlan, t2pn_route_plan_free)
 

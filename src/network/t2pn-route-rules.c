@@ -28,7 +28,9 @@
 
 #include "t2pn-route-rules.h"
 
+#include "t2pn-loop-method.h"
 #include "t2pn-route-apps.h"
+#include "t2pn-route-methods.h"
 
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
@@ -202,21 +204,37 @@ append_followed (const Builder *builder)
     }
 }
 
+/* @is_terminal: see t2pn_route_methods_append_rules() */
+static void
+append_other_bypass (const Builder *builder, gboolean is_terminal)
+{
+  t2pn_route_methods_append_rules (builder->plan, builder->input, builder->snapshot,
+                                   builder->family, builder->next, is_terminal);
+}
+
 static void
 append_own (Builder *builder)
 {
+  gboolean is_marked = t2pn_loop_method_of (builder->input->settings) == T2PN_LOOP_MARK;
   T2pnRule rule = t2pn_rule_make (builder->family, builder->next);
 
   select_own (builder, &rule);
   rule.table = RT_TABLE_MAIN;
-  g_array_append_val (builder->plan->bypass_rules, rule);
-  append_followed (builder);
+  if (is_marked)
+    {
+      g_array_append_val (builder->plan->bypass_rules, rule);
+      append_followed (builder);
+    }
+  append_other_bypass (builder, FALSE);
   builder->next++;
 
-  rule.priority = builder->next++;
+  rule.priority = builder->next;
   rule.table = 0;
   rule.action = FR_ACT_UNREACHABLE;
-  g_array_append_val (builder->plan->bypass_rules, rule);
+  if (is_marked)
+    g_array_append_val (builder->plan->bypass_rules, rule);
+  append_other_bypass (builder, TRUE);
+  builder->next++;
 }
 
 static void
@@ -232,25 +250,12 @@ append_main_without_default (Builder *builder)
 /* --- IPv6: addresses of the uplinks */
 
 static gboolean
-is_own_link (const Builder *builder, int ifindex)
-{
-  const T2pnRoutePlanInput *input = builder->input;
-
-  if (ifindex == input->ifindex)
-    return TRUE;
-  for (guint i = 0; i < input->n_own_ifindexes; i++)
-    if (input->own_ifindexes[i] == ifindex)
-      return TRUE;
-  return FALSE;
-}
-
-static gboolean
 is_uplink_address (const Builder *builder, const T2pnAddress *address)
 {
   return address->address.family == builder->family &&
          !t2p_ip_address_is_loopback (&address->address) &&
          !t2p_ip_address_is_link_local (&address->address) &&
-         !is_own_link (builder, address->ifindex);
+         !t2pn_route_methods_is_own_link (builder->input, address->ifindex);
 }
 
 /* A socket that connects has no source port yet when it is routed, or one of the upper range.

@@ -47,7 +47,8 @@ is_same_route (gconstpointer a, gconstpointer b)
   const T2pnRoute *other = b;
 
   return one->type == other->type && one->protocol == other->protocol &&
-         link_of (one) == link_of (other) && has_same_destination (a, b);
+         link_of (one) == link_of (other) &&
+         t2p_ip_address_equal (&one->gateway, &other->gateway) && has_same_destination (a, b);
 }
 
 T2pnRouteSet *

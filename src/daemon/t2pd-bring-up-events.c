@@ -5,6 +5,7 @@
 #include "t2pd-capture-parts.h"
 
 #include "t2p-log.h"
+#include "t2pd-bypass.h"
 
 /* --- what happens while it is up */
 
@@ -101,8 +102,10 @@ tell_worker (T2pdBringUp *self)
   g_auto (GStrv) exclude = t2pd_uplink_make_dns_exclude (uplink, self->settings);
 
   if (worker != NULL)
-    t2pd_worker_call_async (worker, "Uplink", g_variant_new ("(^as^as)", servers, exclude),
-                            NULL, NULL, 5000, NULL, NULL, NULL);
+    t2pd_worker_call_async (
+        worker, "Uplink",
+        g_variant_new ("(^as^as@a{sv})", servers, exclude, t2pd_bypass_make_sockets (self)),
+        NULL, NULL, 5000, NULL, NULL, NULL);
 }
 
 void

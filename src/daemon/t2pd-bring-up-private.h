@@ -39,6 +39,7 @@ struct _T2pdBringUp
   T2pnRouteIds ids;
   GArray *users;       /* of T2pnUidRange: `users` of the settings, looked up */
   GVariant *rule_uids; /* a{su}: names in `rules`, looked up */
+  T2pnBypass *bypass;  /* NULL before the first plan */
   T2pnBackend *backend;
   T2pnResolver *resolver;
   T2pdApps *apps;         /* NULL: none are chosen */
@@ -58,6 +59,8 @@ T2pdBringUp *t2pd_step_get_bring_up (GTask *task);
 void t2pd_bring_up_show_facts (T2pdBringUp *self);
 /* 0: the kernel lets workers mark their sockets. */
 guint32 t2pd_bring_up_get_worker_uid (T2pdBringUp *self);
+/* Of all tunnels: of int. (transfer full) */
+GArray *t2pd_bring_up_list_own_links (T2pdBringUp *self);
 /* For the links, addresses and rules as they are now; of a tunnel that is up
  * t2pd_bring_up_renew_plan(), which goes on where somebody else is in the way and says so in
  * @out_conflict (transfer full). */

@@ -15,6 +15,7 @@
 #include "t2pd-bring-up-private.h"
 
 #include "t2p-log.h"
+#include "t2pd-bypass.h"
 #include "t2pd-worker-sockets.h"
 
 #include <stdio.h>
@@ -42,6 +43,7 @@ t2pd_bring_up_finalize (GObject *object)
 
   g_clear_pointer (&self->device, t2pn_tun_device_free);
   g_clear_pointer (&self->journal, t2pn_journal_free);
+  g_clear_pointer (&self->bypass, t2pn_bypass_free);
   g_clear_pointer (&self->users, g_array_unref);
   g_clear_pointer (&self->rule_uids, g_variant_unref);
   g_clear_pointer (&self->files, t2pd_files_unref);
@@ -118,8 +120,8 @@ t2pd_bring_up_get_worker_uid (T2pdBringUp *self)
 }
 
 /* Of all tunnels: the address of another tunnel's link is no uplink's. */
-static GArray *
-list_own_links (T2pdBringUp *self)
+GArray *
+t2pd_bring_up_list_own_links (T2pdBringUp *self)
 {
   GArray *links = g_array_new (FALSE, FALSE, sizeof (int));
   g_autoptr (GPtrArray) tunnels = t2pd_manager_list (self->service->manager);
@@ -152,6 +154,7 @@ make_plan_input (T2pdBringUp *self, const GArray *links)
     .proxy_has_ipv4 = !self->is_unattended,
     .proxy_has_ipv6 = !self->is_unattended && t2pd_upstreams_have_ipv6 (self->upstreams),
     .worker_uid = t2pd_bring_up_get_worker_uid (self),
+    .bypass = self->bypass,
   };
 }
 
@@ -160,9 +163,11 @@ t2pd_bring_up_make_plan (T2pdBringUp *self, GError **error)
 {
   g_autoptr (T2pnSnapshot) snapshot =
       t2pn_snapshot_take_around_tunnels (self->ids.table, error);
-  g_autoptr (GArray) links = list_own_links (self);
-  T2pnRoutePlanInput input = make_plan_input (self, links);
+  g_autoptr (GArray) links = t2pd_bring_up_list_own_links (self);
+  T2pnRoutePlanInput input;
 
+  t2pd_bypass_renew (self);
+  input = make_plan_input (self, links);
   return snapshot != NULL ? t2pn_route_plan_new (&input, snapshot, error) : NULL;
 }
 
@@ -170,12 +175,14 @@ T2pnRoutePlan *
 t2pd_bring_up_renew_plan (T2pdBringUp *self, GError **out_conflict, GError **error)
 {
   g_autoptr (T2pnSnapshot) snapshot = t2pn_snapshot_take_around_tunnels (0, error);
-  g_autoptr (GArray) links = list_own_links (self);
-  T2pnRoutePlanInput input = make_plan_input (self, links);
+  g_autoptr (GArray) links = t2pd_bring_up_list_own_links (self);
+  T2pnRoutePlanInput input;
   T2pnRoutePlan *plan;
 
   if (snapshot == NULL)
     return NULL;
+  t2pd_bypass_renew (self);
+  input = make_plan_input (self, links);
   plan = t2pn_route_plan_renew (&input, snapshot);
   t2pn_route_plan_check (plan, &input, snapshot, out_conflict);
   return plan;

@@ -76,7 +76,8 @@ t2pd_start_settings_make (const T2pSettings *settings,
                           gboolean is_advanced,
                           const char *const *uplink_dns,
                           const char *const *dns_exclude,
-                          GVariant *rule_uids)
+                          GVariant *rule_uids,
+                          GVariant *sockets)
 {
   GVariantBuilder builder;
 
@@ -100,5 +101,6 @@ t2pd_start_settings_make (const T2pSettings *settings,
   g_variant_builder_add (&builder, "{sv}", "uplink-dns", g_variant_new_strv (uplink_dns, -1));
   g_variant_builder_add (&builder, "{sv}", "dns-exclude", g_variant_new_strv (dns_exclude, -1));
   g_variant_builder_add (&builder, "{sv}", "rule-uids", rule_uids);
+  g_variant_builder_add (&builder, "{sv}", "sockets", sockets);
   return g_variant_builder_end (&builder);
 }

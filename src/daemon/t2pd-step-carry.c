@@ -4,9 +4,11 @@
 #include "t2pd-bring-up-private.h"
 
 #include "t2p-log.h"
+#include "t2pd-bypass.h"
 #include "t2pd-start-settings.h"
 #include "t2pd-users.h"
 #include "t2pd-worker-owners.h"
+#include "t2pn-bind-links.h"
 
 /* --- resolve-upstream */
 
@@ -22,6 +24,7 @@ t2pd_bring_up_make_ask (T2pdBringUp *self)
                          g_variant_new_strv ((const char *const *) servers, -1));
   g_variant_builder_add (&builder, "{sv}", "foreign-addresses",
                          g_variant_new_boolean (self->is_advanced));
+  g_variant_builder_add (&builder, "{sv}", "sockets", t2pd_bypass_make_sockets (self));
   return g_variant_builder_end (&builder);
 }
 
@@ -68,7 +71,7 @@ choose_numbers (T2pdBringUp *self, GError **error)
   g_autoptr (GArray) taken_pools = collect_taken (self, &taken_ids);
   g_autofree char *seed = make_seed (self);
 
-  if (snapshot == NULL)
+  if (snapshot == NULL || !t2pn_bind_links_check (self->settings, snapshot, error))
     return FALSE;
   if (self->service->mark == 0 &&
       !t2pn_route_ids_choose_mark (snapshot, &self->service->mark, error))
@@ -247,7 +250,7 @@ t2pd_step_run_worker (gpointer context, GTask *task)
   GVariant *settings = t2pd_start_settings_make (
       self->settings, self->upstreams, self->device, &self->pool, self->ids.mark,
       self->is_advanced, (const char *const *) servers, (const char *const *) exclude,
-      self->rule_uids);
+      self->rule_uids, t2pd_bypass_make_sockets (self));
 
   t2pd_carrier_answer_owners (self->carrier, t2pd_worker_owners_are_wanted (self->settings)
                                                  ? t2pn_tun_device_get_ifindex (self->device)

@@ -323,6 +323,20 @@ t2pd_upstreams_forget_active (T2pdUpstreams *self)
   ((T2pdUpstream *) self->list->pdata[self->active])->ipv6 = T2PD_IPV6_UNKNOWN;
 }
 
+GArray *
+t2pd_upstreams_list_addresses (T2pdUpstreams *self)
+{
+  GArray *addresses = g_array_new (FALSE, FALSE, sizeof (T2pIpAddress));
+
+  for (guint i = 0; i < self->list->len; i++)
+    {
+      const T2pdUpstream *upstream = self->list->pdata[i];
+
+      g_array_append_vals (addresses, upstream->addresses->data, upstream->addresses->len);
+    }
+  return addresses;
+}
+
 static gboolean
 has_own_route (const T2pnSnapshot *snapshot, const T2pIpAddress *address)
 {

@@ -57,6 +57,8 @@ void t2pd_upstreams_forget_active (T2pdUpstreams *self);
 const char *t2pd_upstreams_get_udp (T2pdUpstreams *self);
 /* Whether those in use connect to IPv6 addresses, as far as is known. */
 gboolean t2pd_upstreams_have_ipv6 (T2pdUpstreams *self);
+/* All of them: of T2pIpAddress. (transfer full) */
+GArray *t2pd_upstreams_list_addresses (T2pdUpstreams *self);
 /* Whether every address is reached by a default route only. */
 gboolean t2pd_upstreams_need_default (T2pdUpstreams *self, const T2pnSnapshot *snapshot);
 

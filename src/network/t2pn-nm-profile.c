@@ -404,6 +404,7 @@ t2pn_nm_profile_installed (const T2pnRoutePlan *plan)
 
   *copy = *plan;
   copy->addresses = g_array_copy (plan->addresses);
+  copy->bypass_routes = g_array_copy (plan->bypass_routes);
   copy->bypass_rules = g_array_copy (plan->bypass_rules);
   copy->routes = g_array_copy (plan->routes);
   copy->capture_rules = g_array_copy (plan->capture_rules);

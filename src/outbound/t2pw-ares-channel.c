@@ -2,14 +2,21 @@
 /* Theory of operation
  *
  * c-ares says which sockets it wants to hear of; each becomes a watch, and its next time-out
- * the one timer. Sockets get the mark before they connect. Nothing is kept of answers here. */
+ * the one timer. Sockets are ours, since the policy wants to know whom one is for before it
+ * connects. Nothing is kept of answers here. */
 #include "config.h"
 
 #include "t2pw-ares-channel.h"
 
 #include "t2p-error.h"
 
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #define QUERY_TIMEOUT_MS 1500
 #define QUERY_TRIES 2
@@ -105,14 +112,68 @@ socket_state_cb (void *data, ares_socket_t fd, int readable, int writable)
     g_hash_table_insert (channel->sockets, GINT_TO_POINTER (fd), server);
 }
 
+/* --- sockets */
+
+static ares_socket_t
+socket_open_cb (int family, int type, int protocol, void *data)
+{
+  int fd = socket (family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+  int on = 1;
+
+  if (fd >= 0 && type == SOCK_STREAM)
+    (void) setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  return fd;
+}
+
 static int
-socket_configure_cb (ares_socket_t fd, int type, void *data)
+socket_close_cb (ares_socket_t fd, void *data)
+{
+  return close (fd);
+}
+
+static int
+socket_connect_cb (ares_socket_t fd, const struct sockaddr *name, socklen_t length, void *data)
 {
   T2pwAresChannel *channel = data;
+  T2pIpEndpoint server;
 
-  t2pw_socket_policy_apply (channel->policy, fd);
-  return 0;
+  if (!t2p_ip_endpoint_from_sockaddr (name, length, &server))
+    {
+      errno = EAFNOSUPPORT;
+      return -1;
+    }
+  if (!t2pw_socket_policy_apply (channel->policy, fd, &server.address))
+    return -1;
+  return connect (fd, name, length);
 }
+
+static ares_ssize_t
+socket_receive_cb (ares_socket_t fd,
+                   void *data,
+                   size_t size,
+                   int flags,
+                   struct sockaddr *name,
+                   socklen_t *length,
+                   void *user_data)
+{
+  return recvfrom (fd, data, size, flags, name, length);
+}
+
+static ares_ssize_t
+socket_send_cb (ares_socket_t fd, const struct iovec *parts, int n_parts, void *data)
+{
+  return writev (fd, parts, n_parts);
+}
+
+static const struct ares_socket_functions socket_functions = {
+  .asocket = socket_open_cb,
+  .aclose = socket_close_cb,
+  .aconnect = socket_connect_cb,
+  .arecvfrom = socket_receive_cb,
+  .asendv = socket_send_cb,
+};
+
+/* --- the channel */
 
 /**
  * t2pw_ares_channel_new:
@@ -154,7 +215,7 @@ t2pw_ares_channel_new (T2pReactor *reactor,
   channel->policy = policy;
   channel->has_servers = has_servers;
   channel->sockets = g_hash_table_new_full (NULL, NULL, NULL, server_socket_free);
-  ares_set_socket_configure_callback (channel->ares, socket_configure_cb, channel);
+  ares_set_socket_functions (channel->ares, &socket_functions, channel);
   return channel;
 }
 

@@ -223,7 +223,7 @@ dial_begin_next (T2pwDial *dial)
   int fd;
 
   attempt->started_us = g_get_monotonic_time ();
-  fd = t2pw_upstream_socket_new (dial->policy, attempt->peer.address.family);
+  fd = t2pw_upstream_socket_new (dial->policy, &attempt->peer.address);
   saved_errno = errno;
   dial->n_running++;
   if (fd >= 0 && dial->is_fast_open)

@@ -44,10 +44,13 @@ set_buffers (T2pwUdpIo *io, int fd)
 static gboolean
 prepare (T2pwUdpSocket *socket, int fd, const T2pIpEndpoint *peer)
 {
+  const T2pIpEndpoint any = { .address.family = socket->family };
   struct sockaddr_storage name;
   socklen_t name_bytes;
 
-  t2pw_socket_policy_apply (socket->io->policy, fd);
+  if (!t2pw_socket_policy_apply (socket->io->policy, fd,
+                                 &(peer != NULL ? peer : &any)->address))
+    return FALSE;
   set_buffers (socket->io, fd);
   set_option (fd, IPPROTO_UDP, UDP_GRO, 1);
   if (socket->family == AF_INET6)
@@ -58,8 +61,7 @@ prepare (T2pwUdpSocket *socket, int fd, const T2pIpEndpoint *peer)
       name_bytes = t2p_ip_endpoint_to_sockaddr (peer, &name);
       return connect (fd, (struct sockaddr *) &name, name_bytes) == 0;
     }
-  name_bytes =
-      t2p_ip_endpoint_to_sockaddr (&(T2pIpEndpoint){ .address.family = socket->family }, &name);
+  name_bytes = t2p_ip_endpoint_to_sockaddr (&any, &name);
   return bind (fd, (struct sockaddr *) &name, name_bytes) == 0;
 }
 

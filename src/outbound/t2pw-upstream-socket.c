@@ -3,8 +3,6 @@
 
 #include "t2pw-upstream-socket.h"
 
-#include "t2p-foreign-address.h"
-
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -17,40 +15,6 @@
 #define KEEPALIVE_INTERVAL_S 10
 #define KEEPALIVE_PROBES 4
 
-/**
- * t2pw_socket_policy_apply:
- * @fd: a socket that is not connected yet
- *
- * Marks @fd. A refusal (no CAP_NET_RAW, Linux before 5.17) is noted in the policy and is no
- * failure: without a capture that needs the mark, the socket works all the same.
- */
-void
-t2pw_socket_policy_apply (T2pwSocketPolicy *policy, int fd)
-{
-  if (policy->mark == 0)
-    return;
-  if (setsockopt (fd, SOL_SOCKET, SO_MARK, &policy->mark, sizeof policy->mark) < 0)
-    policy->mark_was_refused = TRUE;
-}
-
-/**
- * t2pw_socket_policy_allows:
- * @destination: of a connection, or of datagrams, that go to no proxy
- */
-gboolean
-t2pw_socket_policy_allows (const T2pwSocketPolicy *policy, const T2pIpAddress *destination)
-{
-  return !policy->refuses_foreign || !t2p_ip_address_is_foreign (destination);
-}
-
-void
-t2pw_socket_policy_note_shortage (T2pwSocketPolicy *policy, const char *message)
-{
-  policy->n_shortages++;
-  if (policy->ran_short != NULL)
-    policy->ran_short (message, policy->user_data);
-}
-
 static void
 set_option (int fd, int level, int option, int value)
 {
@@ -60,18 +24,26 @@ set_option (int fd, int level, int option, int value)
 
 /**
  * t2pw_upstream_socket_new:
- * @family: AF_INET or AF_INET6
+ * @destination: whom it is going to be connected to
  *
- * Returns: a non-blocking TCP socket with mark and no delay set, or -1 with errno.
+ * Returns: a non-blocking TCP socket with mark, link and no delay set, or -1 with errno.
  */
 int
-t2pw_upstream_socket_new (T2pwSocketPolicy *policy, int family)
+t2pw_upstream_socket_new (T2pwSocketPolicy *policy, const T2pIpAddress *destination)
 {
-  int fd = socket (family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+  int fd =
+      socket (destination->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+  int saved_errno;
 
   if (fd < 0)
     return -1;
-  t2pw_socket_policy_apply (policy, fd);
+  if (!t2pw_socket_policy_apply (policy, fd, destination))
+    {
+      saved_errno = errno;
+      close (fd);
+      errno = saved_errno;
+      return -1;
+    }
   set_option (fd, IPPROTO_TCP, TCP_NODELAY, 1);
   /* The ACK of the SYN-ACK waits for the greeting, which we send at once: one packet less. */
   set_option (fd, IPPROTO_TCP, TCP_QUICKACK, 0);

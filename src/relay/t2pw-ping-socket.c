@@ -85,9 +85,11 @@ take_id (T2pwPingSocket *ping)
 static gboolean
 set_up (T2pwPingSocket *ping, T2pwSocketPolicy *policy)
 {
+  const T2pIpAddress any = { .family = (guint8) ping->family };
   int fd = ping->watch.fd;
 
-  t2pw_socket_policy_apply (policy, fd);
+  if (!t2pw_socket_policy_apply (policy, fd, &any))
+    return FALSE;
   if (ping->family == AF_INET)
     {
       set_flag (fd, IPPROTO_IP, IP_RECVERR);

@@ -7,6 +7,7 @@
 #include "t2pw-direct.h"
 #include "t2pw-dns-relay.h"
 #include "t2pw-outbound-factory.h"
+#include "t2pw-socket-settings.h"
 #include "t2pw-udp-ways.h"
 
 #include <fcntl.h>
@@ -279,7 +280,9 @@ t2pw_data_plane_new (T2pReactor *reactor,
   plane->endpoints = g_ptr_array_new_with_free_func ((GDestroyNotify) t2p_endpoint_unref);
   plane->handler = *handler;
   plane->user_data = user_data;
-  if (!plane_make_names (plane, config, error) ||
+  if ((config->sockets != NULL &&
+       !t2pw_socket_settings_take (config->sockets, &plane->policy, error)) ||
+      !plane_make_names (plane, config, error) ||
       !plane_make_outbounds (plane, config, error) ||
       !plane_make_rules (plane, config, error) || !plane_make_resolver (plane, config, error))
     {
@@ -319,6 +322,7 @@ t2pw_data_plane_free (T2pwDataPlane *plane)
   g_clear_pointer (&plane->group, t2pw_outbound_free);
   g_clear_pointer (&plane->names, t2pw_names_free);
   g_clear_pointer (&plane->context.udp, t2pw_udp_io_free);
+  t2pw_socket_policy_clear (&plane->policy);
   g_ptr_array_unref (plane->endpoints);
   g_free (plane);
 }
@@ -387,7 +391,7 @@ t2pw_data_plane_mark_works (T2pwDataPlane *plane)
 
   if (fd >= 0)
     {
-      t2pw_socket_policy_apply (&plane->policy, fd);
+      t2pw_socket_policy_apply (&plane->policy, fd, NULL);
       close (fd);
     }
   return !plane->policy.mark_was_refused;
@@ -403,6 +407,7 @@ t2pw_data_plane_get_ping_error (const T2pwDataPlane *plane)
  * t2pw_data_plane_set_uplink:
  * @servers: for our own queries from now on
  * @dns_exclude: names that keep their real addresses from now on
+ * @sockets: a{sv}: how sockets are made from now on
  *
  * The uplink changed: stalled connections are reset, names and upstreams looked at again.
  */
@@ -410,9 +415,11 @@ gboolean
 t2pw_data_plane_set_uplink (T2pwDataPlane *plane,
                             const char *const *servers,
                             const char *const *dns_exclude,
+                            GVariant *sockets,
                             GError **error)
 {
-  if (!t2pw_names_set_servers (plane->names, servers, error))
+  if (!t2pw_socket_settings_take (sockets, &plane->policy, error) ||
+      !t2pw_names_set_servers (plane->names, servers, error))
     return FALSE;
   if (plane->responder != NULL)
     plane_set_exclude (plane, dns_exclude);

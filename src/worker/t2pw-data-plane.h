@@ -35,6 +35,7 @@ typedef struct
  * @udp: (nullable): the setting of that name; %NULL: `auto`
  * @udpgw: of no port: none
  * @dns_servers: that are asked through the upstream
+ * @sockets: (nullable): a{sv}: how sockets are made, see t2pw_socket_settings_take()
  */
 typedef struct
 {
@@ -60,6 +61,7 @@ typedef struct
   T2pwIcmpMode icmp;
   T2pIpAddress hop4, hop6;
   guint32 mark;
+  GVariant *sockets;
   gboolean may_be_foreign; /* direct connections to addresses that `advanced` guards */
   guint mtu;
   gboolean has_vnet_header;
@@ -126,6 +128,7 @@ const GError *t2pw_data_plane_get_ping_error (const T2pwDataPlane *plane);
 gboolean t2pw_data_plane_set_uplink (T2pwDataPlane *plane,
                                      const char *const *servers,
                                      const char *const *dns_exclude,
+                                     GVariant *sockets,
                                      GError **error);
 void
 t2pw_data_plane_take_owner (T2pwDataPlane *plane, guint64 id, gboolean is_known, guint32 uid);

@@ -7,6 +7,7 @@
 #include "t2pw-address-list.h"
 #include "t2pw-error-name.h"
 #include "t2pw-file-set.h"
+#include "t2pw-socket-settings.h"
 
 #define DEFAULT_TIMEOUT_MS 10000
 #define MAX_TIMEOUT_MS 30000
@@ -43,6 +44,7 @@ errand_free (gpointer data)
   g_clear_pointer (&errand->names, t2pw_names_free);
   g_clear_pointer (&errand->endpoint, t2p_endpoint_unref);
   g_clear_pointer (&errand->files, g_hash_table_unref);
+  t2pw_socket_policy_clear (&errand->policy);
   if (errand->invocation != NULL)
     g_dbus_method_invocation_return_error_literal (g_steal_pointer (&errand->invocation),
                                                    T2P_ERROR, T2P_ERROR_CANCELLED,
@@ -86,6 +88,7 @@ errand_new (T2pwErrands *errands, GDBusMethodInvocation *invocation, GVariant *o
 {
   g_auto (GVariantDict) dict = G_VARIANT_DICT_INIT (options);
   g_autofree const char **servers = NULL;
+  g_autoptr (GVariant) sockets = NULL;
   g_autoptr (GError) error = NULL;
   guint32 timeout_ms = DEFAULT_TIMEOUT_MS;
   gboolean may_be_foreign = FALSE;
@@ -114,8 +117,10 @@ errand_new (T2pwErrands *errands, GDBusMethodInvocation *invocation, GVariant *o
                              .names = errand->names,
                              .socket_helper = errands->socket_helper,
                              .connect_timeout_ms = CLAMP (timeout_ms, 1, MAX_TIMEOUT_MS) };
-  if (g_variant_dict_lookup (&dict, "uplink-dns", "^a&s", &servers) &&
-      !t2pw_names_set_servers (errand->names, servers, &error))
+  sockets = g_variant_dict_lookup_value (&dict, "sockets", G_VARIANT_TYPE_VARDICT);
+  if ((sockets != NULL && !t2pw_socket_settings_take (sockets, &errand->policy, &error)) ||
+      (g_variant_dict_lookup (&dict, "uplink-dns", "^a&s", &servers) &&
+       !t2pw_names_set_servers (errand->names, servers, &error)))
     {
       errand_fail (errand, error);
       return NULL;

@@ -109,6 +109,7 @@ t2pw_plane_config_free (T2pwPlaneConfig *config)
   g_strfreev (config->rules);
   g_free (config->udp);
   g_clear_pointer (&config->rule_uids, g_hash_table_unref);
+  g_clear_pointer (&config->sockets, g_variant_unref);
   g_free (config);
 }
 

@@ -100,6 +100,7 @@ take_texts (GVariant *settings, T2pwPlaneConfig *config)
 {
   g_variant_lookup (settings, "udp", "s", &config->udp);
   g_variant_lookup (settings, "dns-exclude", "^as", &config->dns_exclude);
+  config->sockets = g_variant_lookup_value (settings, "sockets", G_VARIANT_TYPE_VARDICT);
   if (!g_variant_lookup (settings, "uplink-dns", "^as", &config->uplink_dns))
     config->uplink_dns = g_new0 (char *, 1);
 }

@@ -291,6 +291,7 @@ handle_uplink_cb (T2pBusWorker *skeleton,
                   GDBusMethodInvocation *invocation,
                   const char *const *servers,
                   const char *const *dns_exclude,
+                  GVariant *sockets,
                   gpointer data)
 {
   Worker *worker = data;
@@ -298,7 +299,7 @@ handle_uplink_cb (T2pBusWorker *skeleton,
 
   if (!check_started (worker, invocation))
     return TRUE;
-  if (t2pw_data_plane_set_uplink (worker->plane, servers, dns_exclude, &error))
+  if (t2pw_data_plane_set_uplink (worker->plane, servers, dns_exclude, sockets, &error))
     t2p_bus_worker_complete_uplink (skeleton, invocation);
   else
     g_dbus_method_invocation_return_gerror (invocation, error);

@@ -282,7 +282,9 @@ exclude_name (T2pBusWorker *proxy, int tun)
   g_autoptr (GError) error = NULL;
   guint8 answer[2048];
 
-  t2p_bus_worker_call_uplink_sync (proxy, servers, names, NULL, &error);
+  t2p_bus_worker_call_uplink_sync (proxy, servers, names,
+                                   g_variant_new_array (G_VARIANT_TYPE ("{sv}"), NULL, 0), NULL,
+                                   &error);
   g_assert_no_error (error);
   g_assert_cmpint (send (tun, dns_packet, sizeof dns_packet - 1, 0), ==, sizeof dns_packet - 1);
   g_assert_cmpint (recv (tun, answer, sizeof answer, 0), ==, sizeof dns_packet - 1);

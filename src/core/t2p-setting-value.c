@@ -90,7 +90,8 @@ fill_string (T2pSettingValue *value,
   const char *text = g_variant_get_string (variant, NULL);
   g_autoptr (GError) cause = NULL;
 
-  if (key->format == T2P_SETTING_FORMAT_CIDR && text[0] == '\0')
+  if (text[0] == '\0' &&
+      (key->format == T2P_SETTING_FORMAT_CIDR || g_strcmp0 (key->default_text, "") == 0))
     return TRUE;
   if (!check_choice (key, text, error))
     return FALSE;

@@ -6,6 +6,7 @@
 #include "t2p-limits.h"
 #include "t2p-quote.h"
 #include "t2p-setting-error.h"
+#include "t2p-setting-loops.h"
 #include "t2p-setting-value.h"
 
 #include <string.h>
@@ -217,7 +218,8 @@ check_together (const T2pSettings *self, GError **error)
                                "has %u entries, expected none with scope=user (or else "
                                "scope=system)",
                                n_users);
-  return check_rules (self, error) && check_udpgw (self, error);
+  return check_rules (self, error) && check_udpgw (self, error) &&
+         t2p_setting_check_loops (self, error);
 }
 
 static void

@@ -322,6 +322,8 @@ test_bad (void)
     { "icmp=deny", "icmp: 'deny'" },
     { "kill-switch=on", "kill-switch: 'on'" },
     { "loop-avoidance=none", "loop-avoidance: 'none'" },
+    { "outbound-interface=eth 0", "outbound-interface: 'eth 0' is no name" },
+    { "outbound-interface=eth%d", "outbound-interface: has a '%'" },
     { "route-table=254", "route-table: is 254" },
     { "rule-priority=32766", "rule-priority: is 32766" },
     { "connect-timeout=0", "connect-timeout: is 0, expected 1 to 604800" },
@@ -402,10 +404,6 @@ test_not_supported (void)
     { "queues=0", "queues: " },
     { "kill-switch=always", "kill-switch: " },
     { "kill-switch=on-failure", "kill-switch: " },
-    { "outbound-interface=eth0", "outbound-interface: " },
-    { "loop-avoidance=bind-interface", "loop-avoidance: " },
-    { "loop-avoidance=host-route", "loop-avoidance: " },
-    { "loop-avoidance=half-default", "loop-avoidance: " },
     { "permissions=user:alice", "permissions: " },
     { "autostart=yes", "autostart: " },
   };
@@ -424,6 +422,43 @@ with_value (const char *key, GVariant *value)
                                t2p_setting_parse_text ("proxies", "socks5://127.0.0.1", NULL));
   g_variant_dict_insert_value (&dict, key, value);
   return g_variant_dict_end (&dict);
+}
+
+/* Which ways to keep our own packets out go with which wish. */
+static void
+test_loop_avoidance (void)
+{
+  static const char *const good[] = {
+    "capture=none;loop-avoidance=half-default;rules=cidr:10.0.0.0/8 -> direct",
+    "capture=default;loop-avoidance=mark;icmp=direct",
+    "capture=default;loop-avoidance=bind-interface;rules=cidr:10.0.0.0/8 -> direct",
+    "capture=routes;routes=10.0.0.0/8;loop-avoidance=host-route",
+    "capture=default;scope=system;users=1000;loop-avoidance=host-route",
+    "capture=default;scope=system;loop-avoidance=half-default;exclude-routes=10.0.0.0/8",
+    "capture=default;outbound-interface=eth0;loop-avoidance=host-route",
+  };
+  static const char *const bad[][2] = {
+    { "capture=default;loop-avoidance=host-route;rules=port:22 -> direct",
+      "loop-avoidance: host-route has no way for direct connections" },
+    { "capture=default;loop-avoidance=host-route;proxies=socks5://h,direct://",
+      "loop-avoidance: host-route has no way" },
+    { "capture=default;scope=system;loop-avoidance=half-default;rules=port:22 -> direct",
+      "loop-avoidance: half-default has no way" },
+    { "capture=default;loop-avoidance=bind-interface;icmp=direct",
+      "loop-avoidance: bind-interface does not go with icmp=direct" },
+    { "capture=default;loop-avoidance=host-route;icmp=direct", "loop-avoidance: host-route" },
+    { "capture=default;loop-avoidance=half-default", "scope=system" },
+    { "capture=default;scope=system;users=1000;loop-avoidance=half-default", "no users" },
+    { "capture=default;scope=system;apps=a.service;loop-avoidance=half-default",
+      "neither apps nor exclude-apps" },
+    { "capture=routes;routes=10.0.0.0/8;scope=system;loop-avoidance=half-default",
+      "expected capture=default" },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (good); i++)
+    t2p_settings_unref (settings (good[i]));
+  for (guint i = 0; i < G_N_ELEMENTS (bad); i++)
+    refused (vardict (bad[i][0]), T2P_ERROR_INVALID_SETTINGS, bad[i][1]);
 }
 
 static void
@@ -688,6 +723,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/settings/good-values-are-taken", test_good);
   g_test_add_func ("/settings/bad-values-are-named", test_bad);
   g_test_add_func ("/settings/later-work-is-not-silent", test_not_supported);
+  g_test_add_func ("/settings/ways-past-the-tunnel-fit-the-wish", test_loop_avoidance);
   g_test_add_func ("/settings/files-that-they-name", test_files);
   g_test_add_func ("/settings/names-are-said-to-who-takes-them", test_default_dns);
   g_test_add_func ("/settings/wrong-type-names-both", test_wrong_type);

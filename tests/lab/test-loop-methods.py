@@ -1,0 +1,215 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Every way to keep our own packets out of our own tunnel (`loop-avoidance`)."""
+import os
+import re
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from t2plab import LabCase, Service, changes, network_dump, plan, tap  # noqa: E402
+from t2plab.bus import BusError  # noqa: E402
+
+URLS = [f'http://{plan.SERVER4}/ip', f'http://[{plan.SERVER6}]/ip']
+EGRESS = [plan.PROXY4, plan.PROXY6]
+METHODS = ('mark', 'bind-interface', 'host-route', 'half-default')
+
+
+class Watched(LabCase):
+    """A tunnel by one method, and a counter of packets to its upstream that leave by the tun."""
+
+    proxy = plan.DANTED_URI
+
+    def setUp(self):
+        self.before = network_dump(self.lab)
+        self.service = Service(self.lab).start()
+        self.addCleanup(self.leave)
+
+    def leave(self):
+        for tunnel in self.service.list():
+            tunnel.delete()
+        self.assertEqual(changes(self.before, network_dump(self.lab)), [])
+        self.service.__exit__(None)
+
+    def create(self, method, proxy=None, **settings):
+        settings = {'capture': 'default', 'loop_avoidance': method, **settings}
+        return self.service.create('work', proxy or self.proxy, **settings)
+
+    def watch(self, tunnel):
+        self.lab.run('nft -f -', input=f'''
+            table inet watch {{
+                counter looped {{ }}
+                chain out {{
+                    type filter hook output priority 300;
+                    oifname "{tunnel.interface}" meta skuid {plan.WORKER_UID} counter name looped
+                }}
+            }}''')
+        self.addCleanup(self.lab.run, 'nft delete table inet watch', check=False)
+
+    def unwatch(self):
+        self.lab.run('nft delete table inet watch', check=False)
+
+    def looped(self):
+        said = self.lab.run('nft list counter inet watch looped').stdout
+        return int(re.search(r'packets (\d+)', said)[1])
+
+    def fetch(self, url, uid=None):
+        return self.lab.run(['curl', '-sS', '-g', '-m', '10', url], uid=uid).stdout.strip()
+
+    def carries(self, tunnel):
+        """Both families go by the proxy, and nothing of ours by the tun."""
+        self.watch(tunnel)
+        for url, egress in zip(URLS, EGRESS):
+            for _ in range(5):
+                self.assertEqual(self.fetch(url), egress)
+        self.assertEqual(self.looped(), 0)
+        self.unwatch()
+
+    def mark_is_used(self):
+        return bool(re.search('fwmark', self.lab.sh('ip rule; ip -6 rule').stdout))
+
+
+class Methods(Watched):
+    def test_each_carries(self):
+        """a default capture by each method carries traffic, and nothing of ours goes round"""
+        for method in METHODS:
+            with self.subTest(method):
+                tunnel = self.create(method)
+                self.assertEqual(self.mark_is_used(), method == 'mark')
+                self.carries(tunnel)
+                tunnel.delete()
+                self.assertEqual(changes(self.before, network_dump(self.lab)), [])
+
+    def test_each_by_ipv6(self):
+        """the same with an upstream by IPv6"""
+        for method in METHODS:
+            with self.subTest(method):
+                tunnel = self.create(method, plan.DANTED6_URI)
+                self.carries(tunnel)
+                tunnel.delete()
+
+    def test_each_by_name(self):
+        """the same with an upstream by name, which is looked up past the tunnel"""
+        for method in METHODS:
+            with self.subTest(method):
+                tunnel = self.create(method, f'socks5://proxy.example:{plan.DANTED}')
+                self.carries(tunnel)
+                tunnel.delete()
+
+    def test_routes(self):
+        """methods that go with some routes carry those, the upstream among them or not"""
+        for method in METHODS[:3]:
+            with self.subTest(method):
+                tunnel = self.create(method, capture='routes',
+                                     routes=[f'{plan.SERVER4}/32', f'{plan.PROXY4}/32',
+                                             f'{plan.SERVER6}/128'])
+                self.carries(tunnel)
+                tunnel.delete()
+
+    def test_loopback(self):
+        """an upstream on loopback is reached by each method, bound links included"""
+        relay = self.lab.start(['socat', 'TCP-LISTEN:1999,fork,reuseaddr,bind=127.0.0.1',
+                                f'TCP:{plan.PROXY4}:{plan.DANTED}'], name='relay',
+                               uid=plan.ADMIN_UID)
+        self.addCleanup(relay.kill)
+        self.lab.wait_for(lambda: ':1999' in self.lab.run('ss -ltn').stdout)
+        for method in METHODS[:3]:
+            with self.subTest(method):
+                tunnel = self.create(method, 'socks5://127.0.0.1:1999', users=[str(plan.USER_UID)],
+                                     dns='off')
+                self.assertEqual(self.fetch(URLS[0], uid=plan.USER_UID), plan.PROXY4)
+                tunnel.delete()
+
+
+class Gateway(Watched):
+    """What follows the uplink. The router has a second address."""
+
+    def setUp(self):
+        super().setUp()
+        self.other = plan.ROUTER4.rsplit('.', 1)[0] + '.2'
+        router = self.lab.netns('wan')
+        lan = router.run(f'ip -o addr show to {plan.ROUTER4}').stdout.split()[1]
+        router.run(f'ip addr add {self.other}/24 dev {lan}')
+        self.addCleanup(router.run, f'ip addr del {self.other}/24 dev {lan}')
+
+    def host_route(self):
+        return self.lab.run(f'ip -4 route show {plan.PROXY4}/32 table main').stdout
+
+    def test_host_route_moves(self):
+        """a host route moves with the gateway, comes back when it is deleted, and goes"""
+        tunnel = self.create('host-route')
+        self.assertIn(f'via {plan.ROUTER4}', self.host_route())
+        self.lab.run(f'ip route replace default via {self.other}')
+        try:
+            self.lab.wait_for(lambda: f'via {self.other}' in self.host_route())
+            self.assertEqual(self.fetch(URLS[0]), plan.PROXY4)
+        finally:
+            self.lab.run(f'ip route replace default via {plan.ROUTER4}')
+        self.lab.wait_for(lambda: f'via {plan.ROUTER4}' in self.host_route())
+        self.carries(tunnel)
+        tunnel.delete()
+        self.assertEqual(self.host_route(), '')
+
+    def bound_to(self):
+        """Links that sockets to the proxy are bound to, while something is fetched."""
+        busy = self.lab.start(['curl', '-s', '--limit-rate', '10k', '-o', '/dev/null',
+                               f'http://{plan.SERVER4}/bytes/10000000'], name='busy')
+        try:
+            return self.lab.wait_for(lambda: set(re.findall(
+                r'%(\w+):', self.lab.run(f'ss -Htn dst {plan.PROXY4}').stdout)), timeout=20)
+        finally:
+            busy.kill()
+            busy.wait()
+
+    def test_bound_follows(self):
+        """bound sockets follow the default route to another link"""
+        other = f'{plan.UPLINK}m'
+        tunnel = self.create('bind-interface')
+        self.carries(tunnel)
+        self.assertEqual(self.bound_to(), {plan.UPLINK})
+        self.lab.sh(f'''ip link add {other} link {plan.UPLINK} type macvlan mode bridge
+                        ip addr add 10.77.0.101/24 dev {other}
+                        ip link set {other} up
+                        ip route replace default via {plan.ROUTER4} dev {other}''')
+        try:
+            self.lab.wait_for(lambda: other in self.lab.run('ip rule').stdout)
+            self.lab.wait_for(lambda: self.bound_to() == {other}, timeout=30)
+        finally:
+            self.lab.sh(f'''ip link del {other}
+                            ip route replace default via {plan.ROUTER4} dev {plan.UPLINK}''')
+
+
+class Refused(Watched):
+    def refused(self, said, **settings):
+        with self.assertRaisesRegex(BusError, said):
+            self.create(**settings)
+        self.assertEqual(self.service.list(), [])
+
+    def test_no_such_link(self):
+        """an outbound-interface that is not there is DeviceUnavailable and leaves nothing"""
+        self.refused('DeviceUnavailable.*wwan0', method='mark', outbound_interface='wwan0')
+
+    def test_impossible(self):
+        """methods that cannot do what is asked say so"""
+        for said, settings in (
+                ('InvalidSettings.*direct', dict(method='host-route', rules=['port:22 -> direct'])),
+                ('InvalidSettings.*capture=default', dict(method='half-default', capture='routes',
+                                                          routes=['10.0.0.0/8'])),
+                ('InvalidSettings.*scope=system', dict(method='half-default', scope='user')),
+                ('InvalidSettings.*icmp', dict(method='bind-interface', icmp='direct'))):
+            with self.subTest(said):
+                self.refused(said, **settings)
+
+    def test_outbound_interface(self):
+        """sockets bound to outbound-interface carry, with each method; to loopback they are not"""
+        for method in METHODS:
+            with self.subTest(method):
+                tunnel = self.create(method, outbound_interface=plan.UPLINK)
+                self.carries(tunnel)
+                tunnel.delete()
+        with self.assertRaisesRegex(BusError, 'ProxyUnreachable'):
+            self.create('mark', outbound_interface='lo')
+
+
+if __name__ == '__main__':
+    tap.main()

@@ -62,10 +62,9 @@ renew_plan (T2pdBringUp *self)
 static void
 update_plan (T2pdBringUp *self)
 {
-  T2pTunnelState state = t2pd_tunnel_get_state (self->tunnel);
   T2pnRoutePlan *plan;
 
-  if (state != T2P_TUNNEL_STATE_ACTIVE && state != T2P_TUNNEL_STATE_DEGRADED)
+  if (!t2pd_tunnel_is_up (self->tunnel))
     return;
   if (self->update != UPDATE_IDLE)
     {

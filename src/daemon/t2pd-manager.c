@@ -203,12 +203,8 @@ T2pdTunnel *
 t2pd_manager_get_default (T2pdManager *self)
 {
   for (guint i = 0; i < self->tunnels->len; i++)
-    {
-      T2pTunnelState state = t2pd_tunnel_get_state (self->tunnels->pdata[i]);
-
-      if ((state == T2P_TUNNEL_STATE_ACTIVE || state == T2P_TUNNEL_STATE_DEGRADED) &&
-          is_system_default (t2pd_tunnel_get_settings (self->tunnels->pdata[i])))
-        return self->tunnels->pdata[i];
-    }
+    if (t2pd_tunnel_is_up (self->tunnels->pdata[i]) &&
+        is_system_default (t2pd_tunnel_get_settings (self->tunnels->pdata[i])))
+      return self->tunnels->pdata[i];
   return NULL;
 }

@@ -57,6 +57,37 @@ vanished_cb (T2pdCallers *callers, const char *sender, gpointer user_data)
                                         T2P_STATE_REASON_CALLER_VANISHED, deleted_cb, service);
 }
 
+/* --- sleep */
+
+static void
+suspend_all (T2pdService *service)
+{
+  g_autoptr (GPtrArray) tunnels = t2pd_manager_list (service->manager);
+
+  for (guint i = 0; i < tunnels->len; i++)
+    t2pd_tunnel_suspend (tunnels->pdata[i]);
+}
+
+/* First everything is looked at that may be another than before the sleep. */
+static void
+resume_all (T2pdService *service)
+{
+  g_autoptr (GPtrArray) tunnels = t2pd_manager_list (service->manager);
+
+  t2pd_uplink_look_again (service->uplink);
+  for (guint i = 0; i < tunnels->len; i++)
+    t2pd_tunnel_resume (tunnels->pdata[i]);
+}
+
+static void
+sleep_cb (gboolean is_asleep, gpointer user_data)
+{
+  if (is_asleep)
+    suspend_all (user_data);
+  else
+    resume_all (user_data);
+}
+
 /**
  * t2pd_service_new:
  * @options: must outlive the service
@@ -80,6 +111,7 @@ t2pd_service_new (const T2pdOptions *options, GDBusConnection *bus, GError **err
   if (service->uplink == NULL)
     return NULL;
   read_last_id (service);
+  service->sleep = t2pd_sleep_new (bus, sleep_cb, service);
   g_signal_connect (service->callers, "vanished", G_CALLBACK (vanished_cb), service);
   return g_steal_pointer (&service);
 }
@@ -88,6 +120,7 @@ void
 t2pd_service_free (T2pdService *service)
 {
   g_signal_handlers_disconnect_by_data (service->callers, service);
+  g_clear_pointer (&service->sleep, t2pd_sleep_free);
   g_clear_object (&service->manager);
   g_clear_object (&service->objects);
   g_clear_object (&service->polkit);

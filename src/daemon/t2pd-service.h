@@ -5,6 +5,7 @@
 #include "t2pd-manager.h"
 #include "t2pd-options.h"
 #include "t2pd-polkit.h"
+#include "t2pd-sleep.h"
 #include "t2pd-uplink.h"
 
 G_BEGIN_DECLS
@@ -18,6 +19,7 @@ G_BEGIN_DECLS
  * @polkit: who may what
  * @manager: the tunnels
  * @uplink: this machine's way out
+ * @sleep: tells of this machine's sleep
  * @mark: of the workers' own sockets, one for all tunnels; 0: not chosen yet
  * @is_ending: whether everything is being taken down: nothing new is begun
  *
@@ -32,6 +34,7 @@ typedef struct
   T2pdPolkit *polkit;
   T2pdManager *manager;
   T2pdUplink *uplink;
+  T2pdSleep *sleep;
   guint32 mark;
   gboolean is_ending;
 } T2pdService;

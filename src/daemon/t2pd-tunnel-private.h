@@ -39,5 +39,10 @@ struct _T2pdTunnel
 };
 
 void t2pd_tunnel_clear_facts (T2pdTunnel *self);
+/* The one place that changes the state: looks at the transition table, notifies, logs. */
+void t2pd_tunnel_change_state (T2pdTunnel *self, T2pTunnelState state, T2pStateReason reason);
+/* `active` or `degraded`, whichever the impairments say. */
+void t2pd_tunnel_settle_up (T2pdTunnel *self);
+void t2pd_tunnel_forget_impairments (T2pdTunnel *self);
 
 G_END_DECLS

@@ -103,6 +103,13 @@ t2pd_tunnel_is_engaged (T2pdTunnel *self)
 }
 
 gboolean
+t2pd_tunnel_is_up (T2pdTunnel *self)
+{
+  return self->state == T2P_TUNNEL_STATE_ACTIVE || self->state == T2P_TUNNEL_STATE_DEGRADED ||
+         self->state == T2P_TUNNEL_STATE_SUSPENDED;
+}
+
+gboolean
 t2pd_tunnel_is_being_deleted (T2pdTunnel *self)
 {
   return self->is_being_deleted;

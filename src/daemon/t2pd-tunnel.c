@@ -3,12 +3,13 @@
 
 /* Theory of operation
  *
- * change_state() is the only function that changes the state: it looks at the transition table,
- * notifies, logs. What is under way is never a flag:
+ * t2pd_tunnel_change_state() is the only function that changes the state: it looks at the
+ * transition table, notifies, logs. What is under way is never a flag:
  *
  *   preparing, connecting, configuring   the activation runs
  *   deactivating                         it is being undone, or a cancelled run walks back
- *   active, degraded with `failure` set  it is being undone because something broke
+ *   active, degraded, suspended with `failure` set
+ *                                        it is being undone because something broke
  *
  * Whoever waits is in one of two lists: for "up or not", for "down". The first is bounded here,
  * the second by the callers' own check, because a tunnel that must go (its caller left, the
@@ -113,12 +114,6 @@ t2pd_tunnel_new (guint64 id, const char *name, guint32 owner, T2pSettings *setti
 
 /* --- the state machine */
 
-static gboolean
-is_up (T2pTunnelState state)
-{
-  return state == T2P_TUNNEL_STATE_ACTIVE || state == T2P_TUNNEL_STATE_DEGRADED;
-}
-
 /* Everybody in @list (emptied first, because the answers may lead back here) gets @error, or
  * success when it is NULL. */
 static void
@@ -134,8 +129,8 @@ answer (GPtrArray **list, const GError *error)
       g_task_return_boolean (waiting->pdata[i], TRUE);
 }
 
-static void
-change_state (T2pdTunnel *self, T2pTunnelState state, T2pStateReason reason)
+void
+t2pd_tunnel_change_state (T2pdTunnel *self, T2pTunnelState state, T2pStateReason reason)
 {
   T2pTunnelState old = self->state;
 
@@ -149,33 +144,13 @@ change_state (T2pdTunnel *self, T2pTunnelState state, T2pStateReason reason)
     }
   self->state = state;
   self->reason = reason;
-  if (is_up (state) && self->active_since_us == 0)
+  if (t2pd_tunnel_is_up (self) && self->active_since_us == 0)
     self->active_since_us = g_get_real_time ();
-  else if (!is_up (state))
+  else if (!t2pd_tunnel_is_up (self))
     self->active_since_us = 0;
   t2p_log_notice (self->name, NULL, "%s -> %s (%s)", t2p_tunnel_state_to_string (old),
                   t2p_tunnel_state_to_string (state), t2p_state_reason_to_string (reason));
   g_signal_emit (self, signals[STATE_CHANGED], 0, (int) old, (int) state, (int) reason);
-}
-
-/* active or degraded, whichever the impairments say. */
-static void
-settle_up (T2pdTunnel *self)
-{
-  for (guint i = 0; i < T2PD_N_IMPAIRMENTS; i++)
-    if (self->impairments[i] != T2P_STATE_REASON_NONE)
-      {
-        change_state (self, T2P_TUNNEL_STATE_DEGRADED, self->impairments[i]);
-        return;
-      }
-  change_state (self, T2P_TUNNEL_STATE_ACTIVE, T2P_STATE_REASON_NONE);
-}
-
-static void
-forget_impairments (T2pdTunnel *self)
-{
-  for (guint i = 0; i < T2PD_N_IMPAIRMENTS; i++)
-    self->impairments[i] = T2P_STATE_REASON_NONE;
 }
 
 /* Everything is undone: inactive when that was asked for, else failed. */
@@ -184,10 +159,10 @@ settle_down (T2pdTunnel *self, const GError *error)
 {
   g_autoptr (GError) cancelled = NULL;
 
-  forget_impairments (self);
+  t2pd_tunnel_forget_impairments (self);
   if (self->state == T2P_TUNNEL_STATE_DEACTIVATING)
     {
-      change_state (self, T2P_TUNNEL_STATE_INACTIVE, self->reason);
+      t2pd_tunnel_change_state (self, T2P_TUNNEL_STATE_INACTIVE, self->reason);
       cancelled = g_error_new (T2P_ERROR, T2P_ERROR_CANCELLED, "tunnel '%s' was deactivated",
                                self->name);
       answer (&self->waiting_up, cancelled);
@@ -196,7 +171,7 @@ settle_down (T2pdTunnel *self, const GError *error)
     {
       t2p_log_warning (self->name, error, "could not be kept up");
       t2pd_tunnel_tell (self, error->message);
-      change_state (self, T2P_TUNNEL_STATE_FAILED, t2pd_reason_from_error (error));
+      t2pd_tunnel_change_state (self, T2P_TUNNEL_STATE_FAILED, t2pd_reason_from_error (error));
       answer (&self->waiting_up, error);
     }
   answer (&self->waiting_down, NULL);
@@ -218,7 +193,7 @@ entered_cb (T2pdActivation *activation, int state, gpointer user_data)
   T2pdTunnel *self = T2PD_TUNNEL (user_data);
 
   if (self->state != T2P_TUNNEL_STATE_DEACTIVATING && (int) self->state != state)
-    change_state (self, (T2pTunnelState) state, T2P_STATE_REASON_NONE);
+    t2pd_tunnel_change_state (self, (T2pTunnelState) state, T2P_STATE_REASON_NONE);
 }
 
 static void
@@ -240,8 +215,8 @@ up_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   else
     {
       /* `degraded` follows `active` only. */
-      change_state (self, T2P_TUNNEL_STATE_ACTIVE, T2P_STATE_REASON_NONE);
-      settle_up (self);
+      t2pd_tunnel_change_state (self, T2P_TUNNEL_STATE_ACTIVE, T2P_STATE_REASON_NONE);
+      t2pd_tunnel_settle_up (self);
       answer (&self->waiting_up, NULL);
     }
 }
@@ -250,9 +225,9 @@ static void
 bring_up (T2pdTunnel *self)
 {
   self->bringing_up = g_cancellable_new ();
-  forget_impairments (self);
+  t2pd_tunnel_forget_impairments (self);
   g_clear_pointer (&self->message, g_free);
-  change_state (self, T2P_TUNNEL_STATE_PREPARING, T2P_STATE_REASON_USER_REQUESTED);
+  t2pd_tunnel_change_state (self, T2P_TUNNEL_STATE_PREPARING, T2P_STATE_REASON_USER_REQUESTED);
   t2pd_activation_run_async (self->activation, self->bringing_up, up_cb, g_object_ref (self));
 }
 
@@ -342,7 +317,7 @@ take_down (T2pdTunnel *self, T2pStateReason reason, guint drain_ms)
 {
   gboolean is_undoing = self->failure != NULL;
 
-  change_state (self, T2P_TUNNEL_STATE_DEACTIVATING, reason);
+  t2pd_tunnel_change_state (self, T2P_TUNNEL_STATE_DEACTIVATING, reason);
   if (self->bringing_up != NULL)
     g_cancellable_cancel (self->bringing_up);
   else if (!is_undoing)
@@ -372,7 +347,7 @@ t2pd_tunnel_deactivate_async (T2pdTunnel *self,
   switch (self->state)
     {
     case T2P_TUNNEL_STATE_FAILED:
-      change_state (self, T2P_TUNNEL_STATE_INACTIVE, reason);
+      t2pd_tunnel_change_state (self, T2P_TUNNEL_STATE_INACTIVE, reason);
       g_task_return_boolean (task, TRUE);
       return;
     case T2P_TUNNEL_STATE_INACTIVE:
@@ -452,37 +427,10 @@ t2pd_tunnel_fail (T2pdTunnel *self, const GError *error)
       self->failure = g_error_copy (error);
       g_cancellable_cancel (self->bringing_up);
     }
-  else if (is_up (self->state))
+  else if (t2pd_tunnel_is_up (self))
     {
       self->failure = g_error_copy (error);
       t2pd_activation_undo_async (self->activation, 0, undone_cb, g_object_ref (self));
-    }
-}
-
-/**
- * t2pd_tunnel_set_impaired:
- * @impairment: which
- * @is_impaired: whether it is there now
- * @reason: of the state `degraded`
- * @message: (nullable): for a person
- *
- * A tunnel with an impairment is `degraded` as soon as it is up, one without is `active`.
- *
- * Since: 0.1
- */
-void
-t2pd_tunnel_set_impaired (T2pdTunnel *self,
-                          T2pdImpairment impairment,
-                          gboolean is_impaired,
-                          T2pStateReason reason,
-                          const char *message)
-{
-  self->impairments[impairment] = is_impaired ? reason : T2P_STATE_REASON_NONE;
-  if (is_up (self->state) && self->failure == NULL)
-    {
-      if (message != NULL)
-        t2pd_tunnel_tell (self, message);
-      settle_up (self);
     }
 }
 

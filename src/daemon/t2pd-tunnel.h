@@ -54,6 +54,8 @@ const T2pdTunnelFacts *t2pd_tunnel_get_facts (T2pdTunnel *self);
 const char *t2pd_tunnel_get_message (T2pdTunnel *self);
 /* Whether it has, or is about to have, something installed. */
 gboolean t2pd_tunnel_is_engaged (T2pdTunnel *self);
+/* Whether everything is installed: `active`, `degraded` or `suspended`. */
+gboolean t2pd_tunnel_is_up (T2pdTunnel *self);
 /* Unique name of the caller that it lives as long as, or NULL. */
 const char *t2pd_tunnel_get_keeper (T2pdTunnel *self);
 void t2pd_tunnel_set_keeper (T2pdTunnel *self, const char *sender);
@@ -90,6 +92,10 @@ void t2pd_tunnel_set_impaired (T2pdTunnel *self,
                                gboolean is_impaired,
                                T2pStateReason reason,
                                const char *message);
+/* The machine goes to sleep, and is awake again: meanwhile a tunnel that is up is `suspended`.
+ */
+void t2pd_tunnel_suspend (T2pdTunnel *self);
+void t2pd_tunnel_resume (T2pdTunnel *self);
 /* Takes everything down; then the state is `failed`. */
 void t2pd_tunnel_fail (T2pdTunnel *self, const GError *error);
 void t2pd_tunnel_tell (T2pdTunnel *self, const char *message);

@@ -125,14 +125,25 @@ refreshed_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 }
 
 static void
-uplink_changed_cb (T2pnLinkMonitor *monitor, gboolean has4, gboolean has6, gpointer user_data)
+tell_and_refresh (T2pdUplink *self)
 {
-  T2pdUplink *self = T2PD_UPLINK (user_data);
-
-  t2p_log_info (NULL, NULL, "uplink changed: IPv4 %s, IPv6 %s", has4 ? "yes" : "no",
-                has6 ? "yes" : "no");
   g_signal_emit (self, signals[CHANGED], 0);
   t2pd_uplink_refresh_async (self, self->cancellable, refreshed_cb, NULL);
+}
+
+static void
+uplink_changed_cb (T2pnLinkMonitor *monitor, gboolean has4, gboolean has6, gpointer user_data)
+{
+  t2p_log_info (NULL, NULL, "uplink changed: IPv4 %s, IPv6 %s", has4 ? "yes" : "no",
+                has6 ? "yes" : "no");
+  tell_and_refresh (user_data);
+}
+
+void
+t2pd_uplink_look_again (T2pdUplink *self)
+{
+  if (!t2pn_link_monitor_look (self->monitor))
+    tell_and_refresh (self);
 }
 
 /* What a tunnel is told, as one text. */

@@ -39,6 +39,9 @@ void t2pd_uplink_add_own_link (T2pdUplink *self,
                                const T2pIpPrefix *pools,
                                guint n_pools);
 void t2pd_uplink_remove_own_link (T2pdUplink *self, int ifindex);
+/* Everything may be another than it was: `changed` now, and again when the name servers are
+ * known. */
+void t2pd_uplink_look_again (T2pdUplink *self);
 /* Looks for name servers and names now: done when they are known. */
 void t2pd_uplink_refresh_async (T2pdUplink *self,
                                 GCancellable *cancellable,

@@ -109,8 +109,8 @@ t2pn_link_monitor_has_default (T2pnLinkMonitor *self, int family)
   return FALSE;
 }
 
-static void
-look_at_defaults (T2pnLinkMonitor *self)
+gboolean
+t2pn_link_monitor_look (T2pnLinkMonitor *self)
 {
   g_autoptr (GError) error = NULL;
   GArray *defaults = find_defaults (self, &error);
@@ -118,18 +118,19 @@ look_at_defaults (T2pnLinkMonitor *self)
   if (defaults == NULL)
     {
       g_debug ("%s, ignoring", error->message);
-      return;
+      return FALSE;
     }
   if (are_same_defaults (defaults, self->defaults))
     {
       g_array_unref (defaults);
-      return;
+      return FALSE;
     }
   g_array_unref (self->defaults);
   self->defaults = defaults;
   g_signal_emit (self, signals[SIGNAL_UPLINK_CHANGED], 0,
                  t2pn_link_monitor_has_default (self, AF_INET),
                  t2pn_link_monitor_has_default (self, AF_INET6));
+  return TRUE;
 }
 
 /* --- bursts */
@@ -164,7 +165,7 @@ burst_cb (gpointer user_data)
   if (self->is_route_changed)
     {
       self->is_route_changed = FALSE;
-      look_at_defaults (self);
+      t2pn_link_monitor_look (self);
     }
   tell_addresses (self);
   if (is_rule_removed)

@@ -19,6 +19,9 @@ G_BEGIN_DECLS
 G_DECLARE_FINAL_TYPE (T2pnLinkMonitor, t2pn_link_monitor, T2PN, LINK_MONITOR, GObject)
 
 T2pnLinkMonitor *t2pn_link_monitor_new (GError **error);
+/* Looks at the default routes now, without waiting for the kernel to tell. Whether
+ * `uplink-changed` was emitted. */
+gboolean t2pn_link_monitor_look (T2pnLinkMonitor *self);
 gboolean t2pn_link_monitor_has_default (T2pnLinkMonitor *self, int family);
 /* Routes of this link do not count as an uplink. */
 void t2pn_link_monitor_ignore (T2pnLinkMonitor *self, int ifindex);

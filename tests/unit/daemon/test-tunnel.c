@@ -246,6 +246,52 @@ test_degraded (void)
 }
 
 static void
+test_suspended (void)
+{
+  Fixture fixture;
+
+  fixture_init (&fixture);
+  t2pd_tunnel_suspend (fixture.tunnel); /* one that is not up does not notice */
+  bring_up (&fixture);
+  g_string_truncate (fixture.states, 0);
+  t2pd_tunnel_resume (fixture.tunnel);
+  t2pd_tunnel_suspend (fixture.tunnel);
+  g_assert_cmpint (t2pd_tunnel_get_active_since_us (fixture.tunnel), >, 0);
+  impair (&fixture, T2PD_IMPAIRMENT_UPLINK, TRUE, T2P_STATE_REASON_PROXY_UNREACHABLE);
+  impair (&fixture, T2PD_IMPAIRMENT_WORKER, TRUE, T2P_STATE_REASON_WORKER_CRASHED);
+  impair (&fixture, T2PD_IMPAIRMENT_WORKER, FALSE, T2P_STATE_REASON_NONE);
+  t2pd_tunnel_resume (fixture.tunnel);
+  impair (&fixture, T2PD_IMPAIRMENT_UPLINK, FALSE, T2P_STATE_REASON_NONE);
+  t2pd_tunnel_suspend (fixture.tunnel);
+  t2pd_tunnel_resume (fixture.tunnel);
+  g_assert_cmpstr (fixture.states->str, ==,
+                   "suspended(suspended) degraded(proxy-unreachable) active(none) "
+                   "suspended(suspended) active(none) ");
+  t2pd_tunnel_suspend (fixture.tunnel);
+  take_down (&fixture);
+  g_assert_cmpuint (fixture.n_up, ==, 0);
+  fixture_clear (&fixture);
+}
+
+/* What breaks in a sleep is taken down, and the awakening changes nothing about that. */
+static void
+test_broken_while_suspended (void)
+{
+  Fixture fixture;
+  g_autoptr (GError) error = g_error_new (T2P_ERROR, T2P_ERROR_DEVICE_UNAVAILABLE, "gone");
+
+  fixture_init (&fixture);
+  bring_up (&fixture);
+  t2pd_tunnel_suspend (fixture.tunnel);
+  t2pd_tunnel_fail (fixture.tunnel, error);
+  t2pd_tunnel_resume (fixture.tunnel);
+  while (t2pd_tunnel_get_state (fixture.tunnel) != T2P_TUNNEL_STATE_FAILED)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpuint (fixture.n_up, ==, 0);
+  fixture_clear (&fixture);
+}
+
+static void
 test_broken (void)
 {
   Fixture fixture;
@@ -423,7 +469,7 @@ test_any_order (void)
       T2pdImpairment which = (T2pdImpairment) g_test_rand_int_range (0, T2PD_N_IMPAIRMENTS);
 
       fixture.fail = g_test_rand_int_range (0, 4) == 0;
-      switch (g_test_rand_int_range (0, 6))
+      switch (g_test_rand_int_range (0, 8))
         {
         case 0:
         case 1:
@@ -440,6 +486,12 @@ test_any_order (void)
           break;
         case 4:
           t2pd_tunnel_fail (fixture.tunnel, error);
+          break;
+        case 5:
+          t2pd_tunnel_suspend (fixture.tunnel);
+          break;
+        case 6:
+          t2pd_tunnel_resume (fixture.tunnel);
           break;
         default:
           g_main_context_iteration (NULL, FALSE);
@@ -462,6 +514,8 @@ main (int argc, char **argv)
   g_test_add_func ("/tunnel/failed-says-why-and-can-be-tried-again", test_failed);
   g_test_add_func ("/tunnel/deactivated-while-coming-up", test_deactivated_while_coming_up);
   g_test_add_func ("/tunnel/degraded-by-the-worst-impairment", test_degraded);
+  g_test_add_func ("/tunnel/suspended-until-the-machine-is-awake", test_suspended);
+  g_test_add_func ("/tunnel/broken-while-suspended-is-undone", test_broken_while_suspended);
   g_test_add_func ("/tunnel/broken-is-undone-then-failed", test_broken);
   g_test_add_func ("/tunnel/deleted-stays-down", test_deleted_stays_down);
   g_test_add_func ("/tunnel/delete-is-never-refused", test_delete_is_never_refused);

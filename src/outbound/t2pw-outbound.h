@@ -103,8 +103,12 @@ typedef struct
   void (*shutdown) (T2pwCarrier *carrier); /* FIN towards the upstream */
   void (*close) (T2pwCarrier *carrier,
                  gboolean reset); /* frees; no handler is called any more */
-  /* Data waits for an acknowledgement that does not come (the uplink changed under it). */
+  /* Nothing will come of it any more: the uplink changed under it. Asked after a change only.
+   */
   gboolean (*is_stalled) (T2pwCarrier *carrier);
+  /* (nullable): whether it does is doubtful: the kernel is to find out within seconds, instead
+   * of in its own time; what is there and only slow comes to no harm. */
+  void (*doubt) (T2pwCarrier *carrier, gboolean is_doubtful);
 } T2pwCarrierClass;
 
 struct _T2pwOutbound
@@ -187,6 +191,13 @@ static inline gboolean
 t2pw_carrier_is_stalled (T2pwCarrier *carrier)
 {
   return carrier->klass->is_stalled (carrier);
+}
+
+static inline void
+t2pw_carrier_doubt (T2pwCarrier *carrier, gboolean is_doubtful)
+{
+  if (carrier->klass->doubt != NULL)
+    carrier->klass->doubt (carrier, is_doubtful);
 }
 
 /* The owner of @carrier gives it away, open as it is. */

@@ -21,7 +21,7 @@
 
 #define EVERY_EVENT (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
 /* Unacknowledged data that was sent again this often is a stalled connection. */
-#define STALLED_RETRANSMITS 1
+#define STALLED_RETRANSMITS 2
 /* Connections that are shorter need no keep-alive, and the system calls are saved. */
 #define GUARD_AFTER_MS 5000
 
@@ -173,8 +173,6 @@ tcp_carrier_shutdown (T2pwCarrier *base)
   (void) shutdown (carrier->watch.fd, SHUT_WR);
 }
 
-/* Whether data waits for an acknowledgement that does not come, as after the uplink went away.
- */
 static gboolean
 tcp_carrier_is_stalled (T2pwCarrier *base)
 {
@@ -182,9 +180,23 @@ tcp_carrier_is_stalled (T2pwCarrier *base)
   struct tcp_info info = { 0 };
   socklen_t length = sizeof info;
 
+  if (t2pw_upstream_socket_is_stranded (carrier->watch.fd))
+    return TRUE;
   if (getsockopt (carrier->watch.fd, IPPROTO_TCP, TCP_INFO, &info, &length) < 0)
     return FALSE;
   return info.tcpi_unacked > 0 && info.tcpi_retransmits >= STALLED_RETRANSMITS;
+}
+
+/* Without a way to the peer there is nothing to find out yet: the uplink may come back. */
+static void
+tcp_carrier_doubt (T2pwCarrier *base, gboolean is_doubtful)
+{
+  T2pwTcpCarrier *carrier = (T2pwTcpCarrier *) base;
+
+  if (!is_doubtful)
+    t2pw_upstream_socket_guard (carrier->watch.fd);
+  else if (t2pw_upstream_socket_has_route (carrier->watch.fd))
+    t2pw_upstream_socket_hurry (carrier->watch.fd);
 }
 
 static const T2pwCarrierClass tcp_carrier_class = {
@@ -194,6 +206,7 @@ static const T2pwCarrierClass tcp_carrier_class = {
   .shutdown = tcp_carrier_shutdown,
   .close = tcp_carrier_close,
   .is_stalled = tcp_carrier_is_stalled,
+  .doubt = tcp_carrier_doubt,
 };
 
 /**

@@ -323,6 +323,15 @@ tls_is_stalled (T2pwCarrier *base)
   return carrier->has_inner && t2pw_carrier_is_stalled (carrier->inner);
 }
 
+static void
+tls_doubt (T2pwCarrier *base, gboolean is_doubtful)
+{
+  TlsCarrier *carrier = (TlsCarrier *) base;
+
+  if (carrier->has_inner)
+    t2pw_carrier_doubt (carrier->inner, is_doubtful);
+}
+
 static const T2pwCarrierClass tls_carrier_class = {
   .send = tls_send,
   .receive = tls_receive,
@@ -330,6 +339,7 @@ static const T2pwCarrierClass tls_carrier_class = {
   .shutdown = tls_shutdown,
   .close = tls_close,
   .is_stalled = tls_is_stalled,
+  .doubt = tls_doubt,
 };
 
 /* --- the handshake */

@@ -14,6 +14,9 @@
 #define KEEPALIVE_IDLE_S 60
 #define KEEPALIVE_INTERVAL_S 10
 #define KEEPALIVE_PROBES 4
+/* The same when the uplink has changed: four seconds. */
+#define HURRY_INTERVAL_S 1
+#define HURRY_PROBES 3
 
 static void
 set_option (int fd, int level, int option, int value)
@@ -105,6 +108,15 @@ t2pw_upstream_socket_is_shortage (int saved_errno,
     }
 }
 
+static void
+set_keepalive (int fd, int idle_s, int interval_s, int probes)
+{
+  set_option (fd, IPPROTO_TCP, TCP_KEEPIDLE, idle_s);
+  set_option (fd, IPPROTO_TCP, TCP_KEEPINTVL, interval_s);
+  set_option (fd, IPPROTO_TCP, TCP_KEEPCNT, probes);
+  set_option (fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+}
+
 /**
  * t2pw_upstream_socket_guard:
  * @fd: a connected socket
@@ -114,8 +126,96 @@ t2pw_upstream_socket_is_shortage (int saved_errno,
 void
 t2pw_upstream_socket_guard (int fd)
 {
-  set_option (fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
-  set_option (fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
-  set_option (fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
-  set_option (fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+  set_keepalive (fd, KEEPALIVE_IDLE_S, KEEPALIVE_INTERVAL_S, KEEPALIVE_PROBES);
+}
+
+/**
+ * t2pw_upstream_socket_hurry:
+ * @fd: a connected socket
+ *
+ * A peer that has vanished is noticed within seconds, until t2pw_upstream_socket_guard().
+ */
+void
+t2pw_upstream_socket_hurry (int fd)
+{
+  set_keepalive (fd, HURRY_INTERVAL_S, HURRY_INTERVAL_S, HURRY_PROBES);
+}
+
+/* --- what the machine's network says of a connection that was made before */
+
+static gboolean
+is_inet (const struct sockaddr_storage *address)
+{
+  return address->ss_family == AF_INET || address->ss_family == AF_INET6;
+}
+
+static void
+set_port (struct sockaddr_storage *address, in_port_t port)
+{
+  if (address->ss_family == AF_INET)
+    ((struct sockaddr_in *) address)->sin_port = port;
+  else
+    ((struct sockaddr_in6 *) address)->sin6_port = port;
+}
+
+/**
+ * t2pw_upstream_socket_is_stranded:
+ * @fd: a connected socket
+ *
+ * Whether the address that it speaks from is this machine's no more. Nothing that is sent to it
+ * will ever arrive.
+ */
+gboolean
+t2pw_upstream_socket_is_stranded (int fd)
+{
+  struct sockaddr_storage own = { 0 };
+  socklen_t length = sizeof own;
+  gboolean is_stranded;
+  int probe;
+
+  if (getsockname (fd, (struct sockaddr *) &own, &length) < 0 || !is_inet (&own))
+    return FALSE;
+  probe = socket (own.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (probe < 0)
+    return FALSE;
+  set_port (&own, 0);
+  is_stranded = bind (probe, (struct sockaddr *) &own, length) < 0 && errno == EADDRNOTAVAIL;
+  close (probe);
+  return is_stranded;
+}
+
+/* With the mark of @fd, which decides on the route. */
+static void
+copy_mark (int fd, int probe)
+{
+  guint32 mark = 0;
+  socklen_t length = sizeof mark;
+
+  if (getsockopt (fd, SOL_SOCKET, SO_MARK, &mark, &length) == 0 && mark != 0)
+    (void) setsockopt (probe, SOL_SOCKET, SO_MARK, &mark, sizeof mark);
+}
+
+/**
+ * t2pw_upstream_socket_has_route:
+ * @fd: a connected socket
+ *
+ * Whether there is any way to its peer now.
+ */
+gboolean
+t2pw_upstream_socket_has_route (int fd)
+{
+  struct sockaddr_storage peer = { 0 };
+  socklen_t length = sizeof peer;
+  gboolean has_route;
+  int probe;
+
+  if (getpeername (fd, (struct sockaddr *) &peer, &length) < 0 || !is_inet (&peer))
+    return FALSE;
+  probe = socket (peer.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (probe < 0)
+    return FALSE;
+  copy_mark (fd, probe);
+  has_route = connect (probe, (struct sockaddr *) &peer, length) == 0;
+  close (probe);
+  return has_route;
 }

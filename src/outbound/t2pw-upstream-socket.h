@@ -13,5 +13,8 @@ gboolean t2pw_upstream_socket_is_shortage (int saved_errno,
                                            socklen_t length);
 void t2pw_upstream_socket_open_fast (int fd);
 void t2pw_upstream_socket_guard (int fd);
+void t2pw_upstream_socket_hurry (int fd);
+gboolean t2pw_upstream_socket_is_stranded (int fd);
+gboolean t2pw_upstream_socket_has_route (int fd);
 
 G_END_DECLS

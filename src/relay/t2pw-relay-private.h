@@ -16,6 +16,8 @@ struct _T2pwRelay
   T2pwDnsRelay *dns;
   T2pwDatagramRelay *datagrams;
   gboolean refuses_new;
+  T2pTimer doubt_timer; /* armed for a while behind a change of the uplink */
+  guint n_looks;        /* in that while */
 };
 
 /* --- t2pw-relay-flow.c */

@@ -50,22 +50,3 @@ t2pw_relay_close_matching (T2pwRelay *relay, const T2pwFlowFilter *filter)
     }
   return n;
 }
-
-/* After the uplink changed: flows whose upstream connection is stuck are reset now rather than
- * when the kernel gives up, and UDP gets new ways. Returns: how many were reset. */
-guint
-t2pw_relay_close_stalled (T2pwRelay *relay)
-{
-  guint n = 0;
-
-  t2pw_datagram_relay_flush (relay->datagrams);
-  for (T2pwFlow *flow = relay->table.first, *next; flow != NULL; flow = next)
-    {
-      next = flow->next;
-      if (flow->carrier == NULL || !t2pw_carrier_is_stalled (flow->carrier))
-        continue;
-      t2pw_relay_abort_flow (flow);
-      n++;
-    }
-  return n;
-}

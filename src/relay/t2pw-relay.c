@@ -298,6 +298,7 @@ t2pw_relay_free (T2pwRelay *relay)
 {
   while (relay->table.first != NULL)
     t2pw_relay_abort_flow (relay->table.first);
+  t2p_reactor_disarm (relay->config.reactor, &relay->doubt_timer);
   g_clear_pointer (&relay->datagrams, t2pw_datagram_relay_free);
   g_clear_pointer (&relay->dns, t2pw_dns_relay_free);
   g_hash_table_unref (relay->held);

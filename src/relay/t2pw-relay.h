@@ -17,6 +17,7 @@ G_BEGIN_DECLS
  * @worker_index: top 8 bits of the ids
  * @early_accept: answer SYNs before the upstream has
  * @udp_idle_timeout_ms: after which a silent UDP socket of an application is forgotten
+ * @look_again_ms: at what is doubtful behind a change of the uplink; 0: the usual time
  * @device_lost: the stack reads no more
  */
 typedef struct
@@ -32,6 +33,7 @@ typedef struct
   guint idle_timeout_ms;
   guint half_close_timeout_ms;
   guint udp_idle_timeout_ms;
+  guint look_again_ms;
   void (*device_lost) (const GError *error, gpointer user_data);
   gpointer user_data;
 } T2pwRelayConfig;
@@ -64,7 +66,9 @@ void t2pw_relay_foreach (T2pwRelay *relay,
                          T2pwFlowFunc func,
                          gpointer user_data);
 guint t2pw_relay_close_matching (T2pwRelay *relay, const T2pwFlowFilter *filter);
-guint t2pw_relay_close_stalled (T2pwRelay *relay);
+/* Flows whose upstream connection is dead are reset, now or within seconds; UDP gets new ways.
+ */
+guint t2pw_relay_uplink_changed (T2pwRelay *relay);
 /* Whether upstreams are asked for IPv6 addresses from now on. */
 void t2pw_relay_set_ipv6 (T2pwRelay *relay, gboolean has_ipv6);
 void t2pw_relay_refuse_new (T2pwRelay *relay);

@@ -177,6 +177,42 @@ test_guard_lets_a_closed_window_be (Fixture *f, gconstpointer data)
   g_assert_cmpint (int_option (f->watch.fd, IPPROTO_TCP, TCP_USER_TIMEOUT), ==, 0);
 }
 
+/* Neither does a change of the uplink end it: what is there answers, and time ends nothing. */
+static void
+test_hurry_and_back (Fixture *f, gconstpointer data)
+{
+  g_autoptr (ScriptedServer) server = scripted_server_new (stalling);
+  T2pIpEndpoint peer = endpoint ("127.0.0.1", scripted_server_get_port (server));
+
+  dial (f, &peer, 1, 5000);
+  g_assert_no_error (f->error);
+  t2pw_upstream_socket_hurry (f->watch.fd);
+  g_assert_cmpint (int_option (f->watch.fd, SOL_SOCKET, SO_KEEPALIVE), ==, 1);
+  g_assert_cmpint (int_option (f->watch.fd, IPPROTO_TCP, TCP_KEEPIDLE), <=, 2);
+  g_assert_cmpint (int_option (f->watch.fd, IPPROTO_TCP, TCP_USER_TIMEOUT), ==, 0);
+  t2pw_upstream_socket_guard (f->watch.fd);
+  g_assert_cmpint (int_option (f->watch.fd, IPPROTO_TCP, TCP_KEEPIDLE), >=, 30);
+  g_assert_cmpint (int_option (f->watch.fd, IPPROTO_TCP, TCP_KEEPINTVL), >=, 10);
+}
+
+static void
+test_loopback_is_never_stranded (Fixture *f, gconstpointer data)
+{
+  g_autoptr (ScriptedServer) server = scripted_server_new (stalling);
+  T2pIpEndpoint peer = endpoint ("127.0.0.1", scripted_server_get_port (server));
+  int pair[2];
+
+  dial (f, &peer, 1, 5000);
+  g_assert_no_error (f->error);
+  g_assert_false (t2pw_upstream_socket_is_stranded (f->watch.fd));
+  g_assert_true (t2pw_upstream_socket_has_route (f->watch.fd));
+  g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), ==, 0);
+  g_assert_false (t2pw_upstream_socket_is_stranded (pair[0]));
+  g_assert_false (t2pw_upstream_socket_has_route (pair[0]));
+  close (pair[0]);
+  close (pair[1]);
+}
+
 static void
 ran_short_cb (const char *message, gpointer user_data)
 {
@@ -268,6 +304,8 @@ main (int argc, char **argv)
   ADD ("/dialer/silent-addresses-do-not-hold-up", test_silent_ones_do_not_hold_up);
   ADD ("/dialer/mark-is-set-or-its-refusal-noted", test_mark_refusal_is_noted);
   ADD ("/dialer/guard-lets-a-closed-window-be", test_guard_lets_a_closed_window_be);
+  ADD ("/dialer/hurry-ends-with-the-guard", test_hurry_and_back);
+  ADD ("/dialer/loopback-and-unix-are-never-stranded", test_loopback_is_never_stranded);
   ADD ("/dialer/no-descriptor-is-our-own-limit", test_no_descriptor);
   ADD ("/dialer/refusal-is-no-shortage", test_refusal_is_no_shortage);
   ADD ("/dialer/port-shortage-is-told-apart", test_port_shortage_is_told_apart);

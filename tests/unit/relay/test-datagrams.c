@@ -452,7 +452,7 @@ test_uplink_changes (Fixture *f, gconstpointer data)
 {
   send_one (f, APP, "192.0.2.1:9", "a");
   link_open (f->way.links);
-  t2pw_relay_close_stalled (f->relay);
+  t2pw_relay_uplink_changed (f->relay);
   g_assert_cmpuint (f->way.n_links, ==, 0);
   g_assert_true (send_one (f, APP, "192.0.2.1:9", "b"));
   g_assert_cmpuint (f->way.n_opened, ==, 2);

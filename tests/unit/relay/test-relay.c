@@ -24,6 +24,7 @@ typedef struct
   GByteArray *output;
   GByteArray *input;
   gboolean has_ended, is_broken, is_shut, was_reset;
+  gboolean is_stalled, is_doubtful;
   guint n_opened;
 } FakeUpstream;
 
@@ -109,7 +110,13 @@ fake_close (T2pwCarrier *carrier, gboolean reset)
 static gboolean
 fake_is_stalled (T2pwCarrier *carrier)
 {
-  return upstream_of (carrier)->room == 0;
+  return upstream_of (carrier)->is_stalled;
+}
+
+static void
+fake_doubt (T2pwCarrier *carrier, gboolean is_doubtful)
+{
+  upstream_of (carrier)->is_doubtful = is_doubtful;
 }
 
 static const T2pwCarrierClass carrier_class = { .send = fake_send,
@@ -117,7 +124,8 @@ static const T2pwCarrierClass carrier_class = { .send = fake_send,
                                                 .unread = t2pw_unopened_unread,
                                                 .shutdown = fake_shutdown,
                                                 .close = fake_close,
-                                                .is_stalled = fake_is_stalled };
+                                                .is_stalled = fake_is_stalled,
+                                                .doubt = fake_doubt };
 
 static T2pwCarrier *
 fake_open (T2pwOutbound *base,
@@ -164,7 +172,8 @@ set_up (Fixture *f, gconstpointer data)
                                  .worker_index = 5,
                                  .max_flows = 2,
                                  .idle_timeout_ms = 60000,
-                                 .half_close_timeout_ms = 60000 };
+                                 .half_close_timeout_ms = 60000,
+                                 .look_again_ms = 20 };
   f->relay = t2pw_relay_new (&f->config);
   f->syn = fake_syn_new (1 << 20);
 }
@@ -294,6 +303,39 @@ test_back_pressure_down (Fixture *f, gconstpointer data)
   fake_stream_make_room (stream, 100000);
   run (f);
   g_assert_cmpuint (stream->to_app->len, ==, 20000);
+}
+
+static void
+test_stalled_is_reset (Fixture *f, gconstpointer data)
+{
+  open_flow (f);
+  f->upstream.is_stalled = TRUE;
+  g_assert_cmpuint (t2pw_relay_uplink_changed (f->relay), ==, 1);
+  g_assert_true (f->syn->stream.is_aborted);
+  g_assert_true (f->upstream.was_reset);
+  g_assert_cmpuint (t2pw_relay_get_n_flows (f->relay), ==, 0);
+}
+
+/* One of which nothing is known is in doubt for a while; what stalls meanwhile is reset, too.
+ */
+static void
+test_doubt_ends (Fixture *f, gconstpointer data)
+{
+  gint64 until_us = g_get_monotonic_time () + 10 * G_USEC_PER_SEC;
+
+  open_flow (f);
+  g_assert_cmpuint (t2pw_relay_uplink_changed (f->relay), ==, 0);
+  g_assert_true (f->upstream.is_doubtful);
+  while (f->upstream.is_doubtful && g_get_monotonic_time () < until_us)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_false (f->upstream.is_doubtful);
+  g_assert_cmpuint (t2pw_relay_get_n_flows (f->relay), ==, 1);
+
+  g_assert_cmpuint (t2pw_relay_uplink_changed (f->relay), ==, 0);
+  f->upstream.is_stalled = TRUE;
+  while (t2pw_relay_get_n_flows (f->relay) > 0 && g_get_monotonic_time () < until_us)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpuint (t2pw_relay_get_n_flows (f->relay), ==, 0);
 }
 
 static void
@@ -657,6 +699,8 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
 #define ADD(path, function) g_test_add (path, Fixture, NULL, set_up, function, tear_down)
+  ADD ("/relay/uplink/stalled-flow-is-reset", test_stalled_is_reset);
+  ADD ("/relay/uplink/doubt-ends-and-finds-what-stalls", test_doubt_ends);
   ADD ("/relay/refusal-reaches-the-application", test_refusal);
   ADD ("/relay/abandoned-syn-closes-the-carrier", test_abandoned);
   ADD ("/relay/back-pressure-up", test_back_pressure_up);

@@ -6,7 +6,8 @@ import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from t2plab import BusError, LabCase, Service, StubProxy, open_fds, plan, tap  # noqa: E402
+from t2plab import (BusError, LabCase, Service, StubProxy, open_fds, plan, settled_fds,  # noqa: E402
+                    tap)
 
 CLOSED_PORT = f'socks5://{plan.PROXY4}:1999'
 # Reply code of RFC 1928, and what a client of it sees: never a connection that dies afterwards.
@@ -43,7 +44,7 @@ class BadProxies(LabCase):
         tunnel = self.service.create('work', fine.uri, capture='default', connect_timeout=2)
         fine.__exit__()
         worker = self.service.workers()[0]
-        before = open_fds(worker), tunnel.statistics()['connections-active']
+        before = settled_fds(worker), tunnel.statistics()['connections-active']
         with StubProxy(self.lab, behaviour, argument, port=fine.port):
             places = ''.join(f'{place} {port}\n' for port in range(1, 6)
                              for place in (plan.SERVER4, plan.SERVER6))

@@ -8,7 +8,7 @@ import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from t2plab import LabCase, Service, open_fds, plan, tap  # noqa: E402
+from t2plab import LabCase, Service, open_fds, plan, settled_fds, tap  # noqa: E402
 
 # Opens COUNT connections at once and says how they went, then echoes on each, every time that a
 # line comes by the FIFO.
@@ -52,15 +52,6 @@ ASK = '/run/crowd.fifo'
 def cpu_seconds(pid):
     fields = open(f'/proc/{pid}/stat', encoding='ascii').read().rsplit(')', 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
-
-
-def settled_fds(pid):
-    """What the bring-up used has gone."""
-    counts = []
-    for _ in range(10):
-        counts.append(open_fds(pid))
-        time.sleep(0.05)
-    return min(counts)
 
 
 class Descriptors(LabCase):

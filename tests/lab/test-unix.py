@@ -59,7 +59,7 @@ class Owner(UnixCase):
             with self.subTest(owner):
                 said = self.create_as(plan.USER_UID, self.listen(owner), check=False)
                 self.assertNotEqual(said.returncode, 0)
-                self.assertRegex(said.stderr, f'{FOLDER}-{owner}/socket: Permission denied')
+                self.assertRegex(said.stderr, f"{FOLDER}-{owner}/socket': Permission denied")
                 self.assertEqual(self.service.list(), [])
 
     def test_root(self):
@@ -70,7 +70,7 @@ class Owner(UnixCase):
 
     def test_missing(self):
         """a socket that is not there is told by its path"""
-        with self.assertRaisesRegex(BusError, '/nowhere/s: No such file or directory'):
+        with self.assertRaisesRegex(BusError, "/nowhere/s': No such file or directory"):
             self.service.create('work', 'socks5://unix:/nowhere/s')
 
 

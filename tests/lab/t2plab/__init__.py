@@ -3,11 +3,11 @@
 from .bus import Bus, BusError, Tunnel
 from .dump import changes, is_kernels_own, network_dump
 from .lab import Background, Lab, LabError, Netns, why_not
-from .service import Service, open_fds, processes
+from .service import Service, open_fds, processes, settled_fds
 from .stubs import DistantProxy, StallingProxy, StubProxy
 from .tap import LabCase
 from .terminal import Terminal
 
 __all__ = ['Background', 'Bus', 'BusError', 'DistantProxy', 'Lab', 'LabCase', 'LabError', 'Netns',
            'Service', 'StallingProxy', 'StubProxy', 'Terminal', 'Tunnel', 'changes',
-           'is_kernels_own', 'network_dump', 'open_fds', 'processes', 'why_not']
+           'is_kernels_own', 'network_dump', 'open_fds', 'processes', 'settled_fds', 'why_not']

@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import signal
+import time
 
 from . import bus as t2pbus
 from .lab import LabError
@@ -135,3 +136,12 @@ def processes(lab, name):
 def open_fds(pid):
     """How many descriptors a process holds."""
     return len(os.listdir(f'/proc/{pid}/fd'))
+
+
+def settled_fds(pid):
+    """The same when those of a bring-up just done have gone."""
+    counts = []
+    for _ in range(10):
+        counts.append(open_fds(pid))
+        time.sleep(0.05)
+    return min(counts)

@@ -22,6 +22,14 @@ typedef enum
   UPDATE_RUNNING_STALE, /* something changed since it began */
 } UpdateState;
 
+/** T2pdDnsRedirectState: what the kernel was told to do with questions to name servers. */
+typedef enum
+{
+  T2PD_DNS_REDIRECT_NONE,
+  T2PD_DNS_REDIRECT_IPV4, /* and those by IPv6 are refused */
+  T2PD_DNS_REDIRECT_BOTH,
+} T2pdDnsRedirectState;
+
 struct _T2pdBringUp
 {
   GObject parent;
@@ -42,7 +50,8 @@ struct _T2pdBringUp
   T2pnBypass *bypass;  /* NULL before the first plan */
   T2pnBackend *backend;
   T2pnResolver *resolver;
-  T2pdApps *apps;         /* NULL: none are chosen */
+  T2pdApps *apps; /* NULL: none are chosen */
+  T2pdDnsRedirectState dns_redirect;
   gboolean is_learning;   /* what an upstream in use can */
   gboolean had_ipv6;      /* what the plan and the worker were told last */
   gboolean is_unattended; /* nobody carries packets */

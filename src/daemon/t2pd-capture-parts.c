@@ -4,9 +4,11 @@
 #include "t2pd-capture-parts.h"
 
 #include "t2pd-apps.h"
+#include "t2pd-dns-redirect.h"
 
 static const T2pdCapturePart parts[] = {
   { "apps", t2pd_apps_run, t2pd_apps_undo, NULL },
+  { "dns-redirect", t2pd_dns_redirect_run, t2pd_dns_redirect_undo, t2pd_dns_redirect_update },
   { NULL, NULL, NULL, NULL },
 };
 

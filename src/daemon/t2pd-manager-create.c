@@ -6,6 +6,7 @@
 #include "t2pd-apps.h"
 #include "t2pd-bring-up.h"
 #include "t2pd-bus-tunnel.h"
+#include "t2pd-dns-redirect.h"
 #include "t2pd-files.h"
 #include "t2pd-reason.h"
 
@@ -110,12 +111,7 @@ make_warnings (T2pdTunnel *tunnel)
   for (guint i = 0; of_worker[i] != NULL; i++)
     g_variant_builder_add (&builder, "s", of_worker[i]);
   t2pd_apps_add_warnings (t2pd_bring_up_of (tunnel), &builder);
-  if (t2p_settings_get_dns (settings) != T2P_DNS_MODE_OFF &&
-      (t2p_settings_get_scope (settings) == T2P_SCOPE_USER ||
-       t2p_settings_has (settings, "users")))
-    g_variant_builder_add (&builder, "s",
-                           "a tunnel for some users changes no resolver: only names that "
-                           "programs send into the tunnel themselves are resolved there");
+  t2pd_dns_redirect_add_warnings (settings, &builder);
   return g_variant_builder_end (&builder);
 }
 

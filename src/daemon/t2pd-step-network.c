@@ -3,6 +3,7 @@
 
 #include "t2pd-bring-up-private.h"
 #include "t2pd-capture-parts.h"
+#include "t2pd-dns-redirect.h"
 
 /* --- configure-link, install-bypass, install-capture */
 
@@ -206,7 +207,7 @@ dns_chosen_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 static T2pScope
 resolver_scope (T2pdBringUp *self)
 {
-  return self->users->len > 0 ? T2P_SCOPE_USER : t2p_settings_get_scope (self->settings);
+  return t2pd_dns_redirect_is_for_some (self->settings) ? T2P_SCOPE_USER : T2P_SCOPE_SYSTEM;
 }
 
 void

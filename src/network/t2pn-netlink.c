@@ -259,6 +259,20 @@ t2pn_netlink_prepare_link (T2pnNetlink *netlink, int ifindex, guint32 mtu, GErro
 }
 
 gboolean
+t2pn_netlink_route_localnet (T2pnNetlink *netlink,
+                             int ifindex,
+                             gboolean is_allowed,
+                             GError **error)
+{
+  struct nl_msg *message = start_link_message (ifindex, 0, 0);
+  int errsv;
+
+  put_family_option (message, AF_INET, IPV4_DEVCONF_ROUTE_LOCALNET, is_allowed);
+  errsv = send_message (netlink, message);
+  return errsv == 0 || (!is_allowed && is_gone (errsv)) || fail_link (errsv, ifindex, error);
+}
+
+gboolean
 t2pn_netlink_set_link_up (T2pnNetlink *netlink, int ifindex, gboolean is_up, GError **error)
 {
   int errsv = send_message (netlink, start_link_message (ifindex, is_up ? IFF_UP : 0, IFF_UP));

@@ -36,6 +36,11 @@ t2pn_netlink_delete_address (T2pnNetlink *netlink, const T2pnAddress *address, G
  * sysctl is written), no automatic IPv6 link-local address. */
 gboolean
 t2pn_netlink_prepare_link (T2pnNetlink *netlink, int ifindex, guint32 mtu, GError **error);
+/* Whether packets from and to 127/8 may pass this link. */
+gboolean t2pn_netlink_route_localnet (T2pnNetlink *netlink,
+                                      int ifindex,
+                                      gboolean is_allowed,
+                                      GError **error);
 gboolean
 t2pn_netlink_set_link_up (T2pnNetlink *netlink, int ifindex, gboolean is_up, GError **error);
 

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Which programs a tunnel captures: cgroups of systemd units, told apart by nftables."""
+import json
 import os
 import signal
 import sys
@@ -68,6 +69,40 @@ class Apps(LabCase):
                             exclude_apps=['direct.service'])
         self.assertEqual(self.seen('system.slice/direct.service'), plan.LAB4)
         self.assertEqual(self.outside(), plan.PROXY4)
+
+    def looked_up(self, path, name, uid=0):
+        said = self.inside(path, f'sh -c "getent ahostsv4 {name} || true"', uid).stdout
+        return {line.split()[0] for line in said.splitlines()}
+
+    def check_names(self, captured, other):
+        """Names that only the proxy knows, asked for at 127.0.0.53."""
+        for name in (plan.PROXY_ONLY_NAME, 'v4.example'):
+            found = self.looked_up(captured, name)
+            self.assertTrue(found and all(address.startswith('198.18.') for address in found),
+                            (name, found))
+        self.assertEqual(self.looked_up(other, plan.PROXY_ONLY_NAME), set())
+        self.assertEqual(self.looked_up(other, 'v4.example'), {plan.SERVER4})
+
+    def test_names(self):
+        """names that a captured app looks up go to the proxy, whoever it asks, no others do"""
+        for unit in ('fetch', 'other'):
+            self.make(f'system.slice/{unit}.service')
+        self.service.create('apps', plan.DANTED_URI, capture='default', apps=['fetch.service'])
+        self.check_names('system.slice/fetch.service', 'system.slice/other.service')
+
+    def test_names_excluded(self):
+        """names that an excluded app looks up do not go to the proxy, all others do"""
+        for unit in ('direct', 'other', 'systemd-resolved'):
+            self.make(f'system.slice/{unit}.service')
+        resolver = json.loads(self.lab.read('/run/lab/resolved.json'))['pid']
+        self.lab.write(f'{CGROUPS}/system.slice/systemd-resolved.service/cgroup.procs',
+                       str(resolver))
+        self.addCleanup(self.lab.write, f'{CGROUPS}/cgroup.procs', str(resolver))
+        tunnel = self.service.create(
+            'most', plan.DANTED_URI, capture='default',
+            exclude_apps=['direct.service', 'systemd-resolved.service'])
+        self.assertIn('exclude that one, too', ' '.join(tunnel.result['warnings']))
+        self.check_names('system.slice/other.service', 'system.slice/direct.service')
 
     def test_slice(self):
         """a slice stands for all that is in it, what comes later included, at once"""

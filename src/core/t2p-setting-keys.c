@@ -50,7 +50,7 @@ static const T2pSettingKey keys[] = {
   { "forwarded", "b", "false", NULL, FALSE,
     N_ ("Also capture forwarded traffic, of containers or as a gateway"), FLAG },
   { "lan", "s", "connected", "connected|all|none", TRUE,
-    N_ ("Which local networks stay out of a default capture"), CHOICE, "connected" },
+    N_ ("Which local networks stay out of a default capture"), CHOICE },
   { "rules", "as", "", NULL, TRUE, N_ ("Ordered rules MATCH -> ACTION"),
     T2P_SETTING_FORMAT_RULE, NULL, 0, T2P_MAX_LIST_ENTRIES },
   { "interface", "s", "t2p%d", NULL, FALSE,

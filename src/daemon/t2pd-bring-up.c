@@ -166,9 +166,11 @@ t2pd_bring_up_make_plan (T2pdBringUp *self, GError **error)
   g_autoptr (GArray) links = t2pd_bring_up_list_own_links (self);
   T2pnRoutePlanInput input;
 
+  if (snapshot == NULL || !t2pn_snapshot_add_table (snapshot, self->ids.override_table, error))
+    return NULL;
   t2pd_bypass_renew (self);
   input = make_plan_input (self, links);
-  return snapshot != NULL ? t2pn_route_plan_new (&input, snapshot, error) : NULL;
+  return t2pn_route_plan_new (&input, snapshot, error);
 }
 
 T2pnRoutePlan *

@@ -47,6 +47,7 @@ enum
   CHANGED,
   ADDRESS_CHANGED,
   RULE_REMOVED,
+  ROUTES_CHANGED,
   LINK_REMOVED,
   N_SIGNALS,
 };
@@ -90,6 +91,8 @@ t2pd_uplink_class_init (T2pdUplinkClass *klass)
                                            NULL, NULL, G_TYPE_NONE, 0);
   signals[RULE_REMOVED] = g_signal_new ("rule-removed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
                                         NULL, G_TYPE_NONE, 0);
+  signals[ROUTES_CHANGED] = g_signal_new ("routes-changed", type, G_SIGNAL_RUN_LAST, 0, NULL,
+                                          NULL, NULL, G_TYPE_NONE, 0);
   signals[LINK_REMOVED] = g_signal_new ("link-removed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
                                         NULL, G_TYPE_NONE, 1, G_TYPE_INT);
 }
@@ -212,6 +215,12 @@ rule_removed_cb (T2pnLinkMonitor *monitor, gpointer user_data)
 }
 
 static void
+routes_changed_cb (T2pnLinkMonitor *monitor, gpointer user_data)
+{
+  g_signal_emit (user_data, signals[ROUTES_CHANGED], 0);
+}
+
+static void
 link_removed_cb (T2pnLinkMonitor *monitor, int ifindex, gpointer user_data)
 {
   g_signal_emit (user_data, signals[LINK_REMOVED], 0, ifindex);
@@ -238,6 +247,8 @@ t2pd_uplink_new (GDBusConnection *bus, GError **error)
                            self, 0);
   g_signal_connect_object (self->monitor, "rule-removed", G_CALLBACK (rule_removed_cb), self,
                            0);
+  g_signal_connect_object (self->monitor, "routes-changed", G_CALLBACK (routes_changed_cb),
+                           self, 0);
   g_signal_connect_object (self->monitor, "link-removed", G_CALLBACK (link_removed_cb), self,
                            0);
   if (bus != NULL)

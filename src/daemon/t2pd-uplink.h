@@ -15,7 +15,8 @@ G_BEGIN_DECLS
  * Signals:
  *
  * `changed ()`: default route, name servers or those names
- * `address-changed ()`, `rule-removed ()`: route plans are to be computed again
+ * `address-changed ()`, `rule-removed ()`, `routes-changed ()`: route plans are to be computed
+ * again
  * `link-removed (int ifindex)` */
 G_DECLARE_FINAL_TYPE (T2pdUplink, t2pd_uplink, T2PD, UPLINK, GObject)
 

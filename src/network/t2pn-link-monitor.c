@@ -21,6 +21,7 @@
 #include <string.h>
 
 #define BURST_MS 50
+#define SHORT_BURST_MS 5 /* what may lead out of a tunnel waits no longer */
 #define RECEIVE_BUFFER_BYTES (1024 * 1024)
 #define MAX_CHANGED_LINKS 64 /* beyond it one signal with index 0 stands for all */
 
@@ -31,10 +32,11 @@ struct _T2pnLinkMonitor
   struct nl_sock *socket;
   GSource *source;
   GSource *burst;
+  GSource *route_burst;
   GHashTable *ignored; /* set of ifindexes */
   GHashTable *changed; /* set of ifindexes whose addresses changed */
   gboolean is_rule_removed;
-  gboolean is_route_changed;
+  gboolean is_default_changed;
   GArray *defaults; /* of T2pnRoute: the default routes that count */
 };
 
@@ -46,6 +48,7 @@ enum
   SIGNAL_UPLINK_CHANGED,
   SIGNAL_ADDRESS_CHANGED,
   SIGNAL_RULE_REMOVED,
+  SIGNAL_ROUTES_CHANGED,
   N_SIGNALS,
 };
 
@@ -162,9 +165,9 @@ burst_cb (gpointer user_data)
   g_source_destroy (self->burst);
   g_clear_pointer (&self->burst, g_source_unref);
   self->is_rule_removed = FALSE;
-  if (self->is_route_changed)
+  if (self->is_default_changed)
     {
-      self->is_route_changed = FALSE;
+      self->is_default_changed = FALSE;
       t2pn_link_monitor_look (self);
     }
   tell_addresses (self);
@@ -173,14 +176,39 @@ burst_cb (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
+static GSource *
+start_timer (T2pnLinkMonitor *self, guint ms, GSourceFunc callback)
+{
+  GSource *timer = g_timeout_source_new (ms);
+
+  g_source_set_callback (timer, callback, self, NULL);
+  g_source_attach (timer, g_source_get_context (self->source));
+  return timer;
+}
+
 static void
 start_burst (T2pnLinkMonitor *self)
 {
-  if (self->burst != NULL)
-    return;
-  self->burst = g_timeout_source_new (BURST_MS);
-  g_source_set_callback (self->burst, burst_cb, self, NULL);
-  g_source_attach (self->burst, g_source_get_context (self->source));
+  if (self->burst == NULL)
+    self->burst = start_timer (self, BURST_MS, burst_cb);
+}
+
+static gboolean
+route_burst_cb (gpointer user_data)
+{
+  g_autoptr (T2pnLinkMonitor) self = g_object_ref (user_data);
+
+  g_source_destroy (self->route_burst);
+  g_clear_pointer (&self->route_burst, g_source_unref);
+  g_signal_emit (self, signals[SIGNAL_ROUTES_CHANGED], 0);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+start_route_burst (T2pnLinkMonitor *self)
+{
+  if (self->route_burst == NULL)
+    self->route_burst = start_timer (self, SHORT_BURST_MS, route_burst_cb);
 }
 
 /* --- messages */
@@ -208,15 +236,28 @@ take_address (T2pnLinkMonitor *self, struct nlmsghdr *header)
   start_burst (self);
 }
 
+/* A routing daemon changes thousands of them, and asks nobody on the link. */
+static gboolean
+is_of_routing_daemon (const T2pnRoute *route)
+{
+  return route->protocol > RTPROT_STATIC && route->protocol != RTPROT_RA &&
+         route->protocol != RTPROT_DHCP;
+}
+
 static void
 take_route (T2pnLinkMonitor *self, struct nlmsghdr *header)
 {
   T2pnRoute route;
 
-  if (!t2pn_netlink_parse_route (header, &route) || !is_default_of_main (&route))
+  if (!t2pn_netlink_parse_route (header, &route) || route.table != RT_TABLE_MAIN)
     return;
-  self->is_route_changed = TRUE;
-  start_burst (self);
+  if (is_default_of_main (&route))
+    {
+      self->is_default_changed = TRUE;
+      start_burst (self);
+    }
+  if (!is_of_routing_daemon (&route))
+    start_route_burst (self);
 }
 
 static void
@@ -245,7 +286,7 @@ message_cb (struct nl_msg *message, void *user_data)
       take_link (self, header);
       break;
     case RTM_NEWLINK: /* IPv4 routes go silently when a link goes down */
-      self->is_route_changed = TRUE;
+      self->is_default_changed = TRUE;
       start_burst (self);
       break;
     case RTM_NEWADDR:
@@ -269,10 +310,11 @@ message_cb (struct nl_msg *message, void *user_data)
 static void
 look_at_everything (T2pnLinkMonitor *self)
 {
-  self->is_route_changed = TRUE;
+  self->is_default_changed = TRUE;
   self->is_rule_removed = TRUE;
   g_hash_table_add (self->changed, GINT_TO_POINTER (0));
   start_burst (self);
+  start_route_burst (self);
 }
 
 static gboolean
@@ -297,8 +339,11 @@ t2pn_link_monitor_dispose (GObject *object)
     g_source_destroy (self->source);
   if (self->burst != NULL)
     g_source_destroy (self->burst);
+  if (self->route_burst != NULL)
+    g_source_destroy (self->route_burst);
   g_clear_pointer (&self->source, g_source_unref);
   g_clear_pointer (&self->burst, g_source_unref);
+  g_clear_pointer (&self->route_burst, g_source_unref);
   G_OBJECT_CLASS (t2pn_link_monitor_parent_class)->dispose (object);
 }
 
@@ -331,6 +376,8 @@ t2pn_link_monitor_class_init (T2pnLinkMonitorClass *class)
                                                   NULL, NULL, NULL, G_TYPE_NONE, 1, G_TYPE_INT);
   signals[SIGNAL_RULE_REMOVED] = g_signal_new ("rule-removed", type, G_SIGNAL_RUN_LAST, 0, NULL,
                                                NULL, NULL, G_TYPE_NONE, 0);
+  signals[SIGNAL_ROUTES_CHANGED] = g_signal_new ("routes-changed", type, G_SIGNAL_RUN_LAST, 0,
+                                                 NULL, NULL, NULL, G_TYPE_NONE, 0);
 }
 
 static void

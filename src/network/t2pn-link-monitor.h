@@ -14,6 +14,7 @@ G_BEGIN_DECLS
  * came, went or moved to another link or gateway; ignored links (our tuns) do not count
  * `address-changed (int ifindex)`
  * `rule-removed ()`: a rule with our protocol number was deleted, by us or not
+ * `routes-changed ()`: main got or lost a route that no routing daemon made
  *
  * Bursts are told once. When messages were lost (ENOBUFS) everything is looked at again. */
 G_DECLARE_FINAL_TYPE (T2pnLinkMonitor, t2pn_link_monitor, T2PN, LINK_MONITOR, GObject)

@@ -276,9 +276,15 @@ has_same_routes (const T2pnRoutePlan *a, const T2pnRoutePlan *b)
 static T2pnSnapshot *
 look (T2pnNetlinkBackend *self, const T2pnRoutePlan *plan, GError **error)
 {
+  g_autoptr (T2pnSnapshot) snapshot = NULL;
+
   self->leaves_routes = !self->is_doubtful && has_same_routes (self->plan, plan);
-  return self->leaves_routes ? t2pn_snapshot_take_around_tunnels (0, error)
-                             : t2pn_snapshot_take_around_tunnels (plan->table, error);
+  if (self->leaves_routes)
+    return t2pn_snapshot_take_around_tunnels (0, error);
+  snapshot = t2pn_snapshot_take_around_tunnels (plan->table, error);
+  if (snapshot == NULL || !t2pn_snapshot_add_table (snapshot, plan->override_table, error))
+    return NULL;
+  return g_steal_pointer (&snapshot);
 }
 
 /* Takes @plan. A stage that fails does not keep the others from being right; what is left of

@@ -55,7 +55,8 @@ static gboolean
 is_table_used (const T2pnSnapshot *snapshot, const GArray *taken, guint32 table)
 {
   for (guint i = 0; taken != NULL && i < taken->len; i++)
-    if (g_array_index (taken, T2pnRouteIds, i).table == table)
+    if (g_array_index (taken, T2pnRouteIds, i).table == table ||
+        g_array_index (taken, T2pnRouteIds, i).override_table == table)
       return TRUE;
   for (guint i = 0; i < snapshot->rules->len; i++)
     if (g_array_index (snapshot->rules, T2pnRule, i).table == table)
@@ -67,36 +68,48 @@ is_table_used (const T2pnSnapshot *snapshot, const GArray *taken, guint32 table)
 }
 
 static gboolean
-choose_table (const T2pSettings *settings,
-              const T2pnSnapshot *snapshot,
-              const GArray *taken,
-              guint32 *out_table,
-              GError **error)
+check_table (const T2pnSnapshot *snapshot, const GArray *taken, guint32 table, GError **error)
 {
-  if (t2p_settings_get_u32 (settings, "route-table") != 0)
-    {
-      guint32 table = t2p_settings_get_u32 (settings, "route-table");
+  if ((table < RT_TABLE_DEFAULT || table > RT_TABLE_LOCAL) &&
+      !is_table_used (snapshot, taken, table))
+    return TRUE;
+  g_set_error (error, T2P_ERROR, T2P_ERROR_ROUTE_CONFLICT,
+               "route-table: %u is in use, expected an empty table", table);
+  return FALSE;
+}
 
-      if ((table >= RT_TABLE_DEFAULT && table <= RT_TABLE_LOCAL) ||
-          is_table_used (snapshot, taken, table))
-        {
-          g_set_error (error, T2P_ERROR, T2P_ERROR_ROUTE_CONFLICT,
-                       "route-table: %u is in use, expected an empty table", table);
-          return FALSE;
-        }
-      *out_table = table;
-      return TRUE;
-    }
+/* Any but @other. */
+static gboolean
+find_table (const T2pnSnapshot *snapshot,
+            const GArray *taken,
+            guint32 other,
+            guint32 *out_table,
+            GError **error)
+{
   for (guint32 table = TABLE_FIRST; table <= TABLE_LAST; table++)
-    if (!is_table_used (snapshot, taken, table))
+    if (table != other && !is_table_used (snapshot, taken, table))
       {
         *out_table = table;
         return TRUE;
       }
   g_set_error (error, T2P_ERROR, T2P_ERROR_ROUTE_CONFLICT,
-               "no routing table from %u to %u is free: set route-table", TABLE_FIRST,
-               TABLE_LAST);
+               "no routing table from %u to %u is free%s", TABLE_FIRST, TABLE_LAST,
+               other == 0 ? ": set route-table" : " for a second one");
   return FALSE;
+}
+
+static gboolean
+choose_tables (const T2pSettings *settings,
+               const T2pnSnapshot *snapshot,
+               const GArray *taken,
+               T2pnRouteIds *ids,
+               GError **error)
+{
+  ids->table = t2p_settings_get_u32 (settings, "route-table");
+  if (ids->table != 0 ? !check_table (snapshot, taken, ids->table, error)
+                      : !find_table (snapshot, taken, 0, &ids->table, error))
+    return FALSE;
+  return find_table (snapshot, taken, ids->table, &ids->override_table, error);
 }
 
 static gboolean
@@ -212,7 +225,7 @@ t2pn_route_ids_choose (const T2pSettings *settings,
           return FALSE;
         }
     }
-  if (!choose_table (settings, snapshot, taken, &ids.table, error) ||
+  if (!choose_tables (settings, snapshot, taken, &ids, error) ||
       !choose_priority (settings, snapshot, taken, &ids.rule_priority, error))
     return FALSE;
   *out_ids = ids;

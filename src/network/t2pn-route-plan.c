@@ -15,6 +15,7 @@
 #include "t2pn-loop-method.h"
 #include "t2pn-route-apps.h"
 #include "t2pn-route-methods.h"
+#include "t2pn-route-override.h"
 #include "t2pn-route-rules.h"
 
 #include <linux/rtnetlink.h>
@@ -31,6 +32,7 @@ typedef struct
 {
   T2pnRoutePlan *plan;
   const T2pnRoutePlanInput *input;
+  const T2pnSnapshot *snapshot;
   int family;
   FamilyMode mode;
   gboolean is_sent; /* into the tunnel, if only to be refused there */
@@ -177,6 +179,26 @@ append_halves (Builder *builder)
   append_route (builder, &half, type);
 }
 
+/* Table X. */
+static void
+append_overrides (Builder *builder)
+{
+  g_autoptr (GArray) overrides =
+      t2pn_route_override_list (builder->input, builder->snapshot, builder->family);
+  g_autoptr (GHashTable) seen = g_hash_table_new_full (prefix_hash, prefix_equal, g_free, NULL);
+  guint8 type = builder->is_sent ? RTN_UNICAST : RTN_UNREACHABLE;
+  Builder other = *builder;
+
+  other.table = builder->input->ids.override_table;
+  other.seen = seen;
+  for (guint i = 0; i < overrides->len; i++)
+    {
+      const T2pnOverride *override = &g_array_index (overrides, T2pnOverride, i);
+
+      append_route (&other, &override->destination, override->is_kept ? RTN_THROW : type);
+    }
+}
+
 /* An explicit address brings no route (it may lie in a prefix of the LAN), so that the
  * responder beside it needs one. */
 static void
@@ -223,6 +245,7 @@ append_family (T2pnRoutePlan *plan,
   Builder builder = {
     .plan = plan,
     .input = input,
+    .snapshot = snapshot,
     .family = family,
     .mode = mode,
     .is_sent =
@@ -230,6 +253,7 @@ append_family (T2pnRoutePlan *plan,
     .table = RT_TABLE_MAIN,
     .seen = seen,
   };
+  T2pnRuleFlags flags = builder.mode == FAMILY_REJECTED ? T2PN_RULES_REJECTED : 0;
   guint n_routes;
 
   if (builder.mode == FAMILY_LEFT)
@@ -251,102 +275,16 @@ append_family (T2pnRoutePlan *plan,
   builder.table = input->ids.table;
   n_routes = plan->routes->len;
   append_table (&builder);
+  if (plan->routes->len == n_routes)
+    return;
+  n_routes = plan->routes->len;
+  append_overrides (&builder);
   if (plan->routes->len > n_routes)
-    t2pn_route_rules_append (plan, input, snapshot, family, builder.mode == FAMILY_REJECTED);
+    flags |= T2PN_RULES_OVERRIDING;
+  t2pn_route_rules_append (plan, input, snapshot, family, flags);
 }
 
-/* --- is anything of it somebody else's? */
-
-static gboolean
-check_table (const T2pnRoutePlanInput *input, const T2pnSnapshot *snapshot, GError **error)
-{
-  for (guint i = 0; i < snapshot->routes->len; i++)
-    {
-      const T2pnRoute *route = &g_array_index (snapshot->routes, T2pnRoute, i);
-
-      if (route->table == input->ids.table && route->protocol != T2PN_PROTOCOL)
-        {
-          g_autofree char *text = t2pn_route_to_text (route, NULL);
-
-          g_set_error (error, T2P_ERROR, T2P_ERROR_ROUTE_CONFLICT,
-                       "routing table %u has a route of another program: %s", input->ids.table,
-                       text);
-          return FALSE;
-        }
-    }
-  return TRUE;
-}
-
-static gboolean
-check_rules (const T2pnRoutePlan *plan, const T2pnSnapshot *snapshot, GError **error)
-{
-  const GArray *mine[] = { plan->bypass_rules, plan->capture_rules };
-
-  for (guint i = 0; i < snapshot->rules->len; i++)
-    {
-      const T2pnRule *other = &g_array_index (snapshot->rules, T2pnRule, i);
-
-      for (guint j = 0; other->protocol != T2PN_PROTOCOL && j < G_N_ELEMENTS (mine); j++)
-        for (guint k = 0; k < mine[j]->len; k++)
-          if (g_array_index (mine[j], T2pnRule, k).family == other->family &&
-              g_array_index (mine[j], T2pnRule, k).priority == other->priority)
-            {
-              g_autofree char *text = t2pn_rule_to_text (other);
-
-              g_set_error (error, T2P_ERROR, T2P_ERROR_ROUTE_CONFLICT,
-                           "another program's rule is in the way: %s", text);
-              return FALSE;
-            }
-    }
-  return TRUE;
-}
-
-static const T2pnRoute *
-find_other_route (const T2pnSnapshot *snapshot, const T2pnRoute *mine)
-{
-  for (guint i = 0; i < snapshot->routes->len; i++)
-    {
-      const T2pnRoute *other = &g_array_index (snapshot->routes, T2pnRoute, i);
-
-      if (other->table == mine->table && other->ifindex != mine->ifindex &&
-          t2p_ip_prefix_equal (&mine->destination, &other->destination))
-        return other;
-    }
-  return NULL;
-}
-
-/* The pools may have been taken since they were chosen. */
-static gboolean
-check_main (const T2pnRoutePlan *plan, const T2pnSnapshot *snapshot, GError **error)
-{
-  for (guint i = 0; i < plan->routes->len; i++)
-    {
-      const T2pnRoute *mine = &g_array_index (plan->routes, T2pnRoute, i);
-      const T2pnRoute *other;
-      g_autofree char *text = NULL;
-
-      other = mine->table == RT_TABLE_MAIN ? find_other_route (snapshot, mine) : NULL;
-      if (other == NULL)
-        continue;
-      text = t2pn_route_to_text (other, NULL);
-      g_set_error (error, T2P_ERROR, T2P_ERROR_ROUTE_CONFLICT,
-                   "main has another route already: %s", text);
-      return FALSE;
-    }
-  return TRUE;
-}
-
-gboolean
-t2pn_route_plan_check (const T2pnRoutePlan *plan,
-                       const T2pnRoutePlanInput *input,
-                       const T2pnSnapshot *snapshot,
-                       GError **error)
-{
-  gboolean has_table = t2p_settings_get_capture (input->settings) != T2P_CAPTURE_NONE;
-
-  return (!has_table || check_table (input, snapshot, error)) &&
-         check_rules (plan, snapshot, error) && check_main (plan, snapshot, error);
-}
+/* --- the whole */
 
 gboolean
 t2pn_route_plan_has_rule (const T2pnRoutePlan *plan, const T2pnRule *rule)
@@ -364,6 +302,7 @@ t2pn_route_plan_renew (const T2pnRoutePlanInput *input, const T2pnSnapshot *snap
 
   plan->ifindex = input->ifindex;
   plan->table = input->ids.table;
+  plan->override_table = input->ids.override_table;
   plan->mtu = t2p_settings_get_u32 (input->settings, "mtu");
   g_strlcpy (plan->ifname, input->ifname, sizeof plan->ifname);
   plan->addresses = g_array_new (FALSE, TRUE, sizeof (T2pnAddress));
@@ -398,69 +337,4 @@ t2pn_route_plan_free (T2pnRoutePlan *plan)
   g_clear_pointer (&plan->routes, g_array_unref);
   g_clear_pointer (&plan->capture_rules, g_array_unref);
   g_free (plan);
-}
-
-/* --- text */
-
-static char
-family_digit (int family)
-{
-  return family == AF_INET ? '4' : '6';
-}
-
-static void
-write_rules (GString *text, const GArray *rules)
-{
-  for (guint i = 0; i < rules->len; i++)
-    {
-      const T2pnRule *rule = &g_array_index (rules, T2pnRule, i);
-      g_autofree char *line = t2pn_rule_to_text (rule);
-
-      g_string_append_printf (text, "ip -%c rule add %s protocol %u\n",
-                              family_digit (rule->family), line, rule->protocol);
-    }
-}
-
-static void
-write_addresses (GString *text, const T2pnRoutePlan *plan)
-{
-  for (guint i = 0; i < plan->addresses->len; i++)
-    {
-      const T2pnAddress *address = &g_array_index (plan->addresses, T2pnAddress, i);
-      char formatted[T2P_IP_STRLEN];
-
-      t2p_ip_address_format (&address->address, formatted);
-      g_string_append_printf (text, "ip -%c address add %s/%u dev %s%s\n",
-                              family_digit (address->address.family), formatted,
-                              address->length, plan->ifname,
-                              address->without_prefix_route ? " noprefixroute" : "");
-    }
-}
-
-static void
-write_routes (GString *text, const T2pnRoutePlan *plan, const GArray *routes)
-{
-  for (guint i = 0; i < routes->len; i++)
-    {
-      const T2pnRoute *route = &g_array_index (routes, T2pnRoute, i);
-      gboolean is_own = route->ifindex == plan->ifindex;
-      g_autofree char *line = t2pn_route_to_text (route, is_own ? plan->ifname : NULL);
-
-      g_string_append_printf (text, "ip -%c route add %s proto %u\n",
-                              family_digit (route->destination.address.family), line,
-                              route->protocol);
-    }
-}
-
-char *
-t2pn_route_plan_to_text (const T2pnRoutePlan *plan)
-{
-  GString *text = g_string_new (NULL);
-
-  write_addresses (text, plan);
-  write_routes (text, plan, plan->bypass_routes);
-  write_rules (text, plan->bypass_rules);
-  write_routes (text, plan, plan->routes);
-  write_rules (text, plan->capture_rules);
-  return g_string_free (text, FALSE);
 }

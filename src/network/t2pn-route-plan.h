@@ -10,6 +10,7 @@ G_BEGIN_DECLS
  * T2pnRouteIds:
  * @mark: SO_MARK of our own upstream sockets; one for the whole service
  * @table: table T, private to the tunnel
+ * @override_table: table X, private too: what of main must not lead out of the tunnel
  * @rule_priority: P, where the tunnel's rules begin
  * @app_mark: mark of packets that enter the tunnel because of the program that sent them, which
  *   nftables gives them; 0: rules select whose traffic it is
@@ -18,6 +19,7 @@ typedef struct
 {
   guint32 mark;
   guint32 table;
+  guint32 override_table;
   guint32 rule_priority;
   guint32 app_mark;
 } T2pnRouteIds;
@@ -35,7 +37,7 @@ typedef struct
 
 /**
  * T2pnRoutePlanInput:
- * @settings: `capture`, `scope`, `routes`, `exclude-routes`, `ipv6`, `dns`, `lan`
+ * @settings: `capture`, `scope`, `routes`, `exclude-routes`, `ipv6`, `dns`, `lan`, `forwarded`
  * @owner_uid: whose traffic `scope=user` captures
  * @users: (array length=n_users) (nullable): `users` of the settings, looked up by the caller;
  *   only with `scope=system`
@@ -72,9 +74,10 @@ typedef struct
  * @has_bypass_routes: whether it may have such routes, now or later
  * @bypass_routes: of T2pnRoute: in main, by other links than the tunnel's; installed first
  * @bypass_rules: of T2pnRule: what stays outside; installed before anything is captured
- * @routes: of T2pnRoute: table T, and the pools where there is no table T
- * @capture_rules: of T2pnRule: what goes into table T
+ * @routes: of T2pnRoute: tables T and X, and the pools where there is no table T
+ * @capture_rules: of T2pnRule: what goes into table T or X
  * @table: T
+ * @override_table: X
  *
  * What should be. Who made the plan frees it.
  */
@@ -84,6 +87,7 @@ typedef struct
   char ifname[IFNAMSIZ];
   guint32 mtu;
   guint32 table;
+  guint32 override_table;
   GArray *addresses;
   gboolean has_bypass_routes;
   GArray *bypass_routes;
@@ -148,9 +152,9 @@ T2pnRoutePlan *t2pn_route_plan_new (const T2pnRoutePlanInput *input,
  */
 T2pnRoutePlan *t2pn_route_plan_renew (const T2pnRoutePlanInput *input,
                                       const T2pnSnapshot *snapshot);
-/* Whether nothing of @plan is somebody else's: T2P_ERROR_ROUTE_CONFLICT for a route in table T,
- * a rule at one of our priorities, or a route that another link already has (only where we
- * would put ours into main). */
+/* Whether nothing of @plan is somebody else's: T2P_ERROR_ROUTE_CONFLICT for a route in table T
+ * or X, a rule at one of our priorities, or a route that another link already has (only where
+ * we would put ours into main). */
 gboolean t2pn_route_plan_check (const T2pnRoutePlan *plan,
                                 const T2pnRoutePlanInput *input,
                                 const T2pnSnapshot *snapshot,

@@ -86,6 +86,14 @@ t2pn_snapshot_take (GError **error)
   return g_steal_pointer (&snapshot);
 }
 
+gboolean
+t2pn_snapshot_add_table (T2pnSnapshot *snapshot, guint32 table, GError **error)
+{
+  g_autoptr (T2pnNetlinkDump) dump = t2pn_netlink_dump_new (error);
+
+  return dump != NULL && take_routes (snapshot, dump, table, error);
+}
+
 /* Tables that somebody else looks up, and main. (transfer full) */
 static GHashTable *
 list_tables (const T2pnSnapshot *snapshot)

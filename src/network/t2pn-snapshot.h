@@ -89,6 +89,8 @@ T2pnSnapshot *t2pn_snapshot_take (GError **error);
  * thousands, which say nothing about the machine. @table: one such table to have all the same;
  * 0: none. */
 T2pnSnapshot *t2pn_snapshot_take_around_tunnels (guint32 table, GError **error);
+/* Adds the routes of one more such table. */
+gboolean t2pn_snapshot_add_table (T2pnSnapshot *snapshot, guint32 table, GError **error);
 
 /* NULL when there is none. */
 const T2pnLink *t2pn_snapshot_find_link (const T2pnSnapshot *snapshot, int ifindex);

@@ -89,7 +89,7 @@ make_plan (const Tunnel *tunnel)
     .settings = tunnel->settings,
     .ifindex = t2pn_tun_device_get_ifindex (tunnel->device),
     .ifname = t2pn_tun_device_get_name (tunnel->device),
-    .ids = { .mark = 0x2370, .table = 23700, .rule_priority = 8704 },
+    .ids = { .mark = 0x2370, .table = 23700, .override_table = 23710, .rule_priority = 8704 },
     .owner_uid = 12345,
     .proxy_has_ipv4 = !tunnel->has_no_proxy,
     .proxy_has_ipv6 = !tunnel->has_no_proxy,

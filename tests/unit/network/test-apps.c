@@ -256,7 +256,11 @@ plan_text (const char *settings_text, guint32 app_mark, gboolean has_ipv6)
     .settings = settings,
     .ifindex = 7,
     .ifname = "t2p0",
-    .ids = { .mark = 0x2370, .table = 23700, .rule_priority = 5404, .app_mark = app_mark },
+    .ids = { .mark = 0x2370,
+             .table = 23700,
+             .override_table = 23701,
+             .rule_priority = 5404,
+             .app_mark = app_mark },
     .proxy_has_ipv4 = TRUE,
     .proxy_has_ipv6 = has_ipv6,
   };

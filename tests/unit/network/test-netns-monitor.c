@@ -157,6 +157,32 @@ test_rules (Fixture *fixture, gconstpointer data)
 }
 
 static void
+routes_changed_cb (T2pnLinkMonitor *monitor, gpointer user_data)
+{
+  Fixture *fixture = user_data;
+
+  g_string_append (fixture->log, "routes\n");
+}
+
+/* Ours, a routing daemon's and those of other tables are nobody's news; a burst is one. */
+static void
+test_routes (Fixture *fixture, gconstpointer data)
+{
+  g_signal_connect (fixture->monitor, "routes-changed", G_CALLBACK (routes_changed_cb),
+                    fixture);
+  assert_told (fixture, "ip route add 198.18.0.0/18 via 192.0.2.1 proto 142", "");
+  assert_told (fixture, "ip route add 10.0.0.0/8 via 192.0.2.1 proto bird", "");
+  assert_told (fixture, "ip route add 10.1.0.0/16 via 192.0.2.1 proto dhcp table 77", "");
+  assert_told (fixture, "ip route add 0.0.0.0/1 via 192.0.2.1 proto dhcp", "routes\n");
+  assert_told (fixture, "ip route del 0.0.0.0/1", "routes\n");
+  assert_told (fixture, "ip -6 route add 2001:db8:9::/48 dev up0 proto ra", "routes\n");
+  assert_told (fixture,
+               "for i in 1 2 3; do echo route add 203.0.113.$i/32 via 192.0.2.1; done | "
+               "ip -batch -",
+               "routes\n");
+}
+
+static void
 test_link (Fixture *fixture, gconstpointer data)
 {
   g_autofree char *expected = NULL;
@@ -182,6 +208,7 @@ main (int argc, char **argv)
   ADD ("/link-monitor/own-link-is-no-uplink", test_own_link_is_no_uplink);
   ADD ("/link-monitor/burst-of-addresses-is-told-once", test_addresses);
   ADD ("/link-monitor/only-our-rules", test_rules);
+  ADD ("/link-monitor/routes-of-main", test_routes);
   ADD ("/link-monitor/link", test_link);
   return g_test_run ();
 }

@@ -46,9 +46,9 @@ test_foreign_rule_stops_no_update (void)
   must ("ip rule del pref 8705; ip -6 rule del pref 8705");
   must ("ip address add 2001:db8:1::8/64 dev up0 nodad");
   update (tunnel);
-  assert_line ("ip rule", "8705:\tfrom all fwmark 0x2370 lookup main proto 142");
-  assert_line ("ip -6 rule", "8705:\tfrom all fwmark 0x2370 lookup main proto 142");
-  assert_line ("ip -6 rule", "8707:\tfrom 2001:db8:1::8 lookup main");
+  assert_line ("ip rule", "8705:\tfrom all fwmark 0x2370 unreachable proto 142");
+  assert_line ("ip -6 rule", "8705:\tfrom all fwmark 0x2370 unreachable proto 142");
+  assert_line ("ip -6 rule", "8706:\tfrom 2001:db8:1::8 lookup main");
   assert_line ("ip rule", "8704:\tfrom all to 203.0.113.99 lookup main");
   must ("ip address del 2001:db8:1::8/64 dev up0");
   must ("ip rule del pref 8704 to 203.0.113.99; ip route del 203.0.113.98 table 23700");
@@ -66,12 +66,12 @@ test_one_failure_stops_no_update (void)
   g_autoptr (GError) error = NULL;
 
   bring_up (tunnel);
-  must ("ip rule del pref 8706; echo 1 > /proc/sys/net/ipv6/conf/t2p0/disable_ipv6");
+  must ("ip rule del pref 8705; echo 1 > /proc/sys/net/ipv6/conf/t2p0/disable_ipv6");
   t2pn_backend_update_async (tunnel->backend, make_plan (tunnel), NULL, store_result_cb,
                              &result);
   t2pn_backend_update_finish (tunnel->backend, wait_for (&result), &error);
   g_assert_nonnull (error);
-  assert_line ("ip rule", "8706:\tfrom all fwmark 0x2370 unreachable proto 142");
+  assert_line ("ip rule", "8705:\tfrom all fwmark 0x2370 unreachable proto 142");
   tunnel->has_no_proxy = TRUE;
   update (tunnel);
   assert_line ("ip route show table 23700", "unreachable default proto 142");
@@ -97,18 +97,51 @@ test_order_within_a_priority (void)
   tunnel = tunnel_new (runtime_dir, DEFAULT_SYSTEM);
   bring_up (tunnel);
   before = run ("ip -6 rule");
-  assert_line ("ip -6 rule", "8705:\tfrom all fwmark 0x2370 lookup main proto 142");
-  assert_line ("ip -6 rule", "8705:\tfrom all fwmark 0x2370 lookup 2023 proto 142");
-  must ("ip -6 rule del priority 8705 lookup main");
+  assert_line ("ip -6 rule", "8704:\tfrom all fwmark 0x2370 lookup main proto 142");
+  assert_line ("ip -6 rule", "8704:\tfrom all fwmark 0x2370 lookup 2023 proto 142");
+  must ("ip -6 rule del priority 8704 lookup main");
   update (tunnel);
   one = run ("ip -6 rule");
   g_assert_cmpstr (one, ==, before);
-  must ("ip -6 rule del priority 8705 lookup 2022");
+  must ("ip -6 rule del priority 8704 lookup 2022");
   update (tunnel);
   two = run ("ip -6 rule");
   g_assert_cmpstr (two, ==, before);
   finish (tunnel, runtime_dir);
   must ("ip -6 rule del priority 9001; ip -6 route flush table 2023");
+}
+
+/* A router on the link announces what is as good as a default route, and takes it back. */
+static void
+test_overrides_follow_main (void)
+{
+  char *runtime_dir = make_runtime_dir ();
+  Tunnel *tunnel = tunnel_new (runtime_dir, DEFAULT_SYSTEM);
+  g_autofree char *before = NULL, *after = NULL;
+
+  bring_up (tunnel);
+  before = run (DUMP_NETWORK);
+  must ("ip route add 0.0.0.0/1 via 192.0.2.1 proto dhcp");
+  must ("ip -6 route add 2000::/3 via 2001:db8:1::99 proto ra");
+  update (tunnel);
+  assert_line ("ip rule", "8707:\tfrom 0.0.0.0 iif lo lookup 23710 proto 142");
+  assert_line ("ip -6 rule", "8707:\tfrom all iif lo lookup 23710 proto 142");
+  assert_line ("ip route get 1.2.3.4", "dev t2p0");
+  assert_line ("ip route get 1.2.3.4 mark 0x2370", "dev up0");
+  assert_line ("ip -6 route get 2a00::1", "dev t2p0");
+  assert_line ("ip -6 route get 2001:db8:1::55", "dev up0");
+  tunnel->has_no_proxy = TRUE;
+  update (tunnel);
+  assert_line ("ip route show table 23710", "unreachable 0.0.0.0/1 proto 142");
+  tunnel->has_no_proxy = FALSE;
+  must ("ip route del 0.0.0.0/1; ip -6 route del 2000::/3");
+  update (tunnel);
+  after = run (DUMP_NETWORK);
+  g_assert_cmpstr (after, ==, before);
+  must ("ip route add 0.0.0.0/1 via 192.0.2.1 proto dhcp");
+  update (tunnel);
+  must ("ip route del 0.0.0.0/1");
+  finish (tunnel, runtime_dir);
 }
 
 /* Rules that a lost journal knew about go, those of a living tunnel and of others stay. */
@@ -153,6 +186,7 @@ main (int argc, char **argv)
   make_machine ();
   g_test_add_func ("/netns/device/persistent-one-is-left-alone",
                    test_persistent_device_is_left_alone);
+  g_test_add_func ("/netns/update/overrides-follow-main", test_overrides_follow_main);
   g_test_add_func ("/netns/update/foreign-rule-stops-nothing",
                    test_foreign_rule_stops_no_update);
   g_test_add_func ("/netns/update/one-failure-stops-nothing-else",

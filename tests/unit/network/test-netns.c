@@ -201,18 +201,18 @@ test_kernel_has_the_plan (void)
 
   bring_up (tunnel);
   assert_line ("ip rule",
-               "8704:\tfrom all uidrange 12345-12345 lookup main suppress_prefixlength 0 "
+               "8710:\tfrom all uidrange 12345-12345 lookup main suppress_prefixlength 0 "
                "proto 142");
-  assert_line ("ip rule", "8705:\tfrom all fwmark 0x2370 lookup main proto 142");
-  assert_line ("ip rule", "8706:\tfrom all fwmark 0x2370 unreachable proto 142");
+  assert_line ("ip rule", "8704:\tfrom all fwmark 0x2370 lookup main proto 142");
+  assert_line ("ip rule", "8705:\tfrom all fwmark 0x2370 unreachable proto 142");
   assert_line ("ip rule",
-               "8707:\tfrom 0.0.0.0 iif lo uidrange 12345-12345 lookup 23700 proto 142");
-  assert_line ("ip rule", "8708:\tfrom 198.18.0.1 iif lo uidrange 12345-12345 lookup 23700");
+               "8712:\tfrom 0.0.0.0 iif lo uidrange 12345-12345 lookup 23700 proto 142");
+  assert_line ("ip rule", "8707:\tfrom 198.18.0.1 iif lo uidrange 12345-12345 lookup 23700");
   /* where /etc/protocols is missing, ip shows the number */
   assert_line ("ip -6 rule | sed s/ipproto-6/tcp/",
-               "8707:\tfrom 2001:db8:1::7 uidrange 12345-12345 ipproto tcp sport "
+               "8706:\tfrom 2001:db8:1::7 uidrange 12345-12345 ipproto tcp sport "
                "1-1023 lookup main");
-  assert_line ("ip -6 rule", "8709:\tfrom all iif lo uidrange 12345-12345 lookup 23700");
+  assert_line ("ip -6 rule", "8712:\tfrom all iif lo uidrange 12345-12345 lookup 23700");
   assert_line ("ip route show table 23700", "default dev t2p0 proto 142 scope link");
   assert_line ("ip route show table 23700", "throw 224.0.0.0/4 proto 142");
   assert_line ("ip -6 route show table 23700", "unreachable default dev lo proto 142");
@@ -352,10 +352,10 @@ test_update (void)
   Tunnel *tunnel = tunnel_new (runtime_dir, DEFAULT_SYSTEM);
 
   bring_up (tunnel);
-  must ("ip address add 2001:db8:1::8/64 dev up0 nodad; ip rule del priority 8706");
+  must ("ip address add 2001:db8:1::8/64 dev up0 nodad; ip rule del priority 8705");
   update (tunnel);
-  assert_line ("ip -6 rule", "8707:\tfrom 2001:db8:1::8 lookup main");
-  assert_line ("ip rule", "8706:\tfrom all fwmark 0x2370 unreachable");
+  assert_line ("ip -6 rule", "8706:\tfrom 2001:db8:1::8 lookup main");
+  assert_line ("ip rule", "8705:\tfrom all fwmark 0x2370 unreachable");
   must ("ip address del 2001:db8:1::8/64 dev up0");
   update (tunnel);
   rules = run ("ip -6 rule");

@@ -15,7 +15,7 @@ make_input (const T2pSettings *settings, const T2pnSnapshot *snapshot)
     .settings = settings,
     .ifindex = OWN,
     .ifname = "t2p0",
-    .ids = { .mark = 0x2370, .table = 23700, .rule_priority = 5404 },
+    .ids = { .mark = 0x2370, .table = 23700, .override_table = 23701, .rule_priority = 5404 },
     .owner_uid = 1000,
     .proxy_has_ipv4 = TRUE,
     .proxy_has_ipv6 = TRUE,
@@ -131,11 +131,11 @@ test_none_virtual (void)
   "route throw 224.0.0.0/4 table 23700\n"                                                      \
   "route throw 255.255.255.255/32 table 23700\n"                                               \
   "route 0.0.0.0/0 table 23700\n"                                                              \
-  "rule priority 5404 from 0.0.0.0/0 suppress_prefixlength 0 table 254\n"                      \
-  "rule priority 5405 from 0.0.0.0/0 fwmark 0x2370 table 254\n"                                \
-  "rule priority 5406 from 0.0.0.0/0 fwmark 0x2370 table 254 type unreachable\n"               \
-  "rule priority 5407 from 0.0.0.0 iif lo table 23700\n"                                       \
-  "rule priority 5408 from 198.18.0.1 iif lo table 23700\n"
+  "rule priority 5404 from 0.0.0.0/0 fwmark 0x2370 table 254\n"                                \
+  "rule priority 5405 from 0.0.0.0/0 fwmark 0x2370 table 254 type unreachable\n"               \
+  "rule priority 5410 from 0.0.0.0/0 suppress_prefixlength 0 table 254\n"                      \
+  "rule priority 5407 from 198.18.0.1 iif lo table 23700\n"                                    \
+  "rule priority 5412 from 0.0.0.0 iif lo table 23700\n"
 
 static void
 test_default (void)
@@ -145,12 +145,12 @@ test_default (void)
                   "manual\naddress fd00:1::1/126\n"
                   "route fd00:1::/64 table 23700\n"
                   "route ::/0 table 23700\n"
-                  "rule priority 5404 from ::/0 suppress_prefixlength 0 table 254\n"
-                  "rule priority 5405 from ::/0 fwmark 0x2370 table 254\n"
-                  "rule priority 5406 from ::/0 fwmark 0x2370 table 254 type unreachable\n"
-                  "rule priority 5407 from 2001:db8:1::7 table 254\n"
-                  "rule priority 5408 from 2001:db8:1::7 table 254 type unreachable\n"
-                  "rule priority 5409 from ::/0 iif lo table 23700\n");
+                  "rule priority 5404 from ::/0 fwmark 0x2370 table 254\n"
+                  "rule priority 5405 from ::/0 fwmark 0x2370 table 254 type unreachable\n"
+                  "rule priority 5406 from 2001:db8:1::7 table 254\n"
+                  "rule priority 5410 from ::/0 suppress_prefixlength 0 table 254\n"
+                  "rule priority 5411 from 2001:db8:1::7 table 254 type unreachable\n"
+                  "rule priority 5412 from ::/0 iif lo table 23700\n");
 }
 
 /* A refused family has no address, and its routes all the same. */
@@ -161,13 +161,13 @@ test_rejected_ipv6 (void)
                   IPV4_DEFAULT
                   "link-local\n"
                   "route unreachable ::/0 table 23700\n"
-                  "rule priority 5404 from ::/0 suppress_prefixlength 0 table 254\n"
-                  "rule priority 5405 from ::/0 fwmark 0x2370 table 254\n"
-                  "rule priority 5406 from ::/0 fwmark 0x2370 table 254 type unreachable\n"
-                  "rule priority 5407 from 2001:db8:1::7 ipproto 6 sport 1-1023 table 254\n"
-                  "rule priority 5408 from 2001:db8:1::7 ipproto 6 sport 1-1023 table 254 type "
+                  "rule priority 5404 from ::/0 fwmark 0x2370 table 254\n"
+                  "rule priority 5405 from ::/0 fwmark 0x2370 table 254 type unreachable\n"
+                  "rule priority 5406 from 2001:db8:1::7 ipproto 6 sport 1-1023 table 254\n"
+                  "rule priority 5410 from ::/0 suppress_prefixlength 0 table 254\n"
+                  "rule priority 5411 from 2001:db8:1::7 ipproto 6 sport 1-1023 table 254 type "
                   "unreachable\n"
-                  "rule priority 5409 from ::/0 iif lo table 23700\n");
+                  "rule priority 5412 from ::/0 iif lo table 23700\n");
 }
 
 static void
@@ -182,9 +182,9 @@ test_user_without_ipv6 (void)
                   "rule priority 5404 from 0.0.0.0/0 fwmark 0x2370 table 254\n"
                   "rule priority 5405 from 0.0.0.0/0 fwmark 0x2370 table 254 type "
                   "unreachable\n"
-                  "rule priority 5406 from 0.0.0.0 iif lo uidrange 1000-1000 table 23700\n"
                   "rule priority 5407 from 198.18.0.1 iif lo uidrange 1000-1000 table "
                   "23700\n"
+                  "rule priority 5412 from 0.0.0.0 iif lo uidrange 1000-1000 table 23700\n"
                   "disabled\n");
 }
 
@@ -199,8 +199,8 @@ test_explicit_address (void)
                   "rule priority 5404 from 0.0.0.0/0 fwmark 0x2370 table 254\n"
                   "rule priority 5405 from 0.0.0.0/0 fwmark 0x2370 table 254 type "
                   "unreachable\n"
-                  "rule priority 5406 from 0.0.0.0 iif lo table 23700\n"
                   "rule priority 5407 from 192.168.1.77 iif lo table 23700\n"
+                  "rule priority 5412 from 0.0.0.0 iif lo table 23700\n"
                   "disabled\n");
 }
 
@@ -340,9 +340,9 @@ test_installed (void)
 {
   g_autoptr (T2pnRoutePlan) plan = make_plan ("'capture': <'default'>", TRUE);
   g_autoptr (T2pnRoutePlan) installed = t2pn_nm_profile_installed (plan);
-  const T2pnRule *refusal = &g_array_index (installed->bypass_rules, T2pnRule, 2);
+  const T2pnRule *refusal = &g_array_index (installed->bypass_rules, T2pnRule, 1);
 
-  g_assert_cmpuint (g_array_index (plan->bypass_rules, T2pnRule, 2).protocol, ==,
+  g_assert_cmpuint (g_array_index (plan->bypass_rules, T2pnRule, 1).protocol, ==,
                     T2PN_PROTOCOL);
   g_assert_cmpuint (refusal->action, ==, FR_ACT_UNREACHABLE);
   g_assert_cmpuint (refusal->protocol, ==, RTPROT_STATIC);

@@ -59,7 +59,7 @@ make_plan (const Case *c)
     .settings = c->settings,
     .ifindex = OWN,
     .ifname = "t2p0",
-    .ids = { .mark = 0x2370, .table = 23700, .rule_priority = 5404 },
+    .ids = { .mark = 0x2370, .table = 23700, .override_table = 23701, .rule_priority = 5404 },
     .own_ifindexes = c->own,
     .n_own_ifindexes = 1,
     .proxy_has_ipv4 = TRUE,
@@ -105,9 +105,9 @@ test_bind (void)
   add_route (c.snapshot, "172.17.0.0/16", 3, RT_TABLE_MAIN);
   assert_lines (&c, "fwmark", "");
   assert_lines (&c, "oif",
-                "ip -4 rule add priority 5405 oif eth0 lookup main protocol 142\n"
-                "ip -4 rule add priority 5405 oif docker0 lookup main protocol 142\n"
-                "ip -6 rule add priority 5405 oif eth0 lookup main protocol 142\n");
+                "ip -4 rule add priority 5404 oif eth0 lookup main protocol 142\n"
+                "ip -4 rule add priority 5404 oif docker0 lookup main protocol 142\n"
+                "ip -6 rule add priority 5404 oif eth0 lookup main protocol 142\n");
   assert_lines (&c, "192.0.2.80", "");
   case_clear (&c);
 }
@@ -200,12 +200,12 @@ test_host_route (void)
                 "ip -6 route add 2001:db8:51::2/128 via fe80::99 table main proto 142\n");
   assert_lines (
       &c, " to ",
-      "ip -4 rule add priority 5405 to 192.0.2.80/32 lookup main protocol 142\n"
-      "ip -4 rule add priority 5405 to 192.168.1.53/32 lookup main protocol 142\n"
-      "ip -4 rule add priority 5406 to 192.0.2.80/32 unreachable protocol 142\n"
-      "ip -4 rule add priority 5406 to 192.168.1.53/32 unreachable protocol 142\n"
-      "ip -6 rule add priority 5405 to 2001:db8:51::2/128 lookup main protocol 142\n"
-      "ip -6 rule add priority 5406 to 2001:db8:51::2/128 unreachable protocol 142\n");
+      "ip -4 rule add priority 5404 to 192.0.2.80/32 lookup main protocol 142\n"
+      "ip -4 rule add priority 5404 to 192.168.1.53/32 lookup main protocol 142\n"
+      "ip -4 rule add priority 5405 to 192.0.2.80/32 unreachable protocol 142\n"
+      "ip -4 rule add priority 5405 to 192.168.1.53/32 unreachable protocol 142\n"
+      "ip -6 rule add priority 5404 to 2001:db8:51::2/128 lookup main protocol 142\n"
+      "ip -6 rule add priority 5405 to 2001:db8:51::2/128 unreachable protocol 142\n");
   case_clear (&c);
 }
 
@@ -228,8 +228,8 @@ test_host_route_moves (void)
   assert_lines (&c, " via ", "");
   assert_lines (
       &c, "unreachable protocol",
-      "ip -4 rule add priority 5406 to 192.0.2.80/32 unreachable protocol 142\n"
-      "ip -6 rule add priority 5408 from 2001:db8:1::7/128 unreachable protocol 142\n");
+      "ip -4 rule add priority 5405 to 192.0.2.80/32 unreachable protocol 142\n"
+      "ip -6 rule add priority 5411 from 2001:db8:1::7/128 unreachable protocol 142\n");
   case_clear (&c);
 }
 
@@ -278,14 +278,14 @@ test_local_proxies (void)
   t2pn_bypass_add_peer (c.bypass, &peer, 1000);
   assert_lines (
       &c, "uidrange",
-      "ip -4 rule add priority 5405 uidrange 115-115 lookup main protocol 142\n"
-      "ip -4 rule add priority 5405 to 198.51.100.7/32 uidrange 1000-1000 lookup main "
+      "ip -4 rule add priority 5404 uidrange 115-115 lookup main protocol 142\n"
+      "ip -4 rule add priority 5404 to 198.51.100.7/32 uidrange 1000-1000 lookup main "
       "protocol 142\n"
-      "ip -4 rule add priority 5406 uidrange 115-115 unreachable protocol 142\n"
-      "ip -4 rule add priority 5406 to 198.51.100.7/32 uidrange 1000-1000 unreachable "
+      "ip -4 rule add priority 5405 uidrange 115-115 unreachable protocol 142\n"
+      "ip -4 rule add priority 5405 to 198.51.100.7/32 uidrange 1000-1000 unreachable "
       "protocol 142\n"
-      "ip -6 rule add priority 5405 uidrange 115-115 lookup main protocol 142\n"
-      "ip -6 rule add priority 5406 uidrange 115-115 unreachable protocol 142\n");
+      "ip -6 rule add priority 5404 uidrange 115-115 lookup main protocol 142\n"
+      "ip -6 rule add priority 5405 uidrange 115-115 unreachable protocol 142\n");
   case_clear (&c);
 }
 

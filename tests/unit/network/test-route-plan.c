@@ -12,7 +12,7 @@ make_input (const T2pSettings *settings, const T2pnSnapshot *snapshot)
     .settings = settings,
     .ifindex = OWN,
     .ifname = "t2p0",
-    .ids = { .mark = 0x2370, .table = 23700, .rule_priority = 5404 },
+    .ids = { .mark = 0x2370, .table = 23700, .override_table = 23701, .rule_priority = 5404 },
     .owner_uid = 1000,
     .proxy_has_ipv4 = TRUE,
     .proxy_has_ipv6 = TRUE,
@@ -71,33 +71,34 @@ test_none_virtual (void)
                         "ip -6 route add fd00:1::/64 dev t2p0 table main proto 142\n");
 }
 
+#define BYPASS4                                                                                \
+  "ip -4 rule add priority 5404 fwmark 0x2370 lookup main protocol 142\n"                      \
+  "ip -4 rule add priority 5405 fwmark 0x2370 unreachable protocol 142\n"                      \
+  "ip -4 rule add priority 5410 lookup main suppress_prefixlength 0 protocol 142\n"
+#define BYPASS6_BEGIN                                                                          \
+  "ip -6 rule add priority 5404 fwmark 0x2370 lookup main protocol 142\n"                      \
+  "ip -6 rule add priority 5405 fwmark 0x2370 unreachable protocol 142\n"
+#define BYPASS6_MAIN                                                                           \
+  "ip -6 rule add priority 5410 lookup main suppress_prefixlength 0 protocol 142\n"
 #define DEFAULT_BYPASS                                                                         \
-  "ip -4 rule add priority 5404 lookup main suppress_prefixlength 0 protocol 142\n"            \
-  "ip -4 rule add priority 5405 fwmark 0x2370 lookup main protocol 142\n"                      \
-  "ip -4 rule add priority 5406 fwmark 0x2370 unreachable protocol 142\n"                      \
-  "ip -6 rule add priority 5404 lookup main suppress_prefixlength 0 protocol 142\n"            \
-  "ip -6 rule add priority 5405 fwmark 0x2370 lookup main protocol 142\n"                      \
-  "ip -6 rule add priority 5406 fwmark 0x2370 unreachable protocol 142\n"                      \
-  "ip -6 rule add priority 5407 from 2001:db8:1::7/128 lookup main protocol 142\n"             \
-  "ip -6 rule add priority 5408 from 2001:db8:1::7/128 unreachable protocol 142\n"
+  BYPASS4 BYPASS6_BEGIN                                                                        \
+      "ip -6 rule add priority 5406 from 2001:db8:1::7/128 lookup main protocol "              \
+      "142\n" BYPASS6_MAIN                                                                     \
+      "ip -6 rule add priority 5411 from 2001:db8:1::7/128 unreachable protocol 142\n"
 #define REJECT_BYPASS                                                                          \
-  "ip -4 rule add priority 5404 lookup main suppress_prefixlength 0 protocol 142\n"            \
-  "ip -4 rule add priority 5405 fwmark 0x2370 lookup main protocol 142\n"                      \
-  "ip -4 rule add priority 5406 fwmark 0x2370 unreachable protocol 142\n"                      \
-  "ip -6 rule add priority 5404 lookup main suppress_prefixlength 0 protocol 142\n"            \
-  "ip -6 rule add priority 5405 fwmark 0x2370 lookup main protocol 142\n"                      \
-  "ip -6 rule add priority 5406 fwmark 0x2370 unreachable protocol 142\n"                      \
-  "ip -6 rule add priority 5407 from 2001:db8:1::7/128 ipproto tcp sport 1-1023 lookup main "  \
-  "protocol 142\n"                                                                             \
-  "ip -6 rule add priority 5408 from 2001:db8:1::7/128 ipproto tcp sport 1-1023 unreachable "  \
-  "protocol 142\n"
+  BYPASS4 BYPASS6_BEGIN "ip -6 rule add priority 5406 from 2001:db8:1::7/128 ipproto tcp "     \
+                        "sport 1-1023 lookup main "                                            \
+                        "protocol 142\n" BYPASS6_MAIN                                          \
+                        "ip -6 rule add priority 5411 from 2001:db8:1::7/128 ipproto tcp "     \
+                        "sport 1-1023 unreachable "                                            \
+                        "protocol 142\n"
 #define MULTICAST                                                                              \
   "ip -4 route add throw 224.0.0.0/4 table 23700 proto 142\n"                                  \
   "ip -4 route add throw 255.255.255.255/32 table 23700 proto 142\n"
 #define DEFAULT_CAPTURE                                                                        \
-  "ip -4 rule add priority 5407 from 0.0.0.0/32 iif lo lookup 23700 protocol 142\n"            \
-  "ip -4 rule add priority 5408 from 198.18.0.1/32 iif lo lookup 23700 protocol 142\n"         \
-  "ip -6 rule add priority 5409 iif lo lookup 23700 protocol 142\n"
+  "ip -4 rule add priority 5407 from 198.18.0.1/32 iif lo lookup 23700 protocol 142\n"         \
+  "ip -4 rule add priority 5412 from 0.0.0.0/32 iif lo lookup 23700 protocol 142\n"            \
+  "ip -6 rule add priority 5412 iif lo lookup 23700 protocol 142\n"
 
 static void
 test_default_system (void)
@@ -118,14 +119,13 @@ test_default_user (void)
   assert_settings_plan (
       "'capture': <'default'>, 'dns': <'off'>, 'ipv6': <'leave'>", FALSE,
       "ip -4 address add 198.18.0.1/30 dev t2p0\n"
-      "ip -4 rule add priority 5404 uidrange 1000-1000 lookup main suppress_prefixlength 0 "
+      "ip -4 rule add priority 5404 fwmark 0x2370 lookup main protocol 142\n"
+      "ip -4 rule add priority 5405 fwmark 0x2370 unreachable protocol 142\n"
+      "ip -4 rule add priority 5410 uidrange 1000-1000 lookup main suppress_prefixlength 0 "
+      "protocol 142\n" MULTICAST "ip -4 route add default dev t2p0 table 23700 proto 142\n"
+      "ip -4 rule add priority 5407 from 198.18.0.1/32 iif lo uidrange 1000-1000 lookup 23700 "
       "protocol 142\n"
-      "ip -4 rule add priority 5405 fwmark 0x2370 lookup main protocol 142\n"
-      "ip -4 rule add priority 5406 fwmark 0x2370 unreachable protocol 142\n" MULTICAST
-      "ip -4 route add default dev t2p0 table 23700 proto 142\n"
-      "ip -4 rule add priority 5407 from 0.0.0.0/32 iif lo uidrange 1000-1000 lookup 23700 "
-      "protocol 142\n"
-      "ip -4 rule add priority 5408 from 198.18.0.1/32 iif lo uidrange 1000-1000 lookup 23700 "
+      "ip -4 rule add priority 5412 from 0.0.0.0/32 iif lo uidrange 1000-1000 lookup 23700 "
       "protocol 142\n");
 }
 
@@ -173,20 +173,59 @@ test_no_ipv6_on_new_links (void)
 static void
 test_excludes_are_thrown (void)
 {
-  assert_settings_plan ("'capture': <'default'>, 'dns': <'off'>, 'ipv6': <'leave'>, 'lan': "
-                        "<'connected'>, 'exclude-routes': <['10.0.0.0/8', '2001:db8::/32']>",
-                        TRUE,
-                        "ip -4 address add 198.18.0.1/30 dev t2p0\n"
-                        "ip -4 rule add priority 5404 lookup main suppress_prefixlength 0 "
-                        "protocol 142\n"
-                        "ip -4 rule add priority 5405 fwmark 0x2370 lookup main protocol 142\n"
-                        "ip -4 rule add priority 5406 fwmark 0x2370 unreachable protocol 142\n"
-                        "ip -4 route add throw 10.0.0.0/8 table 23700 proto 142\n" MULTICAST
-                        "ip -4 route add default dev t2p0 table 23700 proto 142\n"
-                        "ip -4 rule add priority 5407 from 0.0.0.0/32 iif lo lookup 23700 "
-                        "protocol 142\n"
-                        "ip -4 rule add priority 5408 from 198.18.0.1/32 iif lo lookup 23700 "
-                        "protocol 142\n");
+  assert_settings_plan (
+      "'capture': <'default'>, 'dns': <'off'>, 'ipv6': <'leave'>, 'lan': <'connected'>, "
+      "'exclude-routes': <['10.0.0.0/8', '2001:db8::/32']>",
+      TRUE,
+      "ip -4 address add 198.18.0.1/30 dev t2p0\n" BYPASS4
+      "ip -4 route add throw 10.0.0.0/8 table 23700 proto 142\n" MULTICAST
+      "ip -4 route add default dev t2p0 table 23700 proto 142\n"
+      "ip -4 rule add priority 5407 from 198.18.0.1/32 iif lo lookup 23700 protocol 142\n"
+      "ip -4 rule add priority 5412 from 0.0.0.0/32 iif lo lookup 23700 protocol 142\n");
+}
+
+/* Not even the LAN is looked for in main. */
+static void
+test_no_lan (void)
+{
+  assert_settings_plan (
+      "'capture': <'default'>, 'dns': <'off'>, 'ipv6': <'leave'>, 'lan': <'none'>", TRUE,
+      "ip -4 address add 198.18.0.1/30 dev t2p0\n"
+      "ip -4 rule add priority 5404 fwmark 0x2370 lookup main protocol 142\n"
+      "ip -4 rule add priority 5405 fwmark 0x2370 unreachable protocol 142\n"
+      "ip -4 route add default dev t2p0 table 23700 proto 142\n"
+      "ip -4 rule add priority 5407 from 198.18.0.1/32 iif lo lookup 23700 protocol 142\n"
+      "ip -4 rule add priority 5412 from 0.0.0.0/32 iif lo lookup 23700 protocol 142\n");
+}
+
+/* What DHCP put into main goes by table X, but for what of main is right within it. */
+static void
+test_override (void)
+{
+  g_autoptr (T2pSettings) settings = make_settings (
+      "'capture': <'default'>, 'dns': <'off'>, 'ipv6': <'leave'>, 'scope': <'user'>", TRUE);
+  g_autoptr (T2pnSnapshot) snapshot = make_snapshot ();
+  T2pnRoutePlanInput input = make_input (settings, snapshot);
+
+  add_route (snapshot, "192.0.0.0/2", 2, RT_TABLE_MAIN);
+  g_array_index (snapshot->routes, T2pnRoute, snapshot->routes->len - 1).protocol = RTPROT_DHCP;
+  assert_plan (
+      &input, snapshot,
+      "ip -4 address add 198.18.0.1/30 dev t2p0\n"
+      "ip -4 rule add priority 5404 fwmark 0x2370 lookup main protocol 142\n"
+      "ip -4 rule add priority 5405 fwmark 0x2370 unreachable protocol 142\n"
+      "ip -4 rule add priority 5410 uidrange 1000-1000 lookup main suppress_prefixlength 0 "
+      "protocol 142\n" MULTICAST "ip -4 route add default dev t2p0 table 23700 proto 142\n"
+      "ip -4 route add 192.0.0.0/2 dev t2p0 table 23701 proto 142\n"
+      "ip -4 route add throw 224.0.0.0/4 table 23701 proto 142\n"
+      "ip -4 route add throw 255.255.255.255/32 table 23701 proto 142\n"
+      "ip -4 route add throw 192.168.1.0/24 table 23701 proto 142\n"
+      "ip -4 rule add priority 5407 from 198.18.0.1/32 iif lo uidrange 1000-1000 lookup 23700 "
+      "protocol 142\n"
+      "ip -4 rule add priority 5407 from 0.0.0.0/32 iif lo uidrange 1000-1000 lookup 23701 "
+      "protocol 142\n"
+      "ip -4 rule add priority 5412 from 0.0.0.0/32 iif lo uidrange 1000-1000 lookup 23700 "
+      "protocol 142\n");
 }
 
 static void
@@ -205,9 +244,9 @@ test_routes (void)
       "ip -4 route add throw 203.0.113.128/25 table 23700 proto 142\n"
       "ip -4 route add 203.0.113.0/24 dev t2p0 table 23700 proto 142\n"
       "ip -6 route add 2001:db8:9::/48 dev t2p0 table 23700 proto 142\n"
-      "ip -4 rule add priority 5406 from 0.0.0.0/32 iif lo lookup 23700 protocol 142\n"
       "ip -4 rule add priority 5407 from 198.18.0.1/32 iif lo lookup 23700 protocol 142\n"
-      "ip -6 rule add priority 5407 iif lo lookup 23700 protocol 142\n");
+      "ip -4 rule add priority 5412 from 0.0.0.0/32 iif lo lookup 23700 protocol 142\n"
+      "ip -6 rule add priority 5412 iif lo lookup 23700 protocol 142\n");
 }
 
 /* A family without routes gets no rules, a route given twice is one. */
@@ -222,9 +261,9 @@ test_routes_of_one_family (void)
       "ip -4 rule add priority 5404 fwmark 0x2370 lookup main protocol 142\n"
       "ip -4 rule add priority 5405 fwmark 0x2370 unreachable protocol 142\n"
       "ip -4 route add 203.0.113.0/24 dev t2p0 table 23700 proto 142\n"
-      "ip -4 rule add priority 5406 from 0.0.0.0/32 iif lo uidrange 1000-1000 lookup 23700 "
-      "protocol 142\n"
       "ip -4 rule add priority 5407 from 198.18.0.1/32 iif lo uidrange 1000-1000 lookup 23700 "
+      "protocol 142\n"
+      "ip -4 rule add priority 5412 from 0.0.0.0/32 iif lo uidrange 1000-1000 lookup 23700 "
       "protocol 142\n");
 }
 
@@ -245,13 +284,13 @@ test_users (void)
       "ip -4 rule add priority 5404 fwmark 0x2370 lookup main protocol 142\n"
       "ip -4 rule add priority 5405 fwmark 0x2370 unreachable protocol 142\n"
       "ip -4 route add 203.0.113.0/24 dev t2p0 table 23700 proto 142\n"
-      "ip -4 rule add priority 5406 from 0.0.0.0/32 iif lo uidrange 1000-1000 lookup "
-      "23700 protocol 142\n"
-      "ip -4 rule add priority 5406 from 0.0.0.0/32 iif lo uidrange 2000-2999 lookup "
-      "23700 protocol 142\n"
       "ip -4 rule add priority 5407 from 198.18.0.1/32 iif lo uidrange 1000-1000 lookup "
       "23700 protocol 142\n"
       "ip -4 rule add priority 5407 from 198.18.0.1/32 iif lo uidrange 2000-2999 lookup "
+      "23700 protocol 142\n"
+      "ip -4 rule add priority 5412 from 0.0.0.0/32 iif lo uidrange 1000-1000 lookup "
+      "23700 protocol 142\n"
+      "ip -4 rule add priority 5412 from 0.0.0.0/32 iif lo uidrange 2000-2999 lookup "
       "23700 protocol 142\n");
 }
 
@@ -264,14 +303,15 @@ test_worker_uid_replaces_mark (void)
   T2pnRoutePlanInput input = make_input (settings, snapshot);
 
   input.worker_uid = 990;
-  assert_plan (&input, snapshot,
-               "ip -4 address add 198.18.0.1/30 dev t2p0\n"
-               "ip -4 rule add priority 5404 uidrange 990-990 lookup main protocol 142\n"
-               "ip -4 rule add priority 5405 uidrange 990-990 unreachable protocol 142\n"
-               "ip -4 route add 203.0.113.0/24 dev t2p0 table 23700 proto 142\n"
-               "ip -4 rule add priority 5406 from 0.0.0.0/32 iif lo lookup 23700 protocol 142\n"
-               "ip -4 rule add priority 5407 from 198.18.0.1/32 iif lo lookup 23700 protocol "
-               "142\n");
+  assert_plan (
+      &input, snapshot,
+      "ip -4 address add 198.18.0.1/30 dev t2p0\n"
+      "ip -4 rule add priority 5404 uidrange 990-990 lookup main protocol 142\n"
+      "ip -4 rule add priority 5405 uidrange 990-990 unreachable protocol 142\n"
+      "ip -4 route add 203.0.113.0/24 dev t2p0 table 23700 proto 142\n"
+      "ip -4 rule add priority 5407 from 198.18.0.1/32 iif lo lookup 23700 protocol "
+      "142\n"
+      "ip -4 rule add priority 5412 from 0.0.0.0/32 iif lo lookup 23700 protocol 142\n");
 }
 
 /* Where other programs' rules would have led our sockets, before unreachable; what could not
@@ -297,17 +337,18 @@ test_follows_foreign_tables (void)
   g_strlcpy (add_rule (snapshot, AF_INET, 10003, 103)->input, "docker0", IFNAMSIZ);
   add_rule (snapshot, AF_INET6, 10004, 104);
   input = make_input (settings, snapshot);
-  assert_plan (&input, snapshot,
-               "ip -4 address add 198.18.0.1/30 dev t2p0\n"
-               "ip -4 rule add priority 5404 fwmark 0x2370 lookup main protocol 142\n"
-               "ip -4 rule add priority 5404 from 192.168.1.0/24 fwmark 0x2370 lookup 100 "
-               "protocol 142\n"
-               "ip -4 rule add priority 5404 fwmark 0x2370 lookup 101 protocol 142\n"
-               "ip -4 rule add priority 5405 fwmark 0x2370 unreachable protocol 142\n"
-               "ip -4 route add 203.0.113.0/24 dev t2p0 table 23700 proto 142\n"
-               "ip -4 rule add priority 5406 from 0.0.0.0/32 iif lo lookup 23700 protocol 142\n"
-               "ip -4 rule add priority 5407 from 198.18.0.1/32 iif lo lookup 23700 protocol "
-               "142\n");
+  assert_plan (
+      &input, snapshot,
+      "ip -4 address add 198.18.0.1/30 dev t2p0\n"
+      "ip -4 rule add priority 5404 fwmark 0x2370 lookup main protocol 142\n"
+      "ip -4 rule add priority 5404 from 192.168.1.0/24 fwmark 0x2370 lookup 100 "
+      "protocol 142\n"
+      "ip -4 rule add priority 5404 fwmark 0x2370 lookup 101 protocol 142\n"
+      "ip -4 rule add priority 5405 fwmark 0x2370 unreachable protocol 142\n"
+      "ip -4 route add 203.0.113.0/24 dev t2p0 table 23700 proto 142\n"
+      "ip -4 rule add priority 5407 from 198.18.0.1/32 iif lo lookup 23700 protocol "
+      "142\n"
+      "ip -4 rule add priority 5412 from 0.0.0.0/32 iif lo lookup 23700 protocol 142\n");
 }
 
 /* The address of another tunnel is no uplink's: its sockets would leave by the uplink. */
@@ -330,7 +371,7 @@ test_own_links_are_no_uplinks (void)
                "ip -6 rule add priority 5405 fwmark 0x2370 unreachable protocol 142\n"
                "ip -6 rule add priority 5406 from 2001:db8:1::7/128 lookup main protocol 142\n"
                "ip -6 route add 2001:db8:9::/48 dev t2p0 table 23700 proto 142\n"
-               "ip -6 rule add priority 5407 iif lo lookup 23700 protocol 142\n");
+               "ip -6 rule add priority 5412 iif lo lookup 23700 protocol 142\n");
 }
 
 static void
@@ -346,8 +387,8 @@ test_explicit_address (void)
       "ip -4 route add 10.20.0.6/32 dev t2p0 table main proto 142\n"
       "ip -4 route add 198.18.0.0/18 dev t2p0 table 23700 proto 142\n"
       "ip -4 route add 203.0.113.0/24 dev t2p0 table 23700 proto 142\n"
-      "ip -4 rule add priority 5406 from 0.0.0.0/32 iif lo lookup 23700 protocol 142\n"
-      "ip -4 rule add priority 5407 from 10.20.0.5/32 iif lo lookup 23700 protocol 142\n");
+      "ip -4 rule add priority 5407 from 10.20.0.5/32 iif lo lookup 23700 protocol 142\n"
+      "ip -4 rule add priority 5412 from 0.0.0.0/32 iif lo lookup 23700 protocol 142\n");
 }
 
 static void
@@ -374,8 +415,8 @@ test_conflicts (void)
 
   add_route (table, "10.1.0.0/16", 2, 23700);
   assert_conflict (table, routes, "10.1.0.0/16");
-  add_rule (rule, AF_INET, 5406, 77);
-  assert_conflict (rule, routes, "5406 lookup 77");
+  add_rule (rule, AF_INET, 5407, 77);
+  assert_conflict (rule, routes, "5407 lookup 77");
   add_route (pool, "198.18.0.0/18", 2, RT_TABLE_MAIN);
   assert_conflict (pool, "'dns': <'virtual'>", "198.18.0.0/18");
 }
@@ -451,6 +492,8 @@ main (int argc, char **argv)
   g_test_add_func ("/route-plan/default/auto-goes-by-the-proxy", test_auto_goes_by_proxy);
   g_test_add_func ("/route-plan/default/no-ipv6-on-new-links", test_no_ipv6_on_new_links);
   g_test_add_func ("/route-plan/default/excludes-are-thrown", test_excludes_are_thrown);
+  g_test_add_func ("/route-plan/default/no-lan", test_no_lan);
+  g_test_add_func ("/route-plan/default/overrides-main", test_override);
   g_test_add_func ("/route-plan/routes/both-families", test_routes);
   g_test_add_func ("/route-plan/routes/one-family", test_routes_of_one_family);
   g_test_add_func ("/route-plan/routes/users", test_users);

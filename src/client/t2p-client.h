@@ -91,4 +91,26 @@ GVariant *t2p_client_test_proxy_sync (T2pClient *self,
                                       GCancellable *cancellable,
                                       GError **error);
 
+void t2p_client_repair (T2pClient *self,
+                        GVariant *options,
+                        GCancellable *cancellable,
+                        GAsyncReadyCallback callback,
+                        gpointer user_data);
+char **t2p_client_repair_finish (T2pClient *self, GAsyncResult *result, GError **error);
+char **t2p_client_repair_sync (T2pClient *self,
+                               GVariant *options,
+                               GCancellable *cancellable,
+                               GError **error);
+
+void t2p_client_bypass_socket (T2pClient *self,
+                               int socket,
+                               GVariant *options,
+                               GCancellable *cancellable,
+                               GAsyncReadyCallback callback,
+                               gpointer user_data);
+gboolean
+t2p_client_bypass_socket_finish (T2pClient *self, GAsyncResult *result, GError **error);
+gboolean t2p_client_bypass_socket_sync (
+    T2pClient *self, int socket, GVariant *options, GCancellable *cancellable, GError **error);
+
 G_END_DECLS

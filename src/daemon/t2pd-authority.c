@@ -39,6 +39,7 @@ static const char *const action_names[T2PD_N_ACTIONS] = {
   [T2PD_ACTION_CAPTURE_DEFAULT] = T2P_ACTION_CAPTURE_DEFAULT,
   [T2PD_ACTION_CAPTURE_ROUTES] = T2P_ACTION_CAPTURE_ROUTES,
   [T2PD_ACTION_PERSIST] = T2P_ACTION_PERSIST,
+  [T2PD_ACTION_BYPASS] = T2P_ACTION_BYPASS,
   [T2PD_ACTION_INSPECT] = T2P_ACTION_INSPECT,
   [T2PD_ACTION_TEST_PROXY] = T2P_ACTION_TEST_PROXY,
   [T2PD_ACTION_CREATE_TUNNEL] = T2P_ACTION_CREATE_TUNNEL,
@@ -198,6 +199,18 @@ test_needs (const T2pdFacts *facts)
   return actions;
 }
 
+static guint
+bypass_needs (const T2pdFacts *facts)
+{
+  return T2PD_ACTION_BIT (T2PD_ACTION_BYPASS);
+}
+
+static guint
+repair_needs (const T2pdFacts *facts)
+{
+  return T2PD_ACTION_BIT (T2PD_ACTION_MANAGE_OTHERS);
+}
+
 static const struct
 {
   const char *method;
@@ -207,6 +220,8 @@ static const struct
   { "GetTunnel", nothing_needed },   /* sees the caller's own and root's only */
   { "ListTunnels", nothing_needed }, /* the same */
   { "TestProxy", test_needs },
+  { "BypassSocket", bypass_needs },
+  { "Repair", repair_needs },
   { "Activate", activate_needs },
   { "Deactivate", manage_needs },
   { "Delete", manage_needs },

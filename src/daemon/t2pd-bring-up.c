@@ -333,6 +333,12 @@ t2pd_bring_up_get_pool (T2pdBringUp *self)
   return self->ids.mark != 0 ? &self->pool : NULL;
 }
 
+const T2pnRouteIds *
+t2pd_bring_up_get_ids (T2pdBringUp *self)
+{
+  return self->ids.mark != 0 ? &self->ids : NULL;
+}
+
 const char *
 t2pd_bring_up_get_udp (T2pdBringUp *self)
 {

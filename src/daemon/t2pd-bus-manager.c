@@ -29,6 +29,8 @@ static const struct
   { "handle-get-tunnel", &t2pd_manager_get_tunnel },
   { "handle-list-tunnels", &t2pd_manager_list_tunnels },
   { "handle-test-proxy", &t2pd_manager_test_proxy },
+  { "handle-repair", &t2pd_manager_repair },
+  { "handle-bypass-socket", &t2pd_manager_bypass_socket },
 };
 
 /* --- the set on the bus */

@@ -1,7 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Methods beside those that make and end tunnels: what they do, and to whom they do it not."""
+import ctypes
+import os
 import pathlib
+import socket
 import sys
 import time
 
@@ -10,6 +13,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import t2pbustest as lab  # noqa: E402
 from t2pbustest import ERROR, Client, vardict, wait_for  # noqa: E402
 from t2pbusrunner import States, equal, fails, main, test  # noqa: E402
+from gi.repository import Gio, GLib  # noqa: E402
+
 ROLLBACK_S = 5  # the least
 
 
@@ -58,6 +63,131 @@ def only_its_owner_confirms_a_tunnel(service, client, proxy):
                                '@a{sv} {}', path=path)
     assert status != 0 and f'{ERROR}NotAuthorized' in text, text
     assert client.get(path, 'RollbackDeadline') > 0
+
+
+def bypass(client, *sockets, handle=0):
+    """BypassSocket with these descriptors."""
+    descriptors = Gio.UnixFDList.new()
+    for one in sockets:
+        descriptors.append(one.fileno())
+    box = []
+    client.bus.call_with_unix_fd_list(
+        lab.NAME, lab.MANAGER, lab.NAME, 'BypassSocket', GLib.Variant('(ha{sv})', (handle, {})),
+        None, Gio.DBusCallFlags.NONE, 20000, descriptors if sockets else None, None,
+        lambda bus, result: box.append(result))
+    wait_for(lambda: box)
+    try:
+        client.bus.call_with_unix_fd_list_finish(box[0])
+    except GLib.Error as error:
+        remote = Gio.DBusError.get_remote_error(error)
+        raise lab.BusError(remote, error.message) from None
+
+
+def mark_of(peer):
+    return peer.getsockopt(socket.SOL_SOCKET, socket.SO_MARK)
+
+
+@test
+def a_socket_gets_the_mark_of_the_tunnels(service, client, proxy):
+    path, _ = client.create('work', proxy.uri(), {'wait': True}, capture='routes',
+                            routes=['192.0.2.77/32'])
+    rules = lab.subprocess.run(['ip', 'rule'], capture_output=True, text=True).stdout
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        with socket.socket(socket.AF_INET, kind) as peer:
+            bypass(client, peer)
+            assert f'fwmark {mark_of(peer):#x} ' in rules, rules
+    client.tunnel(path, 'Delete')
+    # before any tunnel, too; and the next one goes by the same mark
+    with socket.socket() as first, socket.socket() as second:
+        bypass(client, first)
+        bypass(client, second)
+        assert mark_of(first) == mark_of(second) != 0
+
+
+@test
+def what_is_no_new_socket_of_ones_own_is_refused(service, client, proxy):
+    files_before = len(list(pathlib.Path(f'/proc/{service.daemon.pid}/fd').iterdir()))
+    with open('/dev/null') as null:
+        fails('InvalidFd', bypass, client, null)
+    with socket.socket() as one, socket.socket() as other:
+        fails('InvalidFd', bypass, client, one, other)
+        fails('InvalidFd', bypass, client, one, handle=7)
+        equal(mark_of(one), 0)
+        one.connect(('127.0.0.1', proxy.port))
+        fails('InvalidFd', bypass, client, one)
+    with socket.socket(socket.AF_UNIX) as local:
+        fails('InvalidFd', bypass, client, local)
+    fails('InvalidFd', bypass, client)
+    with in_another_namespace() as elsewhere:
+        fails('InvalidFd', bypass, client, elsewhere)
+    equal(len(list(pathlib.Path(f'/proc/{service.daemon.pid}/fd').iterdir())), files_before)
+
+
+def in_another_namespace():
+    """A socket that a child has made in a network of its own."""
+    ours, theirs = socket.socketpair()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            ctypes.CDLL(None).unshare(lab.CLONE_NEWNET)
+            with socket.socket() as made:
+                socket.send_fds(theirs, [b'x'], [made.fileno()])
+        finally:
+            os._exit(0)
+    theirs.close()
+    _, fds, _, _ = socket.recv_fds(ours, 1, 1)
+    os.waitpid(pid, 0)
+    ours.close()
+    return socket.socket(fileno=fds[0])
+
+
+BYPASS = f"""
+import socket, sys
+from gi.repository import Gio, GLib
+flags = (Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT
+         | Gio.DBusConnectionFlags.MESSAGE_BUS_CONNECTION)
+bus = Gio.DBusConnection.new_for_address_sync(sys.argv[1], flags, None, None)
+one, fds = socket.socket(), Gio.UnixFDList.new()
+fds.append(one.fileno())
+bus.call_with_unix_fd_list_sync('{lab.NAME}', '{lab.MANAGER}', '{lab.NAME}', 'BypassSocket',
+                                GLib.Variant('(ha{{sv}})', (0, {{}})), None,
+                                Gio.DBusCallFlags.NONE, 20000, fds, None)
+print('mark', one.getsockopt(socket.SOL_SOCKET, socket.SO_MARK))
+"""
+
+
+def bypass_as_nobody(service):
+    """What somebody is told who marks a socket of his own."""
+    done = lab.subprocess.Popen(
+        ['setpriv', '--reuid=nobody', '--clear-groups', sys.executable, '-c', BYPASS,
+         service.address], stdout=lab.subprocess.PIPE, stderr=lab.subprocess.STDOUT, text=True)
+    wait_for(lambda: done.poll() is not None)
+    return done.stdout.read()
+
+
+@test
+def bypass_needs_its_action(service, client, proxy):
+    polkit = lab.Polkit(service.address)
+    said = bypass_as_nobody(service)
+    assert 'NotAuthorized' in said, said
+    equal([action for action, _, _ in polkit.asked], ['org.tun2proxy.bypass'])
+    polkit.answers['org.tun2proxy.bypass'] = 'yes'
+    said = bypass_as_nobody(service)
+    assert said.startswith('mark ') and said.strip() != 'mark 0', said
+
+
+@test
+def repair_is_for_administrators_and_spares_the_living(service, client, proxy):
+    path, _ = client.create('work', proxy.uri(), {'wait': True}, capture='routes',
+                            routes=['192.0.2.77/32'])
+    before = lab.dump()
+    status, text = lab.as_user('nobody', service.address, f'{lab.NAME}.Repair', '@a{sv} {}')
+    assert status != 0 and f'{ERROR}NotAuthorized' in text, text
+    for options in ({}, vardict(dry_run=True)):
+        equal(client.manager('Repair', '(a{sv})', options), ([],))
+    fails('InvalidArgument', client.manager, 'Repair', '(a{sv})', vardict(dry=True))
+    equal(lab.dump(), before)
+    equal(client.get(path, 'State'), 'active')
 
 
 if __name__ == '__main__':

@@ -125,6 +125,22 @@ test_rollback (Fixture *f, gconstpointer data)
 }
 
 static void
+test_repair (Fixture *f, gconstpointer data)
+{
+  g_assert_cmpint (RUN (f, "repair", "--dry-run"), ==, T2P_CTL_OK);
+  g_assert_cmpstr (f->out, ==, "Would be undone:\n  tunnel 7: worker process 12\n");
+  g_assert_cmpint (RUN (f, "repair"), ==, T2P_CTL_OK);
+  g_assert_cmpstr (f->out, ==, "There is nothing to undo.\n");
+  g_assert_cmpint (RUN (f, "repair", "--dry-run", "--json"), ==, T2P_CTL_OK);
+  assert_contains (f->out, "\"tunnel 7: worker process 12\"");
+  g_assert_cmpint (RUN (f, "repair", "work"), ==, T2P_CTL_USAGE);
+  /* To ask would start it, and that would undo everything. */
+  g_clear_pointer (&f->service, fake_service_stop);
+  g_assert_cmpint (RUN (f, "repair", "--dry-run"), ==, T2P_CTL_NO_SERVICE);
+  assert_contains (f->err, "when it starts");
+}
+
+static void
 test_list (Fixture *f, gconstpointer data)
 {
   RUN (f, "up", "socks5://p", "--name=work");
@@ -280,6 +296,7 @@ main (int argc, char **argv)
   ADD ("/ctl/up-and-down", test_up_and_down);
   ADD ("/ctl/down/profile-stays", test_profile_stays);
   ADD ("/ctl/up-with-rollback-says-how-to-keep-it", test_rollback);
+  ADD ("/ctl/repair", test_repair);
   ADD ("/ctl/list", test_list);
   ADD ("/ctl/show", test_show);
   ADD ("/ctl/connections/all-pages", test_connections);

@@ -7,6 +7,9 @@
 #include "t2p-error.h"
 #include "t2p-names.h"
 
+#include <gio/gunixfdlist.h>
+#include <sys/stat.h>
+
 #define N_CONNECTIONS 5
 
 struct _FakeService
@@ -393,6 +396,42 @@ test_proxy_cb (T2pBusManager *manager,
   return TRUE;
 }
 
+static gboolean
+repair_cb (T2pBusManager *manager,
+           GDBusMethodInvocation *invocation,
+           GVariant *options,
+           gpointer data)
+{
+  const char *const lines[] = { "tunnel 7: worker process 12", NULL };
+  gboolean is_dry_run = FALSE;
+
+  note_call (data, invocation, NULL);
+  g_variant_lookup (options, "dry-run", "b", &is_dry_run);
+  t2p_bus_manager_complete_repair (manager, invocation, lines + (is_dry_run ? 0 : 1));
+  return TRUE;
+}
+
+/* Takes whatever is a socket. */
+static gboolean
+bypass_cb (T2pBusManager *manager,
+           GDBusMethodInvocation *invocation,
+           GUnixFDList *descriptors,
+           GVariant *socket,
+           GVariant *options,
+           gpointer data)
+{
+  int fd = g_unix_fd_list_peek_fds (descriptors, NULL)[g_variant_get_handle (socket)];
+  struct stat status;
+
+  note_call (data, invocation, NULL);
+  if (fstat (fd, &status) == 0 && S_ISSOCK (status.st_mode))
+    t2p_bus_manager_complete_bypass_socket (manager, invocation, NULL);
+  else
+    g_dbus_method_invocation_return_error (invocation, T2P_ERROR, T2P_ERROR_INVALID_FD,
+                                           "the descriptor is no socket");
+  return TRUE;
+}
+
 static void
 export_manager (FakeService *service)
 {
@@ -410,6 +449,8 @@ export_manager (FakeService *service)
   g_signal_connect (manager, "handle-get-tunnel", G_CALLBACK (get_cb), service);
   g_signal_connect (manager, "handle-list-tunnels", G_CALLBACK (list_cb), service);
   g_signal_connect (manager, "handle-test-proxy", G_CALLBACK (test_proxy_cb), service);
+  g_signal_connect (manager, "handle-repair", G_CALLBACK (repair_cb), service);
+  g_signal_connect (manager, "handle-bypass-socket", G_CALLBACK (bypass_cb), service);
   t2p_bus_object_skeleton_set_manager (object, manager);
   g_dbus_object_manager_server_export (service->objects, G_DBUS_OBJECT_SKELETON (object));
 }

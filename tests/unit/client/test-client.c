@@ -2,6 +2,8 @@
 #include "config.h"
 
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "fake-service.h"
 #include "libtun2proxy.h"
@@ -360,6 +362,53 @@ test_confirm (Fixture *f, gconstpointer data)
 }
 
 static void
+test_repair (Fixture *f, gconstpointer data)
+{
+  GVariant *options = g_variant_new_parsed ("{'dry-run': <true>}");
+  g_autoptr (GError) error = NULL;
+  g_auto (GStrv) told = t2p_client_repair_sync (f->client, options, NULL, &error);
+  g_auto (GStrv) done = t2p_client_repair_sync (f->client, NULL, NULL, &error);
+
+  g_assert_no_error (error);
+  g_assert_cmpstr (told[0], ==, "tunnel 7: worker process 12");
+  g_assert_null (told[1]);
+  g_assert_null (done[0]);
+}
+
+static void
+bypassed_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GError) error = NULL;
+
+  t2p_client_bypass_socket_finish (T2P_CLIENT (source), result, &error);
+  g_assert_no_error (error);
+  *(gboolean *) user_data = TRUE;
+}
+
+static void
+test_bypass (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  gboolean is_done = FALSE;
+  int pair[2];
+
+  g_assert_no_errno (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
+  g_assert_true (t2p_client_bypass_socket_sync (f->client, pair[0], NULL, NULL, &error));
+  g_assert_no_error (error);
+  t2p_client_bypass_socket (f->client, pair[0], NULL, NULL, bypassed_cb, &is_done);
+  WAIT_FOR (is_done);
+  /* It is still ours. */
+  g_assert_cmpint (send (pair[0], "x", 1, 0), ==, 1);
+  close (pair[0]);
+  close (pair[1]);
+  g_assert_no_errno (pipe (pair));
+  g_assert_false (t2p_client_bypass_socket_sync (f->client, pair[0], NULL, NULL, &error));
+  g_assert_error (error, T2P_ERROR, T2P_ERROR_INVALID_FD);
+  close (pair[0]);
+  close (pair[1]);
+}
+
+static void
 test_queries (Fixture *f, gconstpointer data)
 {
   g_autoptr (T2pTunnel) tunnel = create (f, "work");
@@ -484,6 +533,8 @@ main (int argc, char **argv)
   ADD ("/tunnel/state-changed-after-properties", set_up, test_state_changed);
   ADD ("/tunnel/changes", set_up, test_changes);
   ADD ("/client/confirm-ends-the-rollback-timer", set_up, test_confirm);
+  ADD ("/client/repair-tells-lines", set_up, test_repair);
+  ADD ("/client/bypass-passes-a-socket", set_up, test_bypass);
   ADD ("/tunnel/queries", set_up, test_queries);
   ADD ("/tunnel/queries-async", set_up, test_queries_async);
   ADD ("/tunnel/connections-by-the-page", set_up, test_connections);

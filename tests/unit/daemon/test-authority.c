@@ -205,6 +205,56 @@ test_foreign (void)
     }
 }
 
+static void
+test_machine (void)
+{
+  T2pdFacts facts = { .caller_uid = 1000 };
+
+  g_assert_cmpuint (needs ("BypassSocket", &facts), ==, BIT (BYPASS));
+  g_assert_cmpuint (needs ("Repair", &facts), ==, BIT (MANAGE_OTHERS));
+}
+
+/* Without the annotation the generated code has no descriptors. */
+static void
+check_descriptors (GDBusInterfaceInfo *info)
+{
+  for (guint i = 0; info->methods[i] != NULL; i++)
+    {
+      const GDBusMethodInfo *method = info->methods[i];
+      GDBusArgInfo **lists[] = { method->in_args, method->out_args };
+      const char *value =
+          g_dbus_annotation_info_lookup (method->annotations, "org.gtk.GDBus.C.UnixFD");
+
+      for (guint j = 0; j < G_N_ELEMENTS (lists); j++)
+        for (guint k = 0; lists[j] != NULL && lists[j][k] != NULL; k++)
+          if (strchr (lists[j][k]->signature, 'h') != NULL)
+            {
+              g_test_message ("%s", method->name);
+              g_assert_nonnull (value);
+            }
+    }
+}
+
+static void
+test_descriptors (void)
+{
+  const char *const names[] = { T2P_MANAGER_INTERFACE, T2P_TUNNEL_INTERFACE };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      g_autofree char *path = g_strdup_printf ("%s/%s.xml", T2P_DBUS_FOLDER, names[i]);
+      g_autoptr (GError) error = NULL;
+      g_autoptr (GDBusNodeInfo) node = NULL;
+      g_autofree char *xml = NULL;
+
+      g_file_get_contents (path, &xml, NULL, &error);
+      g_assert_no_error (error);
+      node = g_dbus_node_info_new_for_xml (xml, &error);
+      g_assert_no_error (error);
+      check_descriptors (node->interfaces[0]);
+    }
+}
+
 /* A method that is added to the interface and not to the table is refused for everybody. */
 static void
 check_interface (GDBusInterfaceInfo *info)
@@ -277,6 +327,8 @@ main (int argc, char **argv)
   g_test_add_func ("/authority/owner-may-others-are-asked", test_owner);
   g_test_add_func ("/authority/test-proxy", test_proxy);
   g_test_add_func ("/authority/every-method-is-in-the-table", test_complete);
+  g_test_add_func ("/authority/what-is-about-the-machine-has-its-action", test_machine);
+  g_test_add_func ("/authority/descriptors-are-annotated", test_descriptors);
   g_test_add_func ("/authority/actions-have-names", test_names);
   g_test_add_func ("/authority/implied-actions-are-those-of-the-policy",
                    test_implied_as_in_policy);

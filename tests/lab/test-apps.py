@@ -95,9 +95,8 @@ class Apps(LabCase):
         for unit in ('direct', 'other', 'systemd-resolved'):
             self.make(f'system.slice/{unit}.service')
         resolver = json.loads(self.lab.read('/run/lab/resolved.json'))['pid']
-        self.lab.write(f'{CGROUPS}/system.slice/systemd-resolved.service/cgroup.procs',
-                       str(resolver))
-        self.addCleanup(self.lab.write, f'{CGROUPS}/cgroup.procs', str(resolver))
+        self.lab.sh(f'echo {resolver} >{CGROUPS}/system.slice/systemd-resolved.service/cgroup.procs')
+        self.addCleanup(self.lab.sh, f'echo {resolver} >{CGROUPS}/cgroup.procs')
         tunnel = self.service.create(
             'most', plan.DANTED_URI, capture='default',
             exclude_apps=['direct.service', 'systemd-resolved.service'])

@@ -194,25 +194,6 @@ return_choice (GTask *task, gboolean has_resolved)
 }
 
 static void
-activatable_cb (GObject *source, GAsyncResult *result, gpointer user_data)
-{
-  g_autoptr (GTask) task = user_data;
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GVariant) reply =
-      g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &error);
-  g_autofree const char **names = NULL;
-
-  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-    {
-      g_task_return_error (task, g_steal_pointer (&error));
-      return;
-    }
-  if (reply != NULL)
-    g_variant_get (reply, "(^a&s)", &names);
-  return_choice (task, names != NULL && g_strv_contains (names, RESOLVED_NAME));
-}
-
-static void
 call_bus (GTask *task,
           const char *method,
           GVariant *arguments,
@@ -228,9 +209,24 @@ call_bus (GTask *task,
 }
 
 static void
+started_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GTask) task = user_data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) reply =
+      g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &error);
+
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    g_task_return_error (task, g_steal_pointer (&error));
+  else
+    return_choice (task, reply != NULL);
+}
+
+static void
 has_owner_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr (GTask) task = user_data;
+  const Choice *choice = g_task_get_task_data (task);
   g_autoptr (GError) error = NULL;
   g_autoptr (GVariant) reply =
       g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &error);
@@ -243,10 +239,12 @@ has_owner_cb (GObject *source, GAsyncResult *result, gpointer user_data)
     }
   if (reply != NULL)
     g_variant_get (reply, "(b)", &has_owner);
-  if (has_owner)
-    return_choice (task, TRUE);
+  /* Installed is not yet enabled: whether it can be started is known when it was. */
+  if (has_owner || !leads_to_resolved (choice->resolv_conf))
+    return_choice (task, has_owner);
   else
-    call_bus (task, "ListActivatableNames", NULL, "(as)", activatable_cb);
+    call_bus (task, "StartServiceByName", g_variant_new ("(su)", RESOLVED_NAME, 0), "(u)",
+              started_cb);
 }
 
 void

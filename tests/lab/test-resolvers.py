@@ -38,11 +38,12 @@ class ResolverCase(LabCase):
             check=False).stdout.splitlines()}
 
     def leave(self):
-        if self.service:
-            if self.service.daemon.is_running():
-                for tunnel in self.service.list():
+        service, self.service = self.service, None
+        if service:
+            if service.daemon.is_running():
+                for tunnel in service.list():
                     tunnel.delete()
-            self.service.__exit__(None)
+            service.__exit__(None)
 
     def start(self, *args):
         self.service = Service(self.lab, [f'--adopt-timeout={ADOPT_TIMEOUT}', *args]).start()
@@ -273,6 +274,246 @@ class DebianResolvconf(ResolverCase):
         self.start()
         tunnel = self.up()
         self.assert_in_tunnel()
+        tunnel.delete()
+        self.assert_as_before()
+
+
+class File(ResolverCase):
+    """Neither systemd-resolved nor resolvconf: resolv.conf itself."""
+
+    backend = 'file'
+    CONF = '/etc/resolv.conf'
+    KEPT = f'# kept\n\nsearch office.example\nnameserver {plan.ROUTER4}\noptions edns0\n# end'
+
+    def prepare(self):
+        self.lab.sh(f'rm -f {self.CONF} /run/elsewhere.conf')
+        self.lab.write(self.CONF, self.KEPT, 0o640)
+        self.lab.sh(f'chown 0:{plan.USER_UID} {self.CONF}')
+
+    def test_up_and_down(self):
+        """file: names go to the proxy, and the file is as before, to the byte, mode and owner"""
+        self.check_up_and_down()
+
+    def test_killed(self):
+        """file: what a kill of everything leaves a new daemon undoes"""
+        self.check_killed()
+
+    def test_guarded(self):
+        """file: after a kill of the daemon the file comes back without one"""
+        self.check_guarded()
+
+    def test_killed_while_applied(self):
+        """file: a kill in the middle of the step leaves nothing"""
+        self.check_killed_while_applied()
+
+    def test_some_domains(self):
+        """file: only some domains is refused, and nothing is left"""
+        self.check_some_domains()
+
+    def test_excluded(self):
+        """file: excluded names are resolved by the servers that the file had"""
+        self.check_excluded()
+
+    def test_link(self):
+        """file: a link comes back as that link, and what it leads to is not touched"""
+        self.lab.write('/run/elsewhere.conf', self.KEPT)
+        self.lab.sh(f'ln -sfn ../run/elsewhere.conf {self.CONF}')
+        self.before = self.state()
+        self.assertIn('../run/elsewhere.conf', self.before['what resolv.conf is'][0])
+        self.start()
+        tunnel = self.up()
+        self.assert_in_tunnel()
+        self.assertEqual(self.lab.read('/run/elsewhere.conf'), self.KEPT)
+        tunnel.delete()
+        self.assert_as_before()
+        self.leave()
+        self.check_killed()
+
+    def test_absent(self):
+        """file: where there was none, there is none afterwards"""
+        self.lab.sh(f'rm {self.CONF}')
+        for end in (lambda tunnel: tunnel.delete(), lambda _: self.service.stop(signal.SIGKILL)):
+            self.start()
+            tunnel = self.up()
+            self.assert_in_tunnel()
+            end(tunnel)
+            self.lab.wait_for(lambda: self.lab.sh('ls -a /etc | grep resolv.conf || true').stdout
+                              == '', what='the file to go')
+            self.leave()
+
+    def test_changed_by_others(self):
+        """file: what somebody else has written meanwhile stays, after a kill, too"""
+        theirs = f'# theirs\nnameserver {plan.ROUTER6}\n'
+        for end in (lambda tunnel: tunnel.delete(), lambda _: self.service.stop(signal.SIGKILL)):
+            self.prepare()
+            self.start()
+            tunnel = self.up()
+            self.assert_in_tunnel()
+            self.lab.write(self.CONF, theirs)
+            end(tunnel)
+            self.lab.wait_for(lambda: self.service.workers() == [], what='the worker to go')
+            self.lab.sh('sleep 1')  # whoever would undo more has done so
+            self.assertEqual(self.lab.read(self.CONF), theirs)
+            self.assertEqual(self.look_up(PUBLIC), [plan.SERVER4])
+            self.leave()
+
+    def check_refused(self, obstacle, undo, words):
+        self.lab.sh(obstacle)
+        self.addCleanup(self.lab.sh, undo, check=False)
+        self.start()
+        before = self.lab.read(self.CONF)
+        with self.assertRaisesRegex(BusError, f'DnsSetupFailed.*{self.CONF}.*{words}'):
+            self.up()
+        self.assertEqual(self.lab.read(self.CONF), before)
+        self.lab.sh(undo)
+        self.assert_as_before()
+
+    def test_mount_point(self):
+        """file: one that is a mount point, as in containers, is refused by name"""
+        self.check_refused(f'mount --bind {self.CONF} {self.CONF}', f'umount {self.CONF}',
+                           'mount point')
+
+    def test_read_only(self):
+        """file: one in a folder that nobody may write is refused by name"""
+        self.check_refused('mount -o remount,bind,ro /etc', 'mount -o remount,bind,rw /etc',
+                           'Read-only file system')
+
+    def test_two_tunnels(self):
+        """file: only one tunnel can have all names; the other is refused, and changes nothing"""
+        self.start()
+        first = self.up()
+        during = self.lab.read(self.CONF)
+        with self.assertRaisesRegex(BusError, 'RouteConflict.*work'):
+            self.up('second', capture='routes', routes=['203.0.113.0/24'], dns='virtual')
+        with self.assertRaisesRegex(BusError, 'DnsSetupFailed'):
+            self.up('third', capture='routes', routes=['203.0.113.0/24'], dns='virtual',
+                    dns_domains=['corp.example'])
+        self.assertEqual(self.lab.read(self.CONF), during)
+        self.assert_in_tunnel()
+        first.delete()
+        self.assert_as_before()
+
+
+class Resolved(ResolverCase):
+    options = {'resolved': True}
+    backend = 'resolved'
+
+    def configure_uplink(self):
+        """What NetworkManager would do each time resolved has started."""
+        self.lab.sh(f'resolvectl dns {plan.UPLINK} {plan.ROUTER4} {plan.ROUTER6}; '
+                    f'resolvectl domain {plan.UPLINK} office.example')
+
+    def prepare(self):
+        self.configure_uplink()
+
+    def told(self, what, link):
+        return self.lab.run(['resolvectl', what, link]).stdout.strip().rpartition(': ')[2]
+
+    def test_up_and_down(self):
+        """resolved: names go to the proxy, and all links are as before"""
+        self.check_up_and_down()
+
+    def test_guarded(self):
+        """resolved: after a kill of the daemon nothing is left"""
+        self.check_guarded()
+
+    def test_killed_while_applied(self):
+        """resolved: a kill in the middle of the step leaves nothing"""
+        self.check_killed_while_applied()
+
+    def test_excluded(self):
+        """resolved: excluded names are resolved by the uplink's servers"""
+        self.check_excluded()
+
+    def test_cache(self):
+        """resolved: no virtual address stays in its cache when the tunnel goes"""
+        self.start()
+        tunnel = self.up()
+        self.look_up(PUBLIC)
+        asked = tunnel.statistics()['dns-queries']
+        virtual = self.look_up(PUBLIC)
+        self.assertEqual(tunnel.statistics()['dns-queries'], asked)  # it does have a cache
+        self.assertTrue(virtual[0].startswith(POOL4))
+        tunnel.delete()
+        self.assertEqual(self.look_up(PUBLIC), [plan.SERVER4])
+
+    def test_cache_before(self):
+        """resolved: no address from before stays in its cache when the tunnel comes"""
+        self.assertEqual(self.look_up(PUBLIC), [plan.SERVER4])
+        self.start()
+        self.up()
+        self.assertTrue(self.look_up(PUBLIC)[0].startswith(POOL4))
+
+    def check_restart(self, sig):
+        self.start()
+        tunnel = self.up()
+        self.assert_in_tunnel()
+        self.lab.restart('resolved', sig)
+        self.lab.wait_for(lambda: self.lab.run(
+            ['resolvectl', 'domain', tunnel.interface], check=False).stdout.strip().endswith('~.'),
+            timeout=15, what='the settings to come back')
+        self.configure_uplink()
+        self.assert_in_tunnel()
+        for setting in ('dnssec', 'dnsovertls'):
+            self.assertEqual(self.told(setting, tunnel.interface), 'no')
+        tunnel.delete()
+        self.assert_as_before()
+
+    def test_restart(self):
+        """resolved: one that was restarted is told again"""
+        self.check_restart(signal.SIGTERM)
+
+    def test_killed_resolved(self):
+        """resolved: one that was killed is told again when it is back"""
+        self.check_restart(signal.SIGKILL)
+
+    def test_gone(self):
+        """resolved: a tunnel goes down while it is away, and it knows nothing of it later"""
+        self.start()
+        tunnel = self.up()
+        self.lab.halt('resolved', signal.SIGKILL)
+        tunnel.delete()
+        self.lab.resume('resolved')
+        self.lab.wait_for(lambda: self.lab.run(['resolvectl', 'status'], check=False).returncode
+                          == 0, what='resolved')
+        self.configure_uplink()
+        self.assert_as_before()
+
+    def test_strict(self):
+        """resolved: DNSSEC and DNS over TLS are off for the tunnel, on as before for others"""
+        conf = '/etc/systemd/resolved.conf.d/zz-strict.conf'
+        self.lab.write(conf, '[Resolve]\nDNSSEC=yes\nDNSOverTLS=yes\n')
+        self.addCleanup(self.lenient, conf)
+        self.restart_resolved()
+        self.assertEqual(self.look_up(PUBLIC), [])  # strict indeed
+        self.start()
+        tunnel = self.up()
+        for setting in ('dnssec', 'dnsovertls'):
+            self.assertEqual(self.told(setting, tunnel.interface), 'no')
+            self.assertEqual(self.told(setting, plan.UPLINK), 'yes')
+        self.assert_in_tunnel()
+        tunnel.delete()
+        self.assertEqual(self.look_up(PUBLIC), [])
+
+    def restart_resolved(self):
+        self.lab.restart('resolved')
+        self.lab.wait_for(lambda: self.lab.run(['resolvectl', 'status'], check=False).returncode
+                          == 0, what='resolved')
+        self.configure_uplink()
+
+    def lenient(self, conf):
+        self.lab.sh(f'rm {conf}')
+        self.restart_resolved()
+
+    def test_some_domains(self):
+        """resolved: with dns-domains only they are routed to the tunnel, none is searched"""
+        self.start()
+        tunnel = self.up(capture='none', dns='virtual', dns_domains=['proxy-only.example'])
+        self.assertEqual(self.told('domain', tunnel.interface), '~proxy-only.example')
+        self.assertEqual(self.told('default-route', tunnel.interface), 'no')
+        self.assertEqual(self.told('default-route', plan.UPLINK), 'yes')
+        self.assertTrue(self.look_up(plan.PROXY_ONLY_NAME)[0].startswith(POOL4))
+        self.assertEqual(self.look_up(PUBLIC), [plan.SERVER4])
         tunnel.delete()
         self.assert_as_before()
 

@@ -92,9 +92,13 @@ void t2pd_step_run_worker (gpointer context, GTask *task);
 void t2pd_step_undo_worker (gpointer context, GTask *task);
 void t2pd_step_run_probe (gpointer context, GTask *task);
 
-/* t2pd-step-network.c */
+/* t2pd-step-link.c */
+/* Whose resolver may be changed for the tunnel. */
+T2pScope t2pd_bring_up_get_resolver_scope (T2pdBringUp *self);
 void t2pd_step_run_link (gpointer context, GTask *task);
 void t2pd_step_undo_link (gpointer context, GTask *task);
+
+/* t2pd-step-network.c */
 void t2pd_step_run_bypass (gpointer context, GTask *task);
 void t2pd_step_undo_bypass (gpointer context, GTask *task);
 void t2pd_step_run_capture (gpointer context, GTask *task);

@@ -93,17 +93,27 @@ t2pd_bus_manager_init (T2pdBusManager *self)
 }
 
 static void
+nm_changed_cb (T2pnNmClient *nm, gpointer user_data)
+{
+  T2pdBusManager *self = T2PD_BUS_MANAGER (user_data);
+
+  t2p_bus_manager_set_default_network_backend (
+      self->skeleton, t2pd_service_get_default_backend (self->service));
+}
+
+static void
 show_properties (T2pdBusManager *self)
 {
   static const char *const features[] = {
-    "socks5",       "capture-routes", "capture-default", "scope-user",
-    "scope-system", "virtual-dns",    "netlink",         NULL,
+    "socks5",      "capture-routes", "capture-default", "scope-user", "scope-system",
+    "virtual-dns", "netlink",        "networkmanager",  NULL,
   };
 
   t2p_bus_manager_set_version (self->skeleton, PACKAGE_VERSION);
   t2p_bus_manager_set_features (self->skeleton, features);
   t2p_bus_manager_set_default_route_tunnel (self->skeleton, "/");
-  t2p_bus_manager_set_default_network_backend (self->skeleton, "netlink");
+  t2p_bus_manager_set_default_network_backend (
+      self->skeleton, t2pd_service_get_default_backend (self->service));
   t2p_bus_manager_set_kill_switch (self->skeleton, "off");
   t2p_bus_manager_set_log_level (self->skeleton,
                                  t2p_log_level_to_string (t2p_log_get_level ()));
@@ -131,6 +141,7 @@ t2pd_bus_manager_new (T2pdService *service)
   show_properties (self);
   g_signal_connect_object (service->manager, "added", G_CALLBACK (added_cb), self, 0);
   g_signal_connect_object (service->manager, "removed", G_CALLBACK (removed_cb), self, 0);
+  g_signal_connect_object (service->nm, "changed", G_CALLBACK (nm_changed_cb), self, 0);
   export_manager (self);
   return self;
 }

@@ -22,6 +22,7 @@ typedef struct
   char *pause_at;
   char *worker_program;
   char *worker_user;
+  char *network_backend;
   char *log_level;
   int adopt_timeout;
 } RawOptions;
@@ -36,6 +37,7 @@ raw_options_clear (RawOptions *raw)
   g_free (raw->pause_at);
   g_free (raw->worker_program);
   g_free (raw->worker_user);
+  g_free (raw->network_backend);
   g_free (raw->log_level);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (RawOptions, raw_options_clear)
@@ -61,6 +63,8 @@ make_context (RawOptions *raw)
       "Program that carries the packets", "FILE" },
     { "worker-user", 0, 0, G_OPTION_ARG_STRING, &raw->worker_user,
       "User that the workers run as", "NAME" },
+    { "network-backend", 0, 0, G_OPTION_ARG_STRING, &raw->network_backend,
+      "Who owns addresses, routes and rules of tunnels [auto]", "auto|networkmanager|netlink" },
     { "log-level", 0, 0, G_OPTION_ARG_STRING, &raw->log_level, "What to log [notice]",
       "error|warning|notice|info|debug" },
     { "version", 0, 0, G_OPTION_ARG_NONE, &raw->version, "Print the version", NULL },
@@ -122,6 +126,29 @@ read_log_level (const RawOptions *raw, T2pdOptions *options, GError **error)
   return FALSE;
 }
 
+static gboolean
+read_network_backend (const RawOptions *raw, T2pdOptions *options, GError **error)
+{
+  const char *const names[] = {
+    [T2PD_NETWORK_BACKEND_AUTO] = "auto",
+    [T2PD_NETWORK_BACKEND_NETLINK] = "netlink",
+    [T2PD_NETWORK_BACKEND_NETWORK_MANAGER] = "networkmanager",
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    if (g_strcmp0 (raw->network_backend, names[i]) == 0)
+      {
+        options->network_backend = (T2pdNetworkBackend) i;
+        return TRUE;
+      }
+  if (raw->network_backend == NULL)
+    return TRUE;
+  g_set_error (error, T2P_ERROR, T2P_ERROR_INVALID_ARGUMENT,
+               "--network-backend: '%s' seen, auto, networkmanager or netlink expected",
+               raw->network_backend);
+  return FALSE;
+}
+
 /**
  * t2pd_options_parse:
  * @argv: the program's arguments
@@ -157,7 +184,8 @@ t2pd_options_parse (char **argv, GError **error)
   options->worker_user = value_or (&raw.worker_user, T2P_WORKER_USER);
   options->pause_at = g_steal_pointer (&raw.pause_at);
   options->adopt_timeout_s = (guint) MAX (raw.adopt_timeout, 0);
-  if (!read_log_level (&raw, options, error) || !check (&raw, options, error))
+  if (!read_log_level (&raw, options, error) || !read_network_backend (&raw, options, error) ||
+      !check (&raw, options, error))
     return NULL;
   return g_steal_pointer (&options);
 }

@@ -16,6 +16,14 @@ typedef enum
   T2PD_ROLE_VERSION,  /* print the version, then exit */
 } T2pdRole;
 
+/** T2pdNetworkBackend: who is to own the tunnels' addresses, routes and rules. */
+typedef enum
+{
+  T2PD_NETWORK_BACKEND_AUTO, /* NetworkManager where it can, else we */
+  T2PD_NETWORK_BACKEND_NETLINK,
+  T2PD_NETWORK_BACKEND_NETWORK_MANAGER,
+} T2pdNetworkBackend;
+
 /**
  * T2pdOptions:
  * @bus: `system`, `session` or a D-Bus address
@@ -41,6 +49,7 @@ typedef struct
   char *worker_user;
   gboolean has_worker_user;
   guint32 worker_uid;
+  T2pdNetworkBackend network_backend;
   T2pLogLevel log_level;
 } T2pdOptions;
 

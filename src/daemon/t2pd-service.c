@@ -110,6 +110,7 @@ t2pd_service_new (const T2pdOptions *options, GDBusConnection *bus, GError **err
   service->uplink = t2pd_uplink_new (bus, error);
   if (service->uplink == NULL)
     return NULL;
+  service->nm = t2pn_nm_client_new (bus);
   read_last_id (service);
   service->sleep = t2pd_sleep_new (bus, sleep_cb, service);
   g_signal_connect (service->callers, "vanished", G_CALLBACK (vanished_cb), service);
@@ -126,6 +127,7 @@ t2pd_service_free (T2pdService *service)
   g_clear_object (&service->polkit);
   g_clear_object (&service->callers);
   g_clear_object (&service->uplink);
+  g_clear_object (&service->nm);
   g_clear_object (&service->bus);
   g_free (service);
 }
@@ -225,6 +227,21 @@ tests_ended_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_task_propagate_boolean (G_TASK (result), NULL);
   shut_down_next (user_data);
+}
+
+const char *
+t2pd_service_get_default_backend (T2pdService *service)
+{
+  switch (service->options->network_backend)
+    {
+    case T2PD_NETWORK_BACKEND_AUTO:
+      return t2pn_nm_client_check (service->nm, NULL) ? "networkmanager" : "netlink";
+    case T2PD_NETWORK_BACKEND_NETLINK:
+      return "netlink";
+    case T2PD_NETWORK_BACKEND_NETWORK_MANAGER:
+      return "networkmanager";
+    }
+  return "";
 }
 
 gboolean

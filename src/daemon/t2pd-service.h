@@ -8,6 +8,8 @@
 #include "t2pd-sleep.h"
 #include "t2pd-uplink.h"
 
+#include "t2pn-nm-client.h"
+
 G_BEGIN_DECLS
 
 /**
@@ -20,6 +22,7 @@ G_BEGIN_DECLS
  * @manager: the tunnels
  * @uplink: this machine's way out
  * @sleep: tells of this machine's sleep
+ * @nm: the machine's NetworkManager, if it has one
  * @mark: of the workers' own sockets, one for all tunnels; 0: not chosen yet
  * @is_ending: whether everything is being taken down: nothing new is begun
  *
@@ -35,6 +38,7 @@ typedef struct
   T2pdManager *manager;
   T2pdUplink *uplink;
   T2pdSleep *sleep;
+  T2pnNmClient *nm;
   guint32 mark;
   gboolean is_ending;
 } T2pdService;
@@ -58,6 +62,8 @@ void t2pd_service_delete_tunnel_async (T2pdService *service,
                                        GAsyncReadyCallback callback,
                                        gpointer user_data);
 void t2pd_service_delete_tunnel_finish (T2pdService *service, GAsyncResult *result);
+/* Who would own a new tunnel's routes: the property DefaultNetworkBackend. */
+const char *t2pd_service_get_default_backend (T2pdService *service);
 /* Whether something new may begin: T2P_ERROR_CANCELLED when the service ends. */
 gboolean t2pd_service_check_serving (T2pdService *service, GError **error);
 /* Begins nothing new any more, and takes everything down: first the tests of proxies, then the

@@ -3,9 +3,10 @@
 
 #include "t2pd-bring-up-private.h"
 #include "t2pd-capture-parts.h"
-#include "t2pd-dns-redirect.h"
 
-/* --- configure-link, install-bypass, install-capture */
+#include "t2pn-nm-backend.h"
+
+/* --- install-bypass, install-capture */
 
 static void
 stage_run_cb (GObject *source, GAsyncResult *result, gpointer user_data)
@@ -36,60 +37,6 @@ static void
 undo_stage (T2pdBringUp *self, T2pnStage stage, GTask *task)
 {
   t2pn_backend_undo_async (self->backend, stage, NULL, stage_undone_cb, task);
-}
-
-static void
-link_run_cb (GObject *source, GAsyncResult *result, gpointer user_data)
-{
-  GTask *task = user_data;
-  T2pdBringUp *self = t2pd_step_get_bring_up (task);
-  GError *error = NULL;
-
-  if (!t2pn_backend_run_finish (T2PN_BACKEND (source), result, &error))
-    g_clear_object (&self->backend);
-  t2pd_bring_up_show_facts (self);
-  t2pd_step_end (task, error);
-}
-
-void
-t2pd_step_run_link (gpointer context, GTask *task)
-{
-  T2pdBringUp *self = context;
-  GError *error = NULL;
-  T2pnRoutePlan *plan = t2pd_bring_up_make_plan (self, &error);
-
-  if (plan == NULL)
-    {
-      t2pd_step_end (task, error);
-      return;
-    }
-  t2pd_step_set_bring_up (task, self);
-  self->backend = t2pn_netlink_backend_new (plan, self->journal, self->service->bus);
-  t2pn_backend_run_async (self->backend, T2PN_STAGE_CONFIGURE_LINK,
-                          g_task_get_cancellable (task), link_run_cb, task);
-}
-
-static void
-link_undone_cb (GObject *source, GAsyncResult *result, gpointer user_data)
-{
-  GTask *task = user_data;
-  T2pdBringUp *self = t2pd_step_get_bring_up (task);
-  GError *error = NULL;
-
-  t2pn_backend_undo_finish (T2PN_BACKEND (source), result, &error);
-  g_clear_object (&self->backend);
-  t2pd_bring_up_show_facts (self);
-  t2pd_step_end (task, error);
-}
-
-void
-t2pd_step_undo_link (gpointer context, GTask *task)
-{
-  T2pdBringUp *self = context;
-
-  t2pd_step_set_bring_up (task, self);
-  t2pn_backend_undo_async (self->backend, T2PN_STAGE_CONFIGURE_LINK, NULL, link_undone_cb,
-                           task);
 }
 
 void
@@ -182,12 +129,10 @@ dns_applied_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   t2pd_step_end (task, error);
 }
 
+/* Takes @resolver. */
 static void
-dns_chosen_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+apply_dns (T2pdBringUp *self, GTask *task, T2pnResolver *resolver)
 {
-  GTask *task = user_data;
-  T2pdBringUp *self = t2pd_step_get_bring_up (task);
-  GError *error = NULL;
   T2pnResolverConfig config = {
     .ifindex = t2pn_tun_device_get_ifindex (self->device),
     .servers = &self->pool.responder4,
@@ -195,34 +140,38 @@ dns_chosen_cb (GObject *source, GAsyncResult *result, gpointer user_data)
     .domains = t2p_settings_get_strv (self->settings, "dns-domains"),
   };
 
-  self->resolver = t2pn_resolver_choose_finish (result, &error);
-  if (self->resolver == NULL)
-    t2pd_step_end (task, error);
-  else
-    t2pn_resolver_apply_async (self->resolver, &config, self->journal,
-                               g_task_get_cancellable (task), dns_applied_cb, task);
+  self->resolver = resolver;
+  t2pn_resolver_apply_async (resolver, &config, self->journal, g_task_get_cancellable (task),
+                             dns_applied_cb, task);
 }
 
-/* The system's resolver answers everybody: only a tunnel for everybody may change it. */
-static T2pScope
-resolver_scope (T2pdBringUp *self)
+static void
+dns_chosen_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
-  return t2pd_dns_redirect_is_for_some (self->settings) ? T2P_SCOPE_USER : T2P_SCOPE_SYSTEM;
+  GTask *task = user_data;
+  GError *error = NULL;
+  T2pnResolver *resolver = t2pn_resolver_choose_finish (result, &error);
+
+  if (resolver == NULL)
+    t2pd_step_end (task, error);
+  else
+    apply_dns (t2pd_step_get_bring_up (task), task, resolver);
 }
 
 void
 t2pd_step_run_dns (gpointer context, GTask *task)
 {
   T2pdBringUp *self = context;
+  T2pnResolver *told = t2pn_nm_backend_make_resolver (self->backend);
 
-  if (t2p_settings_get_dns (self->settings) == T2P_DNS_MODE_OFF)
-    {
-      t2pd_step_end (task, NULL);
-      return;
-    }
   t2pd_step_set_bring_up (task, self);
-  t2pn_resolver_choose_async (self->service->bus, resolver_scope (self), NULL,
-                              g_task_get_cancellable (task), dns_chosen_cb, task);
+  if (told != NULL)
+    apply_dns (self, task, told);
+  else if (t2p_settings_get_dns (self->settings) == T2P_DNS_MODE_OFF)
+    t2pd_step_end (task, NULL);
+  else
+    t2pn_resolver_choose_async (self->service->bus, t2pd_bring_up_get_resolver_scope (self),
+                                NULL, g_task_get_cancellable (task), dns_chosen_cb, task);
 }
 
 /* A resolver that hangs holds nobody up for longer: what it knows of the link goes with the

@@ -8,6 +8,8 @@ G_DEFINE_INTERFACE (T2pnBackend, t2pn_backend, G_TYPE_OBJECT)
 static void
 t2pn_backend_default_init (T2pnBackendInterface *iface)
 {
+  g_signal_new ("lost", T2PN_TYPE_BACKEND, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE,
+                1, G_TYPE_ERROR);
 }
 
 const char *

@@ -17,7 +17,8 @@ typedef enum
 } T2pnStage;
 
 #define T2PN_TYPE_BACKEND (t2pn_backend_get_type ())
-/* Who gives a tunnel's link its addresses, routes and rules; one object for a tunnel. */
+/* Who gives a tunnel's link its addresses, routes and rules; one object for a tunnel. Signal
+ * `lost (GError error)`: somebody has taken all of it away, and it will not come back. */
 G_DECLARE_INTERFACE (T2pnBackend, t2pn_backend, T2PN, BACKEND, GObject)
 
 struct _T2pnBackendInterface
@@ -43,7 +44,7 @@ struct _T2pnBackendInterface
   gboolean (*finish) (T2pnBackend *self, GAsyncResult *result, GError **error);
 };
 
-/* "netlink": the property NetworkBackend. */
+/* "netlink", "networkmanager": the property NetworkBackend. */
 const char *t2pn_backend_get_name (T2pnBackend *self);
 
 /* Runs one stage. What it does is written to the journal first. When it fails half-way, it has

@@ -20,6 +20,7 @@ static const char *const kind_names[] = {
   [T2PN_ENTRY_RESOLV_CONF] = "resolv-conf",
   [T2PN_ENTRY_RESOLVCONF] = "resolvconf",
   [T2PN_ENTRY_NFT_TABLE] = "nft-table",
+  [T2PN_ENTRY_STATIC_TABLE] = "static-table",
 };
 
 void
@@ -176,6 +177,7 @@ t2pn_entry_to_json (const T2pnEntry *entry)
       write_route (object, &entry->u.route);
       break;
     case T2PN_ENTRY_TABLE:
+    case T2PN_ENTRY_STATIC_TABLE:
       set_number (object, "table", entry->u.table);
       break;
     case T2PN_ENTRY_RULE:
@@ -265,6 +267,14 @@ read_address (JsonObject *object, T2pnAddress *address)
   return address->address.family != 0;
 }
 
+/* What is tagged neither as ours nor as NetworkManager's, which had it from us, is not ours to
+ * delete, whatever a file says. */
+static gboolean
+is_tag (guint8 protocol)
+{
+  return protocol == T2PN_PROTOCOL || protocol == RTPROT_STATIC;
+}
+
 static gboolean
 read_route (JsonObject *object, T2pnRoute *route)
 {
@@ -276,8 +286,7 @@ read_route (JsonObject *object, T2pnRoute *route)
   route->scope = (guint8) get_number (object, "scope");
   route->metric = (guint32) get_number (object, "metric");
   route->ifindex = (int) get_number (object, "ifindex");
-  /* What is not tagged as ours is not ours to delete, whatever a file says. */
-  return route->destination.address.family != 0 && route->protocol == T2PN_PROTOCOL;
+  return route->destination.address.family != 0 && is_tag (route->protocol);
 }
 
 static gboolean
@@ -304,8 +313,7 @@ read_rule (JsonObject *object, T2pnRule *rule)
   rule->source_port_last = (guint16) get_number (object, "source-port-last");
   rule->destination_port_first = (guint16) get_number (object, "destination-port-first");
   rule->destination_port_last = (guint16) get_number (object, "destination-port-last");
-  return (rule->family == AF_INET || rule->family == AF_INET6) &&
-         rule->protocol == T2PN_PROTOCOL;
+  return (rule->family == AF_INET || rule->family == AF_INET6) && is_tag (rule->protocol);
 }
 
 static gboolean
@@ -355,6 +363,7 @@ read_entry (JsonObject *object, T2pnEntry *entry)
     case T2PN_ENTRY_ROUTE:
       return read_route (object, &entry->u.route);
     case T2PN_ENTRY_TABLE:
+    case T2PN_ENTRY_STATIC_TABLE:
       entry->u.table = (guint32) get_number (object, "table");
       return entry->u.table != 0 &&
              (entry->u.table < RT_TABLE_DEFAULT || entry->u.table > RT_TABLE_LOCAL);

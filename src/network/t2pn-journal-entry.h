@@ -17,7 +17,8 @@ typedef enum
   T2PN_ENTRY_WORKER,
   T2PN_ENTRY_ADDRESS,
   T2PN_ENTRY_ROUTE,
-  T2PN_ENTRY_TABLE, /* private to the tunnel: every route of ours in it */
+  T2PN_ENTRY_TABLE,        /* private to the tunnel: every route of ours in it */
+  T2PN_ENTRY_STATIC_TABLE, /* the same, filled by NetworkManager under its number */
   T2PN_ENTRY_RULE,
   T2PN_ENTRY_RESOLV_CONF,
   T2PN_ENTRY_RESOLVCONF, /* a record of resolvconf(8) */

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <glib/gstdio.h>
+#include <linux/rtnetlink.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -91,9 +92,9 @@ undo_route (T2pnUndo *undo, const T2pnRoute *route, GError **error)
   return t2pn_netlink_delete_route (undo->netlink, route, error);
 }
 
-/* What of @table is tagged as ours. (transfer full) */
+/* What of @table has the tag @protocol. (transfer full) */
 static GArray *
-list_own_routes (guint32 table, GError **error)
+list_own_routes (guint32 table, guint8 protocol, GError **error)
 {
   g_autoptr (GArray) routes = g_array_new (FALSE, FALSE, sizeof (T2pnRoute));
   g_autoptr (T2pnNetlinkDump) dump = t2pn_netlink_dump_new (error);
@@ -104,15 +105,15 @@ list_own_routes (guint32 table, GError **error)
       !t2pn_netlink_dump_table (dump, AF_INET6, table, routes, error))
     return NULL;
   for (guint i = routes->len; i > 0; i--)
-    if (g_array_index (routes, T2pnRoute, i - 1).protocol != T2PN_PROTOCOL)
+    if (g_array_index (routes, T2pnRoute, i - 1).protocol != protocol)
       g_array_remove_index_fast (routes, i - 1);
   return g_steal_pointer (&routes);
 }
 
 gboolean
-t2pn_undo_table (T2pnUndo *undo, guint32 table, GError **error)
+t2pn_undo_table (T2pnUndo *undo, guint32 table, guint8 protocol, GError **error)
 {
-  g_autoptr (GArray) routes = list_own_routes (table, error);
+  g_autoptr (GArray) routes = list_own_routes (table, protocol, error);
   T2pnNetlinkObjects objects = { NULL, routes, NULL };
 
   if (routes == NULL || !look_at_network (undo, error))
@@ -219,7 +220,9 @@ t2pn_undo_entry (T2pnUndo *undo, const T2pnEntry *entry, GError **error)
     case T2PN_ENTRY_ROUTE:
       return undo_route (undo, &entry->u.route, error);
     case T2PN_ENTRY_TABLE:
-      return t2pn_undo_table (undo, entry->u.table, error);
+      return t2pn_undo_table (undo, entry->u.table, T2PN_PROTOCOL, error);
+    case T2PN_ENTRY_STATIC_TABLE:
+      return t2pn_undo_table (undo, entry->u.table, RTPROT_STATIC, error);
     case T2PN_ENTRY_RULE:
       return undo_rule (undo, &entry->u.rule, error);
     case T2PN_ENTRY_RESOLV_CONF:

@@ -20,7 +20,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (T2pnUndo, t2pn_undo_free)
 
 /* Succeeds when there is nothing left of @entry, or it is no longer ours. */
 gboolean t2pn_undo_entry (T2pnUndo *undo, const T2pnEntry *entry, GError **error);
-/* Every route of @table that is tagged as ours. */
-gboolean t2pn_undo_table (T2pnUndo *undo, guint32 table, GError **error);
+/* Every route of @table that has the tag @protocol. */
+gboolean t2pn_undo_table (T2pnUndo *undo, guint32 table, guint8 protocol, GError **error);
 
 G_END_DECLS

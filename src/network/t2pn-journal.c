@@ -102,13 +102,13 @@ has_rule (const T2pnJournalStep *step, const T2pnRule *rule)
 }
 
 static gboolean
-has_table (const T2pnJournalStep *step, guint32 table)
+has_table (const T2pnJournalStep *step, T2pnEntryKind kind, guint32 table)
 {
   for (guint i = 0; i < step->entries->len; i++)
     {
       const T2pnEntry *entry = g_ptr_array_index (step->entries, i);
 
-      if (entry->kind == T2PN_ENTRY_TABLE && entry->u.table == table)
+      if (entry->kind == kind && entry->u.table == table)
         return TRUE;
     }
   return FALSE;
@@ -118,10 +118,13 @@ has_table (const T2pnJournalStep *step, guint32 table)
 static void
 add_route (T2pnJournalStep *step, const T2pnRoute *route)
 {
+  T2pnEntryKind kind =
+      route->protocol == RTPROT_STATIC ? T2PN_ENTRY_STATIC_TABLE : T2PN_ENTRY_TABLE;
+
   if (route->table == RT_TABLE_MAIN)
     add_entry (step, T2PN_ENTRY_ROUTE)->u.route = *route;
-  else if (!has_table (step, route->table))
-    add_entry (step, T2PN_ENTRY_TABLE)->u.table = route->table;
+  else if (!has_table (step, kind, route->table))
+    add_entry (step, kind)->u.table = route->table;
 }
 
 static void
@@ -181,7 +184,8 @@ t2pn_journal_set_step_network (T2pnJournal *journal,
       const T2pnEntry *entry = g_ptr_array_index (found->entries, i - 1);
 
       if (entry->kind == T2PN_ENTRY_ADDRESS || entry->kind == T2PN_ENTRY_ROUTE ||
-          entry->kind == T2PN_ENTRY_TABLE || entry->kind == T2PN_ENTRY_RULE)
+          entry->kind == T2PN_ENTRY_TABLE || entry->kind == T2PN_ENTRY_STATIC_TABLE ||
+          entry->kind == T2PN_ENTRY_RULE)
         g_ptr_array_remove_index (found->entries, i - 1);
     }
   add_network (found, addresses, routes, rules);

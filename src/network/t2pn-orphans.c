@@ -60,7 +60,7 @@ t2pn_orphans_spare (T2pnOrphans *orphans, const T2pnJournal *journal)
 
           if (entry->kind == T2PN_ENTRY_RULE)
             spare (orphans, entry->u.rule.table);
-          else if (entry->kind == T2PN_ENTRY_TABLE)
+          else if (entry->kind == T2PN_ENTRY_TABLE || entry->kind == T2PN_ENTRY_STATIC_TABLE)
             spare (orphans, entry->u.table);
         }
     }
@@ -114,7 +114,7 @@ t2pn_orphans_remove (T2pnOrphans *orphans, GError **error)
 
       if (is_orphan (orphans, &entry.u.rule) &&
           (!t2pn_undo_entry (orphans->undo, &entry, error) ||
-           !t2pn_undo_table (orphans->undo, entry.u.rule.table, error)))
+           !t2pn_undo_table (orphans->undo, entry.u.rule.table, T2PN_PROTOCOL, error)))
         return FALSE;
     }
   return TRUE;

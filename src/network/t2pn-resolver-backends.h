@@ -9,6 +9,8 @@ G_BEGIN_DECLS
 T2pnResolver *t2pn_resolver_none_new (void);
 /* systemd-resolved by its D-Bus interface. */
 T2pnResolver *t2pn_resolver_resolved_new (GDBusConnection *bus);
+/* What NetworkManager's profile has told already; @tells_resolved: to systemd-resolved. */
+T2pnResolver *t2pn_resolver_nm_new (GDBusConnection *bus, gboolean tells_resolved);
 /* resolvconf(8): @program, which writes @resolv_conf. */
 T2pnResolver *t2pn_resolver_resolvconf_new (const char *program, const char *resolv_conf);
 /* Takes the place of the file @path. */

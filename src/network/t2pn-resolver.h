@@ -66,7 +66,7 @@ void t2pn_resolver_choose_async (GDBusConnection *bus,
                                  gpointer user_data);
 T2pnResolver *t2pn_resolver_choose_finish (GAsyncResult *result, GError **error);
 
-/* "none", "resolved", "resolvconf", "file": the property ResolverBackend. */
+/* "none", "networkmanager", "resolved", "resolvconf", "file": the property ResolverBackend. */
 const char *t2pn_resolver_get_name (T2pnResolver *self);
 /* @journal must outlive the operation. T2P_ERROR_DNS_SETUP_FAILED. */
 void t2pn_resolver_apply_async (T2pnResolver *self,

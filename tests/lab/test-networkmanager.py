@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A running NetworkManager: it leaves the tunnel alone, and nothing else changes for it."""
+"""Netlink beside a running NetworkManager: it leaves the tunnel alone, and nothing else changes."""
 import os
 import re
 import sys
@@ -18,7 +18,7 @@ class NetworkManagerCase(LabCase):
         self.settle()
         self.before = network_dump(self.lab)
         self.devices = self.nmcli()
-        self.service = Service(self.lab).start()
+        self.service = Service(self.lab, ['--network-backend=netlink']).start()
         self.addCleanup(self.leave)
 
     def settle(self):

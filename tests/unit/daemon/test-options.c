@@ -29,6 +29,7 @@ test_defaults (void)
   g_assert_cmpstr (options->bus, ==, "system");
   g_assert_cmpstr (options->runtime_dir, ==, "/run/tun2proxy");
   g_assert_cmpuint (options->adopt_timeout_s, ==, 10);
+  g_assert_cmpint (options->network_backend, ==, T2PD_NETWORK_BACKEND_AUTO);
   g_assert_cmpstr (options->worker_user, ==, T2P_WORKER_USER);
 }
 
@@ -36,9 +37,13 @@ static void
 test_bad (void)
 {
   static const char *const lines[] = {
-    "tun2proxyd --adopt-timeout=-1",       "tun2proxyd --log-level=loud",
-    "tun2proxyd --no-such-option",         "tun2proxyd argument",
-    "tun2proxyd --pause-at=create-device", "tun2proxyd --bus=system --pause-at=create-device",
+    "tun2proxyd --adopt-timeout=-1",
+    "tun2proxyd --log-level=loud",
+    "tun2proxyd --network-backend=ifupdown",
+    "tun2proxyd --no-such-option",
+    "tun2proxyd argument",
+    "tun2proxyd --pause-at=create-device",
+    "tun2proxyd --bus=system --pause-at=create-device",
   };
 
   g_unsetenv ("DBUS_SYSTEM_BUS_ADDRESS");
@@ -49,6 +54,29 @@ test_bad (void)
       g_test_message ("%s", lines[i]);
       g_assert_null (parse (lines[i], &error));
       g_assert_nonnull (error);
+    }
+}
+
+static void
+test_network_backend (void)
+{
+  static const struct
+  {
+    const char *line;
+    T2pdNetworkBackend backend;
+  } cases[] = {
+    { "tun2proxyd --network-backend=auto", T2PD_NETWORK_BACKEND_AUTO },
+    { "tun2proxyd --network-backend netlink", T2PD_NETWORK_BACKEND_NETLINK },
+    { "tun2proxyd --network-backend=networkmanager", T2PD_NETWORK_BACKEND_NETWORK_MANAGER },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autoptr (GError) error = NULL;
+      g_autoptr (T2pdOptions) options = parse (cases[i].line, &error);
+
+      g_assert_no_error (error);
+      g_assert_cmpint (options->network_backend, ==, cases[i].backend);
     }
 }
 
@@ -118,6 +146,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/options/defaults", test_defaults);
   g_test_add_func ("/options/bad-ones-are-refused", test_bad);
+  g_test_add_func ("/options/network-backend", test_network_backend);
   g_test_add_func ("/options/pause-on-a-test-bus", test_pause_on_test_bus);
   g_test_add_func ("/options/worker-user-is-looked-up", test_worker_user);
   g_test_add_func ("/lock/one-for-a-directory", test_lock);

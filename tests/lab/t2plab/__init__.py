@@ -7,7 +7,8 @@ from .service import Service, open_fds, processes, settled_fds
 from .stubs import DistantProxy, StallingProxy, StubProxy
 from .tap import LabCase
 from .terminal import Terminal
+from .wire import Wire
 
 __all__ = ['Background', 'Bus', 'BusError', 'DistantProxy', 'Lab', 'LabCase', 'LabError', 'Netns',
-           'Service', 'StallingProxy', 'StubProxy', 'Terminal', 'Tunnel', 'changes',
+           'Service', 'StallingProxy', 'StubProxy', 'Terminal', 'Tunnel', 'Wire', 'changes',
            'is_kernels_own', 'network_dump', 'open_fds', 'processes', 'settled_fds', 'why_not']

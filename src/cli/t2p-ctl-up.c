@@ -4,6 +4,7 @@
 #include <glib/gi18n.h>
 
 #include "t2p-ctl-json.h"
+#include "t2p-ctl-netns.h"
 #include "t2p-ctl-password.h"
 #include "t2p-ctl-settings.h"
 #include "t2p-ctl-terminal.h"
@@ -12,6 +13,7 @@
 
 static char *option_name = NULL;
 static gboolean option_no_wait = FALSE;
+static char *option_netns = NULL;
 static gint option_rollback = 0;
 
 static const GOptionEntry options[] = {
@@ -19,6 +21,9 @@ static const GOptionEntry options[] = {
     N_ ("Name of the tunnel (else its interface, or the proxy's host)"), N_ ("NAME") },
   { "no-wait", 0, 0, G_OPTION_ARG_NONE, &option_no_wait,
     N_ ("Don't wait until the tunnel is active"), NULL },
+  { "netns", 0, 0, G_OPTION_ARG_FILENAME, &option_netns,
+    N_ ("Make the tunnel in another network namespace, and keep it until interrupted"),
+    N_ ("PATH|PID") },
   { "rollback", 'r', 0, G_OPTION_ARG_INT, &option_rollback,
     N_ ("Take the tunnel down again after this many seconds (5 to 3600) unless it is "
         "confirmed"),
@@ -102,15 +107,23 @@ print_for_programs (T2pTunnel *tunnel, GVariant *result)
   t2p_ctl_print_json (g_variant_dict_end (&dict));
 }
 
+/* @out_guard is left alone without --netns. */
 static T2pTunnel *
-create (
-    T2pCtl *ctl, const char *name, GVariant *settings, GVariant **out_result, GError **error)
+create (T2pCtl *ctl,
+        const char *name,
+        GVariant *settings,
+        int *out_guard,
+        GVariant **out_result,
+        GError **error)
 {
   GVariantDict call = G_VARIANT_DICT_INIT (NULL);
 
   g_variant_dict_insert (&call, "wait", "b", !option_no_wait);
   if (option_rollback != 0)
     g_variant_dict_insert (&call, "rollback-timeout", "u", (guint32) option_rollback);
+  if (option_netns != NULL)
+    return t2p_ctl_netns_create (ctl, option_netns, name, settings, g_variant_dict_end (&call),
+                                 out_guard, out_result, error);
   return t2p_client_create_tunnel_sync (ctl->client, name, settings, g_variant_dict_end (&call),
                                         NULL, out_result, error);
 }
@@ -133,6 +146,7 @@ run (T2pCtl *ctl, char **arguments, GError **error)
   g_autoptr (T2pTunnel) tunnel = NULL;
   g_autoptr (GVariant) result = NULL;
   g_autofree char *name = NULL;
+  int guard = -1;
 
   if (settings == NULL || !check_rollback (error))
     return FALSE;
@@ -140,7 +154,7 @@ run (T2pCtl *ctl, char **arguments, GError **error)
                              : t2p_ctl_settings_default_name (settings, error);
   if (name == NULL || !add_credentials (ctl, settings, error) || !t2p_ctl_connect (ctl, error))
     return FALSE;
-  tunnel = create (ctl, name, t2p_ctl_settings_end (settings), &result, error);
+  tunnel = create (ctl, name, t2p_ctl_settings_end (settings), &guard, &result, error);
   if (tunnel == NULL)
     {
       g_prefix_error (error, _ ("could not bring up the tunnel “%s”: "), name);
@@ -150,7 +164,7 @@ run (T2pCtl *ctl, char **arguments, GError **error)
     print_for_programs (tunnel, result);
   else
     print_for_people (tunnel, result);
-  return TRUE;
+  return guard < 0 || t2p_ctl_netns_hold (guard, name, error);
 }
 
 const T2pCtlVerb t2p_ctl_up_verb = {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <gio/gio.h>
+#include <gio/gunixfdlist.h>
 
 #include "t2p-tunnel.h"
 
@@ -57,6 +58,31 @@ T2pTunnel *t2p_client_create_tunnel_sync (T2pClient *self,
                                           GCancellable *cancellable,
                                           GVariant **out_result,
                                           GError **error);
+
+void t2p_client_create_tunnel_fd (T2pClient *self,
+                                  const char *name,
+                                  GVariant *settings,
+                                  GVariant *descriptors,
+                                  GUnixFDList *list,
+                                  GVariant *options,
+                                  GCancellable *cancellable,
+                                  GAsyncReadyCallback callback,
+                                  gpointer user_data);
+T2pTunnel *t2p_client_create_tunnel_fd_finish (T2pClient *self,
+                                               GAsyncResult *result,
+                                               int *out_guard,
+                                               GVariant **out_result,
+                                               GError **error);
+T2pTunnel *t2p_client_create_tunnel_fd_sync (T2pClient *self,
+                                             const char *name,
+                                             GVariant *settings,
+                                             GVariant *descriptors,
+                                             GUnixFDList *list,
+                                             GVariant *options,
+                                             GCancellable *cancellable,
+                                             int *out_guard,
+                                             GVariant **out_result,
+                                             GError **error);
 
 void t2p_client_get_tunnel (T2pClient *self,
                             const char *name,

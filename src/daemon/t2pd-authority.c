@@ -217,8 +217,9 @@ static const struct
   guint (*needs) (const T2pdFacts *facts);
 } table[] = {
   { "CreateTunnel", settings_needs },
-  { "GetTunnel", nothing_needed },   /* sees the caller's own and root's only */
-  { "ListTunnels", nothing_needed }, /* the same */
+  { "CreateTunnelFd", settings_needs }, /* a namespace is looked at in the check: one's own */
+  { "GetTunnel", nothing_needed },      /* sees the caller's own and root's only */
+  { "ListTunnels", nothing_needed },    /* the same */
   { "TestProxy", test_needs },
   { "BypassSocket", bypass_needs },
   { "Repair", repair_needs },

@@ -64,7 +64,7 @@ update_plan (T2pdBringUp *self)
 {
   T2pnRoutePlan *plan;
 
-  if (!t2pd_tunnel_is_up (self->tunnel))
+  if (!t2pd_tunnel_is_up (self->tunnel) || t2pd_bring_up_get_netns (self) >= 0)
     return;
   if (self->update != UPDATE_IDLE)
     {
@@ -202,7 +202,7 @@ link_removed_cb (T2pdUplink *uplink, int ifindex, gpointer user_data)
   T2pdBringUp *self = T2PD_BRING_UP (user_data);
   g_autoptr (GError) error = NULL;
 
-  if (self->device == NULL || t2pn_tun_device_get_ifindex (self->device) != ifindex)
+  if (self->device == NULL || t2pd_bring_up_get_ifindex (self) != ifindex)
     return;
   error = g_error_new (T2P_ERROR, T2P_ERROR_DEVICE_UNAVAILABLE,
                        "device '%s' was removed by somebody else",

@@ -37,6 +37,7 @@ struct _T2pdBringUp
   T2pdTunnel *tunnel; /* unowned: it owns us */
   T2pSettings *settings;
   gboolean is_advanced;
+  T2pdDescriptors *descriptors; /* NULL: none were passed */
 
   T2pnJournal *journal;
   T2pdUpstreams *upstreams;
@@ -70,12 +71,16 @@ void t2pd_bring_up_show_facts (T2pdBringUp *self);
 guint32 t2pd_bring_up_get_worker_uid (T2pdBringUp *self);
 /* Of all tunnels: of int. (transfer full) */
 GArray *t2pd_bring_up_list_own_links (T2pdBringUp *self);
+/* Index of the device in the service's own namespace; 0: it has none, or is elsewhere. */
+int t2pd_bring_up_get_ifindex (T2pdBringUp *self);
 /* For the links, addresses and rules as they are now; of a tunnel that is up
  * t2pd_bring_up_renew_plan(), which goes on where somebody else is in the way and says so in
  * @out_conflict (transfer full). */
 T2pnRoutePlan *t2pd_bring_up_make_plan (T2pdBringUp *self, GError **error);
 T2pnRoutePlan *
 t2pd_bring_up_renew_plan (T2pdBringUp *self, GError **out_conflict, GError **error);
+/* Of a tunnel that is elsewhere. It goes by the settings alone, and is made once. */
+T2pnRoutePlan *t2pd_bring_up_make_netns_plan (T2pdBringUp *self, GError **error);
 /* What goes with each question to the worker about an upstream (floating). */
 GVariant *t2pd_bring_up_make_ask (T2pdBringUp *self);
 /* Has the worker ask upstreams for IPv6, or not, by what is known of them. */

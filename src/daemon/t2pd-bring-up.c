@@ -17,6 +17,8 @@
 #include "t2p-log.h"
 #include "t2pd-bypass.h"
 #include "t2pd-worker-sockets.h"
+#include "t2pn-netns-backend.h"
+#include "t2pn-netns-plan.h"
 
 #include <stdio.h>
 #include <sys/utsname.h>
@@ -47,6 +49,7 @@ t2pd_bring_up_finalize (GObject *object)
   g_clear_pointer (&self->users, g_array_unref);
   g_clear_pointer (&self->rule_uids, g_variant_unref);
   g_clear_pointer (&self->files, t2pd_files_unref);
+  g_clear_pointer (&self->descriptors, t2pd_descriptors_unref);
   t2p_settings_unref (self->settings);
   G_OBJECT_CLASS (t2pd_bring_up_parent_class)->finalize (object);
 }
@@ -88,6 +91,14 @@ t2pd_step_get_bring_up (GTask *task)
   return g_object_get_data (G_OBJECT (task), "bring-up");
 }
 
+int
+t2pd_bring_up_get_ifindex (T2pdBringUp *self)
+{
+  return self->device != NULL && t2pd_bring_up_get_netns (self) < 0
+             ? t2pn_tun_device_get_ifindex (self->device)
+             : 0;
+}
+
 void
 t2pd_bring_up_show_facts (T2pdBringUp *self)
 {
@@ -96,7 +107,7 @@ t2pd_bring_up_show_facts (T2pdBringUp *self)
   if (self->device != NULL)
     {
       facts.interface = t2pn_tun_device_get_name (self->device);
-      facts.ifindex = t2pn_tun_device_get_ifindex (self->device);
+      facts.ifindex = t2pd_bring_up_get_ifindex (self);
     }
   if (self->backend != NULL)
     facts.network_backend = t2pn_backend_get_name (self->backend);
@@ -156,6 +167,17 @@ make_plan_input (T2pdBringUp *self, const GArray *links)
     .worker_uid = t2pd_bring_up_get_worker_uid (self),
     .bypass = self->bypass,
   };
+}
+
+T2pnRoutePlan *
+t2pd_bring_up_make_netns_plan (T2pdBringUp *self, GError **error)
+{
+  g_autoptr (T2pnSnapshot) snapshot =
+      t2pn_netns_take_snapshot (t2pd_bring_up_get_netns (self), error);
+  g_autoptr (GArray) links = g_array_new (FALSE, FALSE, sizeof (int));
+  T2pnRoutePlanInput input = make_plan_input (self, links);
+
+  return snapshot != NULL ? t2pn_netns_plan_new (&input, snapshot) : NULL;
 }
 
 T2pnRoutePlan *
@@ -313,6 +335,21 @@ void
 t2pd_bring_up_set_advanced (T2pdBringUp *self, gboolean is_advanced)
 {
   self->is_advanced = is_advanced;
+}
+
+void
+t2pd_bring_up_set_descriptors (T2pdBringUp *self, T2pdDescriptors *descriptors)
+{
+  g_return_if_fail (self->descriptors == NULL);
+
+  self->descriptors = t2pd_descriptors_ref (descriptors);
+  t2pd_tunnel_set_is_elsewhere (self->tunnel, t2pd_descriptors_get_netns (descriptors) >= 0);
+}
+
+int
+t2pd_bring_up_get_netns (T2pdBringUp *self)
+{
+  return t2pd_descriptors_get_netns (self->descriptors);
 }
 
 T2pdWorker *

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "t2pd-carrier.h"
+#include "t2pd-descriptors.h"
 #include "t2pd-service.h"
 #include "t2pd-upstreams.h"
 
@@ -21,6 +22,10 @@ T2pdBringUp *t2pd_bring_up_of (T2pdTunnel *tunnel);
 
 /* The caller of this activation may do what `advanced` guards. */
 void t2pd_bring_up_set_advanced (T2pdBringUp *self, gboolean is_advanced);
+/* What the caller passed with his settings; once, before it is activated. */
+void t2pd_bring_up_set_descriptors (T2pdBringUp *self, T2pdDescriptors *descriptors);
+/* The namespace that the tunnel is in (a descriptor), or -1: in the service's own. */
+int t2pd_bring_up_get_netns (T2pdBringUp *self);
 /* The worker that can be asked, or NULL. */
 T2pdWorker *t2pd_bring_up_get_worker (T2pdBringUp *self);
 /* What the worker could not have as asked for. */

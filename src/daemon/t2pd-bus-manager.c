@@ -26,6 +26,7 @@ static const struct
   const T2pdMethod *method;
 } methods[] = {
   { "handle-create-tunnel", &t2pd_manager_create_tunnel },
+  { "handle-create-tunnel-fd", &t2pd_manager_create_tunnel_fd },
   { "handle-get-tunnel", &t2pd_manager_get_tunnel },
   { "handle-list-tunnels", &t2pd_manager_list_tunnels },
   { "handle-test-proxy", &t2pd_manager_test_proxy },
@@ -106,7 +107,8 @@ show_properties (T2pdBusManager *self)
 {
   static const char *const features[] = {
     "socks5",      "capture-routes", "capture-default", "scope-user", "scope-system",
-    "virtual-dns", "netlink",        "networkmanager",  NULL,
+    "virtual-dns", "netlink",        "networkmanager",  "apps",       "netns",
+    NULL,
   };
 
   t2p_bus_manager_set_version (self->skeleton, PACKAGE_VERSION);

@@ -36,6 +36,8 @@ call_clear (T2pdCall *call)
   g_clear_object (&call->tunnel);
   g_clear_pointer (&call->settings, t2p_settings_unref);
   g_clear_pointer (&call->endpoint, t2p_endpoint_unref);
+  g_clear_pointer (&call->descriptors, t2pd_descriptors_unref);
+  g_clear_object (&call->guard);
   g_clear_pointer (&call->call_options, g_variant_unref);
   g_clear_pointer (&call->parameters, g_variant_unref);
   /* An invocation that nobody answered would leave the caller waiting for ever. */
@@ -69,6 +71,23 @@ t2pd_call_return (T2pdCall *call, GVariant *values)
   g_return_if_fail (call->invocation != NULL);
 
   g_dbus_method_invocation_return_value (g_steal_pointer (&call->invocation), values);
+}
+
+void
+t2pd_call_return_with_fds (T2pdCall *call, GVariant *values, GUnixFDList *list)
+{
+  g_return_if_fail (call->invocation != NULL);
+
+  g_dbus_method_invocation_return_value_with_unix_fd_list (g_steal_pointer (&call->invocation),
+                                                           values, list);
+}
+
+GUnixFDList *
+t2pd_call_get_fds (T2pdCall *call)
+{
+  GDBusMessage *message = g_dbus_method_invocation_get_message (call->invocation);
+
+  return g_dbus_message_get_unix_fd_list (message);
 }
 
 /**
@@ -169,7 +188,8 @@ make_details (T2pdCall *call)
   g_autofree char *routes = NULL;
 
   g_variant_builder_init (&builder, G_VARIANT_TYPE ("a{ss}"));
-  if (g_variant_is_of_type (call->parameters, G_VARIANT_TYPE ("(sa{sv}a{sv})")))
+  if (g_variant_is_of_type (call->parameters, G_VARIANT_TYPE ("(sa{sv}a{sv})")) ||
+      g_variant_is_of_type (call->parameters, G_VARIANT_TYPE ("(sa{sv}a{sh}a{sv})")))
     {
       const char *name;
 

@@ -3,6 +3,7 @@
 
 #include "t2pd-authority.h"
 #include "t2pd-call-options.h"
+#include "t2pd-descriptors.h"
 #include "t2pd-service.h"
 
 G_BEGIN_DECLS
@@ -37,6 +38,8 @@ typedef struct
  * @tunnel: (nullable): whose object was called
  * @settings: (nullable): frozen by the check, for the authority
  * @endpoint: (nullable): frozen by the check, for the authority
+ * @descriptors: (nullable): frozen by the check
+ * @guard: (nullable): what the caller gets for them
  * @is_advanced: whether the caller may do what `advanced` guards, for this request
  *
  * One call under way. Ends with t2pd_call_return() or t2pd_call_fail(), exactly once.
@@ -53,6 +56,8 @@ struct _T2pdCall
   T2pdTunnel *tunnel;
   T2pSettings *settings;
   T2pEndpoint *endpoint;
+  T2pdDescriptors *descriptors;
+  GUnixFDList *guard;
   gboolean is_advanced;
   /* private */
   GCancellable *gone;
@@ -73,6 +78,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (T2pdCall, t2pd_call_unref)
 
 /* @values: a tuple, floating or NULL for (). */
 void t2pd_call_return (T2pdCall *call, GVariant *values);
+/* The same with descriptors: @list is what handles in @values are numbers of. */
+void t2pd_call_return_with_fds (T2pdCall *call, GVariant *values, GUnixFDList *list);
+/* What came with the message, or NULL. */
+GUnixFDList *t2pd_call_get_fds (T2pdCall *call);
 void t2pd_call_fail (T2pdCall *call, const GError *error);
 
 G_END_DECLS

@@ -89,20 +89,27 @@ t2pd_capture_parts_update_table (const T2pdCapturePart *table,
   return take_result (first, error);
 }
 
+/* All of them are about this machine's own network. */
+static gboolean
+is_elsewhere (T2pdBringUp *self)
+{
+  return t2pd_bring_up_get_netns (self) >= 0;
+}
+
 gboolean
 t2pd_capture_parts_run (T2pdBringUp *self, GError **error)
 {
-  return t2pd_capture_parts_run_table (parts, N_PARTS, self, error);
+  return is_elsewhere (self) || t2pd_capture_parts_run_table (parts, N_PARTS, self, error);
 }
 
 gboolean
 t2pd_capture_parts_undo (T2pdBringUp *self, GError **error)
 {
-  return t2pd_capture_parts_undo_table (parts, N_PARTS, self, error);
+  return is_elsewhere (self) || t2pd_capture_parts_undo_table (parts, N_PARTS, self, error);
 }
 
 gboolean
 t2pd_capture_parts_update (T2pdBringUp *self, GError **error)
 {
-  return t2pd_capture_parts_update_table (parts, N_PARTS, self, error);
+  return is_elsewhere (self) || t2pd_capture_parts_update_table (parts, N_PARTS, self, error);
 }

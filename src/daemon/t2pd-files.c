@@ -5,7 +5,7 @@
  *
  * A worker runs as a user of its own and opens nothing; so the daemon opens what the settings
  * of root's tunnels name, and passes descriptors. Everybody else would have the daemon open
- * what he himself could not, and has to pass descriptors of his own.
+ * what he himself could not, and has to pass descriptors of his own (t2pd-descriptors.c).
  *
  * A path is looked at before it is opened for reading: to open a device, a FIFO or what hides
  * behind a link to one can do something by itself. The object that was looked at is the one
@@ -62,8 +62,13 @@ static gboolean G_GNUC_PRINTF (4, 5)
 }
 
 static gboolean
-check_one (const T2pSettingFile *file, guint32 owner, GError **error)
+check_one (const T2pSettingFile *file,
+           guint32 owner,
+           const T2pdDescriptors *passed,
+           GError **error)
 {
+  if (t2pd_descriptors_find_file (passed, file->name) >= 0)
+    return TRUE;
   if (!t2p_setting_file_is_path (file))
     return refuse (file, T2P_ERROR_INVALID_SETTINGS, error,
                    "no descriptor was passed, expected the path of a file");
@@ -74,10 +79,13 @@ check_one (const T2pSettingFile *file, guint32 owner, GError **error)
 }
 
 gboolean
-t2pd_files_check (const GArray *wanted, guint32 owner, GError **error)
+t2pd_files_check (const GArray *wanted,
+                  guint32 owner,
+                  const T2pdDescriptors *passed,
+                  GError **error)
 {
   for (guint i = 0; i < wanted->len; i++)
-    if (!check_one (&g_array_index (wanted, T2pSettingFile, i), owner, error))
+    if (!check_one (&g_array_index (wanted, T2pSettingFile, i), owner, passed, error))
       return FALSE;
   return TRUE;
 }
@@ -104,6 +112,26 @@ check_status (const T2pSettingFile *file, int fd, goffset *inout_total, GError *
                    "is too much with the files before it, expected at most %d bytes in all",
                    T2P_MAX_FILES_BYTES);
   return TRUE;
+}
+
+/* What the caller has opened with his own rights. -1 with an error */
+static int
+copy_one (const T2pSettingFile *file, int passed, goffset *inout_total, GError **error)
+{
+  int flags = fcntl (passed, F_GETFL);
+  int fd;
+
+  if (flags < 0 || (flags & O_PATH) != 0 || (flags & O_ACCMODE) == O_WRONLY)
+    {
+      refuse (file, T2P_ERROR_INVALID_FD, error, "the descriptor is not open for reading");
+      return -1;
+    }
+  if (!check_status (file, passed, inout_total, error))
+    return -1;
+  fd = fcntl (passed, F_DUPFD_CLOEXEC, 0);
+  if (fd < 0)
+    refuse (file, T2P_ERROR_LIMIT_EXCEEDED, error, "%s", g_strerror (errno));
+  return fd;
 }
 
 /* -1 with an error */
@@ -140,8 +168,13 @@ has (const T2pdFiles *self, const char *name)
 }
 
 static gboolean
-take_one (T2pdFiles *self, const T2pSettingFile *wanted, goffset *inout_total, GError **error)
+take_one (T2pdFiles *self,
+          const T2pSettingFile *wanted,
+          const T2pdDescriptors *passed,
+          goffset *inout_total,
+          GError **error)
 {
+  int descriptor = t2pd_descriptors_find_file (passed, wanted->name);
   File file = { NULL, -1 };
 
   if (has (self, wanted->name))
@@ -149,7 +182,8 @@ take_one (T2pdFiles *self, const T2pSettingFile *wanted, goffset *inout_total, G
   if (self->list->len == T2P_MAX_FILES)
     return refuse (wanted, T2P_ERROR_LIMIT_EXCEEDED, error,
                    "is one file too many, expected at most %d", T2P_MAX_FILES);
-  file.fd = open_one (wanted, inout_total, error);
+  file.fd = descriptor >= 0 ? copy_one (wanted, descriptor, inout_total, error)
+                            : open_one (wanted, inout_total, error);
   if (file.fd < 0)
     return FALSE;
   file.name = g_strdup (wanted->name);
@@ -158,19 +192,22 @@ take_one (T2pdFiles *self, const T2pSettingFile *wanted, goffset *inout_total, G
 }
 
 T2pdFiles *
-t2pd_files_open (const GArray *wanted, guint32 owner, GError **error)
+t2pd_files_open (const GArray *wanted,
+                 guint32 owner,
+                 const T2pdDescriptors *passed,
+                 GError **error)
 {
   g_autoptr (T2pdFiles) self = NULL;
   goffset total = 0;
 
-  if (!t2pd_files_check (wanted, owner, error))
+  if (!t2pd_files_check (wanted, owner, passed, error))
     return NULL;
   self = g_new0 (T2pdFiles, 1);
   g_atomic_ref_count_init (&self->ref_count);
   self->list = g_array_new (FALSE, FALSE, sizeof (File));
   g_array_set_clear_func (self->list, file_clear);
   for (guint i = 0; i < wanted->len; i++)
-    if (!take_one (self, &g_array_index (wanted, T2pSettingFile, i), &total, error))
+    if (!take_one (self, &g_array_index (wanted, T2pSettingFile, i), passed, &total, error))
       return NULL;
   return g_steal_pointer (&self);
 }

@@ -8,7 +8,9 @@
 #include "t2pd-bus-tunnel.h"
 #include "t2pd-dns-redirect.h"
 #include "t2pd-files.h"
+#include "t2pd-guard.h"
 #include "t2pd-reason.h"
+#include "t2pd-worker-owners.h"
 
 static const T2pdCallOption create_options[] = {
   { "activate", "b" }, { "persist", "b" },          { "lifetime", "s" },
@@ -77,7 +79,7 @@ check_create (T2pdCall *call, GError **error)
   if (call->settings == NULL)
     return FALSE;
   files = t2p_settings_list_files (call->settings);
-  return t2pd_files_check (files, call->uid, error);
+  return t2pd_files_check (files, call->uid, call->descriptors, error);
 }
 
 static gboolean
@@ -95,7 +97,8 @@ look_again_create (T2pdCall *call, GError **error)
       return FALSE;
     }
   return t2pd_manager_check_limits (manager, call->uid, error) &&
-         (!t2pd_call_options_get_bool (call->call_options, "activate", TRUE) ||
+         (t2pd_descriptors_get_netns (call->descriptors) >= 0 ||
+          !t2pd_call_options_get_bool (call->call_options, "activate", TRUE) ||
           t2pd_manager_check_conflicts (manager, call->uid, call->settings, NULL, error));
 }
 
@@ -111,12 +114,13 @@ make_warnings (T2pdTunnel *tunnel)
   for (guint i = 0; of_worker[i] != NULL; i++)
     g_variant_builder_add (&builder, "s", of_worker[i]);
   t2pd_apps_add_warnings (t2pd_bring_up_of (tunnel), &builder);
-  t2pd_dns_redirect_add_warnings (settings, &builder);
+  if (t2pd_bring_up_get_netns (t2pd_bring_up_of (tunnel)) < 0)
+    t2pd_dns_redirect_add_warnings (settings, &builder);
   return g_variant_builder_end (&builder);
 }
 
-static void
-return_created (T2pdCall *call, T2pdTunnel *tunnel)
+static GVariant *
+make_result (T2pdTunnel *tunnel)
 {
   const char *interface = t2pd_tunnel_get_facts (tunnel)->interface;
   GVariantBuilder result;
@@ -125,7 +129,20 @@ return_created (T2pdCall *call, T2pdTunnel *tunnel)
   g_variant_builder_add (&result, "{sv}", "interface",
                          g_variant_new_string (interface != NULL ? interface : ""));
   g_variant_builder_add (&result, "{sv}", "warnings", make_warnings (tunnel));
-  t2pd_call_return (call, g_variant_new ("(oa{sv})", t2pd_tunnel_get_path (tunnel), &result));
+  return g_variant_builder_end (&result);
+}
+
+/* Whoever passed descriptors gets one back. */
+static void
+return_created (T2pdCall *call, T2pdTunnel *tunnel)
+{
+  const char *path = t2pd_tunnel_get_path (tunnel);
+
+  if (call->guard == NULL)
+    t2pd_call_return (call, g_variant_new ("(o@a{sv})", path, make_result (tunnel)));
+  else
+    t2pd_call_return_with_fds (
+        call, g_variant_new ("(oh@a{sv})", path, 0, make_result (tunnel)), call->guard);
 }
 
 static void
@@ -153,25 +170,40 @@ withdrawn_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   t2pd_call_fail (call, error);
 }
 
+/* Takes @error. */
+static void
+withdraw (T2pdCall *call, T2pdTunnel *tunnel, GError *error)
+{
+  Refusal *refusal = g_new (Refusal, 1);
+
+  *refusal = (Refusal){ t2pd_call_ref (call), error };
+  t2pd_service_delete_tunnel_async (call->service, tunnel, t2pd_reason_from_error (error),
+                                    withdrawn_cb, refusal);
+}
+
 static void
 waited_up_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr (T2pdCall) call = user_data;
   T2pdTunnel *tunnel = T2PD_TUNNEL (source);
-  T2pdService *service = call->service;
   GError *error = NULL;
-  Refusal *refusal;
 
   if (t2pd_tunnel_activate_finish (tunnel, result, &error))
-    {
-      return_created (call, tunnel);
-      return;
-    }
-  /* Who waited for it keeps no failed one. Somebody may have activated it again meanwhile. */
-  refusal = g_new (Refusal, 1);
-  *refusal = (Refusal){ g_steal_pointer (&call), error };
-  t2pd_service_delete_tunnel_async (service, tunnel, t2pd_reason_from_error (error),
-                                    withdrawn_cb, refusal);
+    return_created (call, tunnel);
+  else /* Who waited for it keeps no failed one, though somebody may have activated it again. */
+    withdraw (call, tunnel, error);
+}
+
+static gboolean
+attach_descriptors (T2pdCall *call, T2pdTunnel *tunnel, GError **error)
+{
+  int guard = t2pd_guard_attach (call->service, tunnel, error);
+
+  if (guard < 0)
+    return FALSE;
+  call->guard = g_unix_fd_list_new_from_array (&guard, 1);
+  t2pd_bring_up_set_descriptors (t2pd_bring_up_of (tunnel), call->descriptors);
+  return TRUE;
 }
 
 static void
@@ -185,6 +217,11 @@ act_create (T2pdCall *call)
   if (tunnel == NULL)
     {
       t2pd_call_fail (call, error);
+      return;
+    }
+  if (call->descriptors != NULL && !attach_descriptors (call, tunnel, &error))
+    {
+      withdraw (call, tunnel, g_steal_pointer (&error));
       return;
     }
   if (lives_with_caller (call))
@@ -205,4 +242,71 @@ act_create (T2pdCall *call)
 
 const T2pdMethod t2pd_manager_create_tunnel = {
   "CreateTunnel", create_options, check_create, look_again_create, act_create,
+};
+
+/* --- CreateTunnelFd */
+
+static gboolean
+refuse_elsewhere (const char *key, GError **error)
+{
+  g_set_error (error, T2P_ERROR, T2P_ERROR_NOT_SUPPORTED,
+               "%s: is about this machine's own network, expected none with netns", key);
+  return FALSE;
+}
+
+/* What only has a meaning where the machine's own programs are. */
+static gboolean
+check_elsewhere (const T2pSettings *settings, GError **error)
+{
+  static const char *const lists[] = { "users", "apps", "exclude-apps", "exclude-routes" };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (lists); i++)
+    if (t2p_settings_get_strv (settings, lists[i])[0] != NULL)
+      return refuse_elsewhere (lists[i], error);
+  if (t2p_settings_get_bool (settings, "forwarded"))
+    return refuse_elsewhere ("forwarded", error);
+  if (!g_str_equal (t2p_settings_get_string (settings, "kill-switch"), "off"))
+    return refuse_elsewhere ("kill-switch", error);
+  if (t2pd_worker_owners_are_wanted (settings))
+    return refuse_elsewhere ("rules: user", error);
+  return TRUE;
+}
+
+/* A descriptor that nothing asks for is a mistake. */
+static gboolean
+check_files_are_named (const T2pdCall *call, GError **error)
+{
+  g_autoptr (GArray) files = t2p_settings_list_files (call->settings);
+  const char *name;
+
+  for (guint i = 0; (name = t2pd_descriptors_get_file_name (call->descriptors, i)) != NULL; i++)
+    {
+      gboolean is_named = FALSE;
+
+      for (guint j = 0; j < files->len; j++)
+        is_named |= g_str_has_prefix (g_array_index (files, T2pSettingFile, j).name, "fd:") &&
+                    g_str_equal (g_array_index (files, T2pSettingFile, j).name + 3, name);
+      if (is_named)
+        continue;
+      g_set_error (error, T2P_ERROR, T2P_ERROR_INVALID_FD,
+                   "descriptors: no setting has fd:%s, expected one", name);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+check_create_fd (T2pdCall *call, GError **error)
+{
+  g_autoptr (GVariant) names = g_variant_get_child_value (call->parameters, 2);
+
+  call->descriptors = t2pd_descriptors_new (names, t2pd_call_get_fds (call), call->uid, error);
+  return call->descriptors != NULL && check_create (call, error) &&
+         check_files_are_named (call, error) &&
+         (t2pd_descriptors_get_netns (call->descriptors) < 0 ||
+          check_elsewhere (call->settings, error));
+}
+
+const T2pdMethod t2pd_manager_create_tunnel_fd = {
+  "CreateTunnelFd", create_options, check_create_fd, look_again_create, act_create,
 };

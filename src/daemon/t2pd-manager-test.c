@@ -37,7 +37,7 @@ check_test (T2pdCall *call, GError **error)
   if (call->endpoint == NULL)
     return FALSE;
   files = t2p_setting_files_of_endpoint (call->endpoint);
-  return t2pd_files_check (files, call->uid, error);
+  return t2pd_files_check (files, call->uid, NULL, error);
 }
 
 static gboolean
@@ -65,7 +65,7 @@ act_test (T2pdCall *call)
 {
   g_autoptr (GArray) wanted = t2p_setting_files_of_endpoint (call->endpoint);
   g_autoptr (GError) error = NULL;
-  g_autoptr (T2pdFiles) files = t2pd_files_open (wanted, call->uid, &error);
+  g_autoptr (T2pdFiles) files = t2pd_files_open (wanted, call->uid, NULL, &error);
 
   if (files == NULL)
     t2pd_call_fail (call, error);

@@ -183,10 +183,13 @@ t2pd_manager_check_conflicts (T2pdManager *self,
                               T2pdTunnel *self_tunnel,
                               GError **error)
 {
+  if (self_tunnel != NULL && t2pd_tunnel_is_elsewhere (self_tunnel))
+    return TRUE;
   for (guint i = 0; i < self->tunnels->len; i++)
     {
       T2pdTunnel *other = self->tunnels->pdata[i];
-      const char *conflict = other == self_tunnel || !t2pd_tunnel_is_engaged (other)
+      const char *conflict = other == self_tunnel || !t2pd_tunnel_is_engaged (other) ||
+                                     t2pd_tunnel_is_elsewhere (other)
                                  ? NULL
                                  : conflict_of (owner, settings, other);
 
@@ -204,6 +207,7 @@ t2pd_manager_get_default (T2pdManager *self)
 {
   for (guint i = 0; i < self->tunnels->len; i++)
     if (t2pd_tunnel_is_up (self->tunnels->pdata[i]) &&
+        !t2pd_tunnel_is_elsewhere (self->tunnels->pdata[i]) &&
         is_system_default (t2pd_tunnel_get_settings (self->tunnels->pdata[i])))
       return self->tunnels->pdata[i];
   return NULL;

@@ -9,6 +9,8 @@
 #include "t2pd-users.h"
 #include "t2pd-worker-owners.h"
 #include "t2pn-bind-links.h"
+#include "t2pn-netns-backend.h"
+#include "t2pn-netns.h"
 
 /* --- resolve-upstream */
 
@@ -28,6 +30,15 @@ t2pd_bring_up_make_ask (T2pdBringUp *self)
   return g_variant_builder_end (&builder);
 }
 
+static gboolean
+shares_network (T2pdBringUp *self, T2pdBringUp *other)
+{
+  int a = t2pd_bring_up_get_netns (self);
+  int b = t2pd_bring_up_get_netns (other);
+
+  return a < 0 || b < 0 ? a == b : t2pn_netns_equal (a, b);
+}
+
 static GArray *
 collect_taken (T2pdBringUp *self, GArray **out_ids)
 {
@@ -42,6 +53,8 @@ collect_taken (T2pdBringUp *self, GArray **out_ids)
       if (other == self || other->ids.mark == 0)
         continue;
       g_array_append_val (*out_ids, other->ids);
+      if (!shares_network (self, other))
+        continue;
       if (other->pool.pool4.address.family != AF_UNSPEC)
         g_array_append_val (pools, other->pool.pool4);
       if (other->pool.pool6.address.family != AF_UNSPEC)
@@ -66,12 +79,16 @@ make_seed (T2pdBringUp *self)
 static gboolean
 choose_numbers (T2pdBringUp *self, GError **error)
 {
+  int netns = t2pd_bring_up_get_netns (self);
   g_autoptr (T2pnSnapshot) snapshot = t2pn_snapshot_take (error);
+  g_autoptr (T2pnSnapshot) elsewhere =
+      netns >= 0 ? t2pn_netns_take_snapshot (netns, error) : NULL;
   g_autoptr (GArray) taken_ids = NULL;
   g_autoptr (GArray) taken_pools = collect_taken (self, &taken_ids);
   g_autofree char *seed = make_seed (self);
 
-  if (snapshot == NULL || !t2pn_bind_links_check (self->settings, snapshot, error))
+  if (snapshot == NULL || (netns >= 0 && elsewhere == NULL) ||
+      !t2pn_bind_links_check (self->settings, snapshot, error))
     return FALSE;
   if (self->service->mark == 0 &&
       !t2pn_route_ids_choose_mark (snapshot, &self->service->mark, error))
@@ -79,8 +96,8 @@ choose_numbers (T2pdBringUp *self, GError **error)
   return t2pn_route_ids_choose (self->settings, snapshot, self->service->mark, taken_ids,
                                 &self->ids, error) &&
          t2pn_route_apps_choose_mark (self->settings, snapshot, taken_ids, &self->ids, error) &&
-         t2pn_address_pool_choose (self->settings, snapshot, taken_pools, seed, &self->pool,
-                                   error);
+         t2pn_address_pool_choose (self->settings, netns >= 0 ? elsewhere : snapshot,
+                                   taken_pools, seed, &self->pool, error);
 }
 
 static gboolean
@@ -89,7 +106,8 @@ open_files (T2pdBringUp *self, GError **error)
   g_autoptr (GArray) wanted = t2p_settings_list_files (self->settings);
 
   g_clear_pointer (&self->files, t2pd_files_unref);
-  self->files = t2pd_files_open (wanted, t2pd_tunnel_get_owner (self->tunnel), error);
+  self->files =
+      t2pd_files_open (wanted, t2pd_tunnel_get_owner (self->tunnel), self->descriptors, error);
   return self->files != NULL;
 }
 
@@ -253,7 +271,7 @@ t2pd_step_run_worker (gpointer context, GTask *task)
       self->rule_uids, t2pd_bypass_make_sockets (self));
 
   t2pd_carrier_answer_owners (self->carrier, t2pd_worker_owners_are_wanted (self->settings)
-                                                 ? t2pn_tun_device_get_ifindex (self->device)
+                                                 ? t2pd_bring_up_get_ifindex (self)
                                                  : 0);
   t2pd_carrier_start_async (self->carrier, settings, t2pn_tun_device_peek_fd (self->device, 0),
                             self->files, g_task_get_cancellable (task), started_cb, task);
@@ -264,31 +282,42 @@ t2pd_step_run_worker (gpointer context, GTask *task)
 static void
 drop_device (T2pdBringUp *self)
 {
-  if (self->device != NULL)
-    t2pd_uplink_remove_own_link (self->service->uplink,
-                                 t2pn_tun_device_get_ifindex (self->device));
+  if (t2pd_bring_up_get_ifindex (self) != 0)
+    t2pd_uplink_remove_own_link (self->service->uplink, t2pd_bring_up_get_ifindex (self));
   g_clear_pointer (&self->device, t2pn_tun_device_free);
   t2pd_bring_up_show_facts (self);
+}
+
+/* Nothing needs to be undone of one that is elsewhere: it goes with its descriptors. */
+static gboolean
+register_device (T2pdBringUp *self, GError **error)
+{
+  T2pIpPrefix pools[] = { self->pool.pool4, self->pool.pool6 };
+  int ifindex = t2pd_bring_up_get_ifindex (self);
+
+  if (ifindex == 0)
+    return TRUE;
+  t2pd_uplink_add_own_link (self->service->uplink, ifindex, pools, G_N_ELEMENTS (pools));
+  return t2pn_journal_add_device (self->journal, t2pn_tun_device_get_name (self->device),
+                                  ifindex, error);
 }
 
 void
 t2pd_step_run_device (gpointer context, GTask *task)
 {
   T2pdBringUp *self = context;
-  T2pIpPrefix pools[] = { self->pool.pool4, self->pool.pool6 };
+  const char *name = t2p_settings_get_string (self->settings, "interface");
+  int netns = t2pd_bring_up_get_netns (self);
   GError *error = NULL;
 
-  self->device =
-      t2pn_tun_device_open (t2p_settings_get_string (self->settings, "interface"), 1, &error);
+  self->device = netns >= 0 ? t2pn_netns_open_device (netns, name, &error)
+                            : t2pn_tun_device_open (name, 1, &error);
   if (self->device == NULL)
     {
       t2pd_step_end (task, error);
       return;
     }
-  t2pd_uplink_add_own_link (self->service->uplink, t2pn_tun_device_get_ifindex (self->device),
-                            pools, G_N_ELEMENTS (pools));
-  if (t2pn_journal_add_device (self->journal, t2pn_tun_device_get_name (self->device),
-                               t2pn_tun_device_get_ifindex (self->device), &error))
+  if (register_device (self, &error))
     t2pd_bring_up_show_facts (self);
   else
     drop_device (self);

@@ -16,6 +16,7 @@
 #include "t2pd-dns-redirect.h"
 
 #include "t2p-log.h"
+#include "t2pn-netns-backend.h"
 #include "t2pn-nm-backend.h"
 
 /* The system's resolver answers everybody: only a tunnel for everybody may change it. */
@@ -186,6 +187,24 @@ nm_known_cb (GObject *source, GAsyncResult *result, gpointer user_data)
                                 g_task_get_cancellable (task), resolver_known_cb, task);
 }
 
+/* --- in the caller's namespace, which nobody else knows of */
+
+static void
+run_netns (T2pdBringUp *self, GTask *task)
+{
+  GError *error = NULL;
+  T2pnRoutePlan *plan = t2pd_bring_up_make_netns_plan (self, &error);
+
+  if (plan == NULL)
+    {
+      t2pd_step_end (task, error);
+      return;
+    }
+  self->backend = t2pn_netns_backend_new (plan, t2pd_bring_up_get_netns (self));
+  t2pn_backend_run_async (self->backend, T2PN_STAGE_CONFIGURE_LINK,
+                          g_task_get_cancellable (task), netlink_run_cb, task);
+}
+
 /* --- the step */
 
 void
@@ -194,7 +213,9 @@ t2pd_step_run_link (gpointer context, GTask *task)
   T2pdBringUp *self = context;
 
   t2pd_step_set_bring_up (task, self);
-  if (self->service->options->network_backend == T2PD_NETWORK_BACKEND_NETLINK)
+  if (t2pd_bring_up_get_netns (self) >= 0)
+    run_netns (self, task);
+  else if (self->service->options->network_backend == T2PD_NETWORK_BACKEND_NETLINK)
     plan_and_run_netlink (self, task);
   else
     t2pn_nm_client_ready_async (self->service->nm, g_task_get_cancellable (task), nm_known_cb,

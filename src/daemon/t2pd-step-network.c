@@ -167,7 +167,9 @@ t2pd_step_run_dns (gpointer context, GTask *task)
   t2pd_step_set_bring_up (task, self);
   if (told != NULL)
     apply_dns (self, task, told);
-  else if (t2p_settings_get_dns (self->settings) == T2P_DNS_MODE_OFF)
+  else if (t2p_settings_get_dns (self->settings) == T2P_DNS_MODE_OFF ||
+           t2pd_bring_up_get_netns (self) >= 0)
+    /* Who has a namespace of his own tells his programs there of a name server, any. */
     t2pd_step_end (task, NULL);
   else
     t2pn_resolver_choose_async (self->service->bus, t2pd_bring_up_get_resolver_scope (self),

@@ -15,6 +15,7 @@ struct _T2pdTunnel
   char *path;
   guint32 owner;
   T2pSettings *settings;
+  gboolean is_elsewhere;
   char *keeper;
   T2pdActivation *activation;
   GObject *context; /* of the activation */

@@ -121,6 +121,18 @@ t2pd_tunnel_get_context (T2pdTunnel *self)
   return self->context;
 }
 
+gboolean
+t2pd_tunnel_is_elsewhere (T2pdTunnel *self)
+{
+  return self->is_elsewhere;
+}
+
+void
+t2pd_tunnel_set_is_elsewhere (T2pdTunnel *self, gboolean is_elsewhere)
+{
+  self->is_elsewhere = is_elsewhere;
+}
+
 const char *
 t2pd_tunnel_get_keeper (T2pdTunnel *self)
 {

@@ -56,6 +56,9 @@ const char *t2pd_tunnel_get_message (T2pdTunnel *self);
 gboolean t2pd_tunnel_is_engaged (T2pdTunnel *self);
 /* Whether everything is installed: `active`, `degraded` or `suspended`. */
 gboolean t2pd_tunnel_is_up (T2pdTunnel *self);
+/* Whether its network is not the service's own, so that it is in nobody's way there. */
+gboolean t2pd_tunnel_is_elsewhere (T2pdTunnel *self);
+void t2pd_tunnel_set_is_elsewhere (T2pdTunnel *self, gboolean is_elsewhere);
 /* Unique name of the caller that it lives as long as, or NULL. */
 const char *t2pd_tunnel_get_keeper (T2pdTunnel *self);
 void t2pd_tunnel_set_keeper (T2pdTunnel *self, const char *sender);

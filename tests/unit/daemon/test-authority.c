@@ -115,6 +115,7 @@ test_settings (void)
 
       g_test_message ("%s", cases[i].settings);
       g_assert_cmpuint (needs ("CreateTunnel", &facts), ==, cases[i].expected);
+      g_assert_cmpuint (needs ("CreateTunnelFd", &facts), ==, cases[i].expected);
       facts.has_owner = TRUE;
       facts.owner_uid = 1000;
       g_assert_cmpuint (needs ("Activate", &facts), ==, cases[i].expected);

@@ -54,7 +54,7 @@ refused (const char *name, guint32 owner, T2pError code, const char *reason)
   g_autoptr (GArray) files = wanted (name, NULL);
   g_autoptr (GError) error = NULL;
 
-  g_assert_null (t2pd_files_open (files, owner, &error));
+  g_assert_null (t2pd_files_open (files, owner, NULL, &error));
   g_assert_error (error, T2P_ERROR, (int) code);
   g_test_message ("%s", error->message);
   g_assert_nonnull (strstr (error->message, reason));
@@ -66,7 +66,7 @@ test_opens_once (Fixture *f, gconstpointer data)
 {
   g_autoptr (GArray) files = wanted (f->file, f->file);
   g_autoptr (GError) error = NULL;
-  g_autoptr (T2pdFiles) open = t2pd_files_open (files, 0, &error);
+  g_autoptr (T2pdFiles) open = t2pd_files_open (files, 0, NULL, &error);
   g_autoptr (GUnixFDList) list = g_unix_fd_list_new ();
   g_autoptr (GVariant) handles = NULL;
   char text[16] = "";
@@ -87,7 +87,7 @@ static void
 test_passes_what_is_asked_for (Fixture *f, gconstpointer data)
 {
   g_autoptr (GArray) files = wanted (f->file, NULL);
-  g_autoptr (T2pdFiles) open = t2pd_files_open (files, 0, NULL);
+  g_autoptr (T2pdFiles) open = t2pd_files_open (files, 0, NULL, NULL);
   g_autoptr (GUnixFDList) list = g_unix_fd_list_new ();
   g_autoptr (GPtrArray) none = g_ptr_array_new ();
   g_autoptr (GVariant) handles = g_variant_ref_sink (t2pd_files_pass (open, none, list, NULL));
@@ -148,7 +148,7 @@ test_size_of_all (Fixture *f, gconstpointer data)
       g_assert_cmpint (link (f->file, file.name), ==, 0);
       g_array_append_val (files, file);
     }
-  g_assert_null (t2pd_files_open (files, 0, &error));
+  g_assert_null (t2pd_files_open (files, 0, NULL, &error));
   g_assert_error (error, T2P_ERROR, T2P_ERROR_LIMIT_EXCEEDED);
   g_assert_nonnull (strstr (error->message, names->pdata[n - 1]));
   for (guint i = 0; i < n; i++)

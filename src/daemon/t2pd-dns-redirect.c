@@ -4,7 +4,9 @@
 #include "t2pd-dns-redirect.h"
 
 #include "t2p-error.h"
+#include "t2p-log.h"
 #include "t2pd-bring-up-private.h"
+#include "t2pn-conntrack.h"
 #include "t2pn-dns-redirect.h"
 #include "t2pn-netlink-objects.h"
 #include "t2pn-netlink.h"
@@ -64,6 +66,15 @@ t2pd_dns_redirect_add_warnings (const T2pSettings *settings, GVariantBuilder *wa
 }
 
 /* --- what the kernel is told */
+
+static char *
+make_table_name (T2pdBringUp *self)
+{
+  g_autofree char *id =
+      g_strdup_printf ("%" G_GUINT64_FORMAT, t2pd_tunnel_get_id (self->tunnel));
+
+  return t2pn_nft_make_table_name (id);
+}
 
 /* By then packets of the apps that the tunnel captures are marked. */
 static char *
@@ -151,13 +162,59 @@ has_ipv6 (T2pdBringUp *self, const T2pnSnapshot *snapshot)
   return FALSE;
 }
 
+/* --- connections that began before */
+
+/* Where a program that keeps its socket has most likely asked so far. */
+static GArray *
+list_asked (T2pdBringUp *self)
+{
+  static const char *const local[] = { "127.0.0.53", "127.0.0.1", "::1" };
+  const GArray *uplink = t2pd_uplink_get_servers (self->service->uplink);
+  GArray *asked = g_array_new (FALSE, FALSE, sizeof (T2pIpAddress));
+
+  for (guint i = 0; i < G_N_ELEMENTS (local); i++)
+    {
+      T2pIpAddress address;
+
+      if (t2p_ip_address_parse (local[i], &address))
+        g_array_append_val (asked, address);
+    }
+  for (guint i = 0; i < uplink->len; i++)
+    g_array_append_val (asked, g_array_index (uplink, T2pIpEndpoint, i).address);
+  return asked;
+}
+
+static void
+forget_questions (T2pdBringUp *self)
+{
+  g_autoptr (GArray) asked = list_asked (self);
+  g_autoptr (GError) error = NULL;
+
+  for (guint i = 0; i < asked->len; i++)
+    if (!t2pn_conntrack_forget_questions (&g_array_index (asked, T2pIpAddress, i), &error))
+      {
+        t2p_log_debug (t2pd_tunnel_get_name (self->tunnel), error, "old questions, ignoring");
+        return;
+      }
+}
+
+static void
+forget_answers (T2pdBringUp *self)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (!t2pn_conntrack_forget_answered_by (&self->pool.responder4, &error) ||
+      !t2pn_conntrack_forget_answered_by (&self->pool.responder6, &error))
+    t2p_log_debug (t2pd_tunnel_get_name (self->tunnel), error, "old questions, ignoring");
+}
+
+/* --- the part */
+
 static gboolean
 make_true (T2pdBringUp *self, GError **error)
 {
   g_autoptr (T2pnSnapshot) snapshot = t2pn_snapshot_take_around_tunnels (0, error);
-  g_autofree char *id =
-      g_strdup_printf ("%" G_GUINT64_FORMAT, t2pd_tunnel_get_id (self->tunnel));
-  g_autofree char *table = t2pn_nft_make_table_name (id);
+  g_autofree char *table = make_table_name (self);
   T2pnRoute route =
       t2pn_dns_redirect_make_loopback_route (t2pn_tun_device_get_ifindex (self->device));
   T2pdDnsRedirectState wanted;
@@ -175,10 +232,9 @@ make_true (T2pdBringUp *self, GError **error)
       !load (self, table, wanted == T2PD_DNS_REDIRECT_BOTH, error))
     return FALSE;
   self->dns_redirect = wanted;
+  forget_questions (self);
   return TRUE;
 }
-
-/* --- the part */
 
 static gboolean
 check_domains (const T2pSettings *settings, GError **error)
@@ -211,13 +267,18 @@ t2pd_dns_redirect_run (T2pdBringUp *self, GError **error)
   return FALSE;
 }
 
-/* The table goes with the step, by the journal. */
+/* The table goes with the step, by the journal; what is not undone here goes with it. */
 gboolean
 t2pd_dns_redirect_undo (T2pdBringUp *self, GError **error)
 {
+  g_autofree char *table = make_table_name (self);
+  g_autofree char *script = t2pn_dns_redirect_to_undo_script (table);
+
   if (self->dns_redirect == T2PD_DNS_REDIRECT_NONE)
     return TRUE;
   self->dns_redirect = T2PD_DNS_REDIRECT_NONE;
+  t2pn_nft_run (script, NULL);
+  forget_answers (self);
   return set_localnet (self, FALSE, error) && delete_loopback_route (self, error);
 }
 

@@ -23,6 +23,10 @@
 #include <string.h>
 
 #define FIRST_METRIC 1024 /* the kernel's choice */
+#define CHAIN_GUARD "dns-guard"
+#define CHAIN_REDIRECT "dns-redirect"
+#define CHAIN_SOURCE "dns-source"
+#define CHAIN_REFUSE "dns-refuse"
 #define QUESTION "meta l4proto { tcp, udp } th dport 53"
 
 static void
@@ -101,17 +105,17 @@ t2pn_dns_redirect_make_loopback_route (int ifindex)
 static void
 append_destinations (GString *script, const T2pnDnsRedirect *redirect)
 {
-  append_chain (script, redirect, "dns-redirect", "nat hook output priority -100");
-  append_own (script, redirect, "dns-redirect");
+  append_chain (script, redirect, CHAIN_REDIRECT, "nat hook output priority -100");
+  append_own (script, redirect, CHAIN_REDIRECT);
   for (guint i = 0; redirect->who[i] != NULL; i++)
     {
-      begin_rule (script, redirect, "dns-redirect");
+      begin_rule (script, redirect, CHAIN_REDIRECT);
       g_string_append_printf (script, "meta nfproto ipv4 %s " QUESTION, redirect->who[i]);
       append_address (script, " dnat ip to ", &redirect->pool.responder4);
       g_string_append_c (script, '\n');
       if (!redirect->has_ipv6)
         continue;
-      begin_rule (script, redirect, "dns-redirect");
+      begin_rule (script, redirect, CHAIN_REDIRECT);
       g_string_append_printf (script, "meta nfproto ipv6 %s " QUESTION, redirect->who[i]);
       append_address (script, " dnat ip6 to ", &redirect->pool.responder6);
       g_string_append_c (script, '\n');
@@ -125,7 +129,7 @@ append_source (GString *script, const T2pnDnsRedirect *redirect, gboolean is_v4)
   const char *family = is_v4 ? "ip" : "ip6";
   const T2pIpAddress *own = is_v4 ? &pool->address4 : &pool->address6;
 
-  begin_rule (script, redirect, "dns-source");
+  begin_rule (script, redirect, CHAIN_SOURCE);
   g_string_append_printf (script, "oifname \"%s\" %s daddr", redirect->ifname, family);
   append_address (script, " ", is_v4 ? &pool->responder4 : &pool->responder6);
   g_string_append_printf (script, " %s saddr", family);
@@ -138,7 +142,7 @@ append_source (GString *script, const T2pnDnsRedirect *redirect, gboolean is_v4)
 static void
 append_sources (GString *script, const T2pnDnsRedirect *redirect)
 {
-  append_chain (script, redirect, "dns-source", "nat hook postrouting priority 100");
+  append_chain (script, redirect, CHAIN_SOURCE, "nat hook postrouting priority 100");
   append_source (script, redirect, TRUE);
   if (redirect->has_ipv6)
     append_source (script, redirect, FALSE);
@@ -147,17 +151,17 @@ append_sources (GString *script, const T2pnDnsRedirect *redirect)
 static void
 append_refusals (GString *script, const T2pnDnsRedirect *redirect)
 {
-  append_chain (script, redirect, "dns-refuse", "filter hook output priority 0");
+  append_chain (script, redirect, CHAIN_REFUSE, "filter hook output priority 0");
   if (redirect->has_ipv6)
     return;
-  append_own (script, redirect, "dns-refuse");
+  append_own (script, redirect, CHAIN_REFUSE);
   for (guint i = 0; redirect->who[i] != NULL; i++)
     {
-      begin_rule (script, redirect, "dns-refuse");
+      begin_rule (script, redirect, CHAIN_REFUSE);
       g_string_append_printf (script,
                               "meta nfproto ipv6 %s tcp dport 53 reject with tcp reset\n",
                               redirect->who[i]);
-      begin_rule (script, redirect, "dns-refuse");
+      begin_rule (script, redirect, CHAIN_REFUSE);
       g_string_append_printf (script, "meta nfproto ipv6 %s udp dport 53 reject\n",
                               redirect->who[i]);
     }
@@ -167,8 +171,8 @@ append_refusals (GString *script, const T2pnDnsRedirect *redirect)
 static void
 append_guard (GString *script, const T2pnDnsRedirect *redirect)
 {
-  append_chain (script, redirect, "dns-guard", "filter hook prerouting priority -300");
-  begin_rule (script, redirect, "dns-guard");
+  append_chain (script, redirect, CHAIN_GUARD, "filter hook prerouting priority -300");
+  begin_rule (script, redirect, CHAIN_GUARD);
   g_string_append_printf (script, "iifname \"%s\" ip daddr 127.0.0.0/8 drop\n",
                           redirect->ifname);
 }
@@ -183,5 +187,20 @@ t2pn_dns_redirect_to_script (const T2pnDnsRedirect *redirect)
   append_destinations (script, redirect);
   append_sources (script, redirect);
   append_refusals (script, redirect);
+  return g_string_free (script, FALSE);
+}
+
+char *
+t2pn_dns_redirect_to_undo_script (const char *table)
+{
+  static const char *const chains[] = { CHAIN_REDIRECT, CHAIN_SOURCE, CHAIN_REFUSE,
+                                        CHAIN_GUARD };
+  GString *script = g_string_new (NULL);
+
+  for (guint i = 0; i < G_N_ELEMENTS (chains); i++)
+    {
+      g_string_append_printf (script, "flush chain inet %s %s\n", table, chains[i]);
+      g_string_append_printf (script, "delete chain inet %s %s\n", table, chains[i]);
+    }
   return g_string_free (script, FALSE);
 }

@@ -37,5 +37,7 @@ T2pnRoute t2pn_dns_redirect_make_loopback_route (int ifindex);
 /* Pure: the script for t2pn_nft_run(). It makes the chains of the redirect in @table, which may
  * have others, or gives those that are there the rules of now. (transfer full) */
 char *t2pn_dns_redirect_to_script (const T2pnDnsRedirect *redirect);
+/* Pure: the script that takes those chains away, and leaves the table. (transfer full) */
+char *t2pn_dns_redirect_to_undo_script (const char *table);
 
 G_END_DECLS

@@ -373,6 +373,10 @@ class File(ResolverCase):
         self.check_refused(f'mount --bind {self.CONF} {self.CONF}', f'umount {self.CONF}',
                            'mount point')
 
+    def test_immutable(self):
+        """file: one that is immutable is refused by name"""
+        self.check_refused(f'chattr +i {self.CONF}', f'chattr -i {self.CONF}', 'immutable')
+
     def test_read_only(self):
         """file: one in a folder that nobody may write is refused by name"""
         self.check_refused('mount -o remount,bind,ro /etc', 'mount -o remount,bind,rw /etc',

@@ -12,6 +12,7 @@ from t2plab import LabCase, Service, changes, network_dump, plan, tap  # noqa: E
 from t2plab.bus import BusError, vardict  # noqa: E402
 
 CLIENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), 't2plab', 'dnsclient.py')
+ASKER = os.path.join(os.path.dirname(CLIENT), 'asker.py')
 ADOPT_TIMEOUT = 2
 USER, ADMIN, ROOT = plan.USER_UID, plan.ADMIN_UID, None
 # On this machine, where nobody listens and where somebody does; on the LAN; far away.
@@ -206,6 +207,31 @@ class UserDns(LabCase):
         for folder in ('all', 'default', 'lo', plan.UPLINK):
             self.assertEqual(self.lab.run(
                 ['cat', f'/proc/sys/net/ipv4/conf/{folder}/route_localnet']).stdout.strip(), '0')
+
+    def test_same_socket(self):
+        """who asks from one socket all the time is redirected as long as the tunnel is there"""
+        # somebody else translates addresses, too: otherwise the kernel forgets all by itself
+        self.lab.run('nft -f -', input='table ip other { chain out { type nat hook postrouting '
+                     'priority 100; oifname "eth1" masquerade; }; }')
+        self.addCleanup(setattr, self, 'before', self.before)
+        self.addCleanup(self.lab.run, 'nft delete table ip other')
+        self.before = network_dump(self.lab)
+        for server in ('127.0.0.53', plan.ROUTER4):
+            asker = self.lab.start(['/usr/bin/python3', '-u', '-B', ASKER, server,
+                                    plan.PROXY_ONLY_NAME], uid=USER)
+            self.addCleanup(asker.kill)
+            self.last(asker, 'NXDOMAIN')
+            self.start()
+            tunnel = self.up()
+            self.last(asker, 'NOERROR')
+            tunnel.delete()
+            self.last(asker, 'NXDOMAIN')
+            asker.kill()
+            self.service.__exit__(None)
+            self.service = None
+
+    def last(self, asker, code):
+        self.lab.wait_for(lambda: (asker.log().split() or [''])[-1] == code, timeout=6, what=code)
 
     # --- kills
 

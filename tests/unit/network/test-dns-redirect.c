@@ -63,6 +63,16 @@ test_whole (void)
 }
 
 static void
+test_undo (void)
+{
+  g_autofree char *script = t2pn_dns_redirect_to_undo_script ("tun2proxy-3");
+
+  g_assert_true (g_str_has_prefix (script, "flush chain inet tun2proxy-3 dns-redirect\n"
+                                           "delete chain inet tun2proxy-3 dns-redirect\n"));
+  g_assert_null (strstr (script, "table"));
+}
+
+static void
 test_without_ipv6 (void)
 {
   T2pnDnsRedirect redirect = make_redirect (user);
@@ -119,6 +129,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/dns-redirect/whole", test_whole);
+  g_test_add_func ("/dns-redirect/undo-leaves-the-table", test_undo);
   g_test_add_func ("/dns-redirect/without-ipv6-those-questions-are-refused", test_without_ipv6);
   g_test_add_func ("/dns-redirect/uid-of-the-workers-instead-of-the-mark", test_worker_uid);
   g_test_add_func ("/dns-redirect/users", test_users);

@@ -196,6 +196,17 @@ plan_changed_cb (T2pdUplink *uplink, gpointer user_data)
   update_plan (user_data);
 }
 
+/* Without its routes a tunnel lets out what it captured: they are put back. */
+static void
+own_removed_cb (T2pdUplink *uplink, gpointer user_data)
+{
+  T2pdBringUp *self = T2PD_BRING_UP (user_data);
+
+  if (self->backend != NULL)
+    t2pn_backend_doubt (self->backend);
+  update_plan (self);
+}
+
 static void
 link_removed_cb (T2pdUplink *uplink, int ifindex, gpointer user_data)
 {
@@ -295,6 +306,7 @@ t2pd_bring_up_watch (T2pdBringUp *self)
   g_signal_connect_object (uplink, "address-changed", G_CALLBACK (plan_changed_cb), self, 0);
   g_signal_connect_object (uplink, "rule-removed", G_CALLBACK (plan_changed_cb), self, 0);
   g_signal_connect_object (uplink, "routes-changed", G_CALLBACK (plan_changed_cb), self, 0);
+  g_signal_connect_object (uplink, "own-removed", G_CALLBACK (own_removed_cb), self, 0);
   g_signal_connect_object (uplink, "link-removed", G_CALLBACK (link_removed_cb), self, 0);
   /* After all others, who must not hear of `degraded` before they hear of `active`. */
   g_signal_connect_object (self->tunnel, "state-changed", G_CALLBACK (state_changed_cb), self,

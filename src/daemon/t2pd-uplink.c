@@ -47,6 +47,7 @@ enum
   CHANGED,
   ADDRESS_CHANGED,
   RULE_REMOVED,
+  OWN_REMOVED,
   ROUTES_CHANGED,
   LINK_REMOVED,
   N_SIGNALS,
@@ -91,6 +92,8 @@ t2pd_uplink_class_init (T2pdUplinkClass *klass)
                                            NULL, NULL, G_TYPE_NONE, 0);
   signals[RULE_REMOVED] = g_signal_new ("rule-removed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
                                         NULL, G_TYPE_NONE, 0);
+  signals[OWN_REMOVED] = g_signal_new ("own-removed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+                                       NULL, G_TYPE_NONE, 0);
   signals[ROUTES_CHANGED] = g_signal_new ("routes-changed", type, G_SIGNAL_RUN_LAST, 0, NULL,
                                           NULL, NULL, G_TYPE_NONE, 0);
   signals[LINK_REMOVED] = g_signal_new ("link-removed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
@@ -215,6 +218,12 @@ rule_removed_cb (T2pnLinkMonitor *monitor, gpointer user_data)
 }
 
 static void
+own_removed_cb (T2pnLinkMonitor *monitor, gpointer user_data)
+{
+  g_signal_emit (user_data, signals[OWN_REMOVED], 0);
+}
+
+static void
 routes_changed_cb (T2pnLinkMonitor *monitor, gpointer user_data)
 {
   g_signal_emit (user_data, signals[ROUTES_CHANGED], 0);
@@ -247,6 +256,7 @@ t2pd_uplink_new (GDBusConnection *bus, GError **error)
                            self, 0);
   g_signal_connect_object (self->monitor, "rule-removed", G_CALLBACK (rule_removed_cb), self,
                            0);
+  g_signal_connect_object (self->monitor, "own-removed", G_CALLBACK (own_removed_cb), self, 0);
   g_signal_connect_object (self->monitor, "routes-changed", G_CALLBACK (routes_changed_cb),
                            self, 0);
   g_signal_connect_object (self->monitor, "link-removed", G_CALLBACK (link_removed_cb), self,

@@ -65,3 +65,10 @@ t2pn_backend_update_finish (T2pnBackend *self, GAsyncResult *result, GError **er
 {
   return T2PN_BACKEND_GET_IFACE (self)->finish (self, result, error);
 }
+
+void
+t2pn_backend_doubt (T2pnBackend *self)
+{
+  if (T2PN_BACKEND_GET_IFACE (self)->doubt != NULL)
+    T2PN_BACKEND_GET_IFACE (self)->doubt (self);
+}

@@ -41,6 +41,7 @@ struct _T2pnBackendInterface
                         GCancellable *cancellable,
                         GAsyncReadyCallback callback,
                         gpointer user_data);
+  void (*doubt) (T2pnBackend *self); /* (nullable) */
   gboolean (*finish) (T2pnBackend *self, GAsyncResult *result, GError **error);
 };
 
@@ -69,6 +70,8 @@ void t2pn_backend_update_async (T2pnBackend *self,
                                 GCancellable *cancellable,
                                 GAsyncReadyCallback callback,
                                 gpointer user_data);
+/* Somebody has taken away what was installed: the next update looks at all of it. */
+void t2pn_backend_doubt (T2pnBackend *self);
 gboolean t2pn_backend_update_finish (T2pnBackend *self, GAsyncResult *result, GError **error);
 
 /**

@@ -36,6 +36,7 @@ struct _T2pnLinkMonitor
   GHashTable *ignored; /* set of ifindexes */
   GHashTable *changed; /* set of ifindexes whose addresses changed */
   gboolean is_rule_removed;
+  gboolean is_own_removed;
   gboolean is_default_changed;
   GArray *defaults; /* of T2pnRoute: the default routes that count */
 };
@@ -48,6 +49,7 @@ enum
   SIGNAL_UPLINK_CHANGED,
   SIGNAL_ADDRESS_CHANGED,
   SIGNAL_RULE_REMOVED,
+  SIGNAL_OWN_REMOVED,
   SIGNAL_ROUTES_CHANGED,
   N_SIGNALS,
 };
@@ -161,10 +163,11 @@ burst_cb (gpointer user_data)
 {
   g_autoptr (T2pnLinkMonitor) self = g_object_ref (user_data);
   gboolean is_rule_removed = self->is_rule_removed;
+  gboolean is_own_removed = self->is_own_removed;
 
   g_source_destroy (self->burst);
   g_clear_pointer (&self->burst, g_source_unref);
-  self->is_rule_removed = FALSE;
+  self->is_rule_removed = self->is_own_removed = FALSE;
   if (self->is_default_changed)
     {
       self->is_default_changed = FALSE;
@@ -173,6 +176,8 @@ burst_cb (gpointer user_data)
   tell_addresses (self);
   if (is_rule_removed)
     g_signal_emit (self, signals[SIGNAL_RULE_REMOVED], 0);
+  if (is_own_removed)
+    g_signal_emit (self, signals[SIGNAL_OWN_REMOVED], 0);
   return G_SOURCE_REMOVE;
 }
 
@@ -214,6 +219,26 @@ start_route_burst (T2pnLinkMonitor *self)
 /* --- messages */
 
 static void
+note_own_removed (T2pnLinkMonitor *self)
+{
+  self->is_own_removed = TRUE;
+  start_burst (self);
+}
+
+/* IPv4 routes go silently when a link goes down: ours, and default routes. */
+static void
+take_new_link (T2pnLinkMonitor *self, struct nlmsghdr *header)
+{
+  T2pnLink link;
+
+  self->is_default_changed = TRUE;
+  start_burst (self);
+  if (t2pn_netlink_parse_link (header, &link) && is_ignored (self, link.ifindex) &&
+      (link.flags & IFF_UP) == 0)
+    note_own_removed (self);
+}
+
+static void
 take_link (T2pnLinkMonitor *self, struct nlmsghdr *header)
 {
   T2pnLink link;
@@ -234,6 +259,8 @@ take_address (T2pnLinkMonitor *self, struct nlmsghdr *header)
   if (g_hash_table_size (self->changed) <= MAX_CHANGED_LINKS)
     g_hash_table_add (self->changed, GINT_TO_POINTER (address.ifindex));
   start_burst (self);
+  if (header->nlmsg_type == RTM_DELADDR && is_ignored (self, address.ifindex))
+    note_own_removed (self);
 }
 
 /* A routing daemon changes thousands of them, and asks nobody on the link. */
@@ -249,7 +276,11 @@ take_route (T2pnLinkMonitor *self, struct nlmsghdr *header)
 {
   T2pnRoute route;
 
-  if (!t2pn_netlink_parse_route (header, &route) || route.table != RT_TABLE_MAIN)
+  if (!t2pn_netlink_parse_route (header, &route))
+    return;
+  if (header->nlmsg_type == RTM_DELROUTE && route.protocol == T2PN_PROTOCOL)
+    note_own_removed (self);
+  if (route.table != RT_TABLE_MAIN)
     return;
   if (is_default_of_main (&route))
     {
@@ -285,9 +316,8 @@ message_cb (struct nl_msg *message, void *user_data)
     case RTM_DELLINK:
       take_link (self, header);
       break;
-    case RTM_NEWLINK: /* IPv4 routes go silently when a link goes down */
-      self->is_default_changed = TRUE;
-      start_burst (self);
+    case RTM_NEWLINK:
+      take_new_link (self, header);
       break;
     case RTM_NEWADDR:
     case RTM_DELADDR:
@@ -312,6 +342,7 @@ look_at_everything (T2pnLinkMonitor *self)
 {
   self->is_default_changed = TRUE;
   self->is_rule_removed = TRUE;
+  self->is_own_removed = TRUE;
   g_hash_table_add (self->changed, GINT_TO_POINTER (0));
   start_burst (self);
   start_route_burst (self);
@@ -376,6 +407,8 @@ t2pn_link_monitor_class_init (T2pnLinkMonitorClass *class)
                                                   NULL, NULL, NULL, G_TYPE_NONE, 1, G_TYPE_INT);
   signals[SIGNAL_RULE_REMOVED] = g_signal_new ("rule-removed", type, G_SIGNAL_RUN_LAST, 0, NULL,
                                                NULL, NULL, G_TYPE_NONE, 0);
+  signals[SIGNAL_OWN_REMOVED] = g_signal_new ("own-removed", type, G_SIGNAL_RUN_LAST, 0, NULL,
+                                              NULL, NULL, G_TYPE_NONE, 0);
   signals[SIGNAL_ROUTES_CHANGED] = g_signal_new ("routes-changed", type, G_SIGNAL_RUN_LAST, 0,
                                                  NULL, NULL, NULL, G_TYPE_NONE, 0);
 }

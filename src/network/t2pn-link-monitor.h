@@ -14,6 +14,8 @@ G_BEGIN_DECLS
  * came, went or moved to another link or gateway; ignored links (our tuns) do not count
  * `address-changed (int ifindex)`
  * `rule-removed ()`: a rule with our protocol number was deleted, by us or not
+ * `own-removed ()`: a route with our protocol number was deleted, by us or not, or an ignored
+ * link has lost an address or was put down
  * `routes-changed ()`: main got or lost a route that no routing daemon made
  *
  * Bursts are told once. When messages were lost (ENOBUFS) everything is looked at again. */

@@ -287,6 +287,22 @@ look (T2pnNetlinkBackend *self, const T2pnRoutePlan *plan, GError **error)
   return g_steal_pointer (&snapshot);
 }
 
+/* Its routes went when somebody put it down. */
+static void
+put_link_up (T2pnNetlinkBackend *self, T2pnNetlink *netlink, const T2pnSnapshot *snapshot)
+{
+  int ifindex = self->plan->ifindex;
+
+  for (guint i = 0; i < snapshot->links->len; i++)
+    {
+      const T2pnLink *link = &g_array_index (snapshot->links, T2pnLink, i);
+
+      if (link->ifindex == ifindex && (link->flags & IFF_UP) == 0 &&
+          self->is_installed[T2PN_STAGE_CONFIGURE_LINK])
+        t2pn_netlink_set_link_up (netlink, ifindex, TRUE, NULL);
+    }
+}
+
 /* Takes @plan. A stage that fails does not keep the others from being right; what is left of
  * the old plan then stays in the journal. */
 static gboolean
@@ -299,6 +315,7 @@ change_plan (T2pnNetlinkBackend *self, T2pnRoutePlan *plan, GError **error)
 
   if (snapshot == NULL)
     return FALSE;
+  put_link_up (self, netlink, snapshot);
   for (int stage = 0; stage < N_STAGES; stage++)
     if (!change_stage (self, (T2pnStage) stage, netlink, snapshot, plan,
                        first == NULL ? &first : NULL))
@@ -328,6 +345,12 @@ update_async (T2pnBackend *backend,
   return_result (task, is_done, error);
 }
 
+static void
+doubt (T2pnBackend *backend)
+{
+  T2PN_NETLINK_BACKEND (backend)->is_doubtful = TRUE;
+}
+
 static gboolean
 finish (T2pnBackend *self, GAsyncResult *result, GError **error)
 {
@@ -341,6 +364,7 @@ t2pn_netlink_backend_iface_init (T2pnBackendInterface *iface)
   iface->run_async = run_async;
   iface->undo_async = undo_async;
   iface->update_async = update_async;
+  iface->doubt = doubt;
   iface->finish = finish;
 }
 

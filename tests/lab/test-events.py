@@ -374,6 +374,22 @@ class Deleted(EventCase):
         self.delete_rules(lambda rule: 'fwmark' in rule and 'unreachable' in rule)
         self.assert_restored()
 
+    def test_table(self):
+        """the routes of the tunnel's own table"""
+        table = re.search(r'lookup (\d+)', self.lab.run('ip rule').stdout)[1]
+        self.lab.sh(f'ip route flush table {table}; ip -6 route flush table {table}')
+        self.assert_restored()
+
+    def test_address(self):
+        """the addresses of the tunnel's link"""
+        self.lab.run(f'ip addr flush dev {self.tunnel.interface}')
+        self.assert_restored()
+
+    def test_down(self):
+        """the tunnel's link, put down"""
+        self.lab.run(f'ip link set {self.tunnel.interface} down')
+        self.assert_restored()
+
     def test_link(self):
         """the tunnel's link, deleted: the tunnel fails, and what it had is gone"""
         self.lab.run(f'ip link del {self.tunnel.interface}')

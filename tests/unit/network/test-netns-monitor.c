@@ -183,6 +183,27 @@ test_routes (Fixture *fixture, gconstpointer data)
 }
 
 static void
+own_removed_cb (T2pnLinkMonitor *monitor, gpointer user_data)
+{
+  Fixture *fixture = user_data;
+
+  g_string_append (fixture->log, "own\n");
+}
+
+static void
+test_own_removed (Fixture *fixture, gconstpointer data)
+{
+  g_signal_connect (fixture->monitor, "own-removed", G_CALLBACK (own_removed_cb), fixture);
+  assert_told (fixture, "ip route add 10.0.0.0/8 via 192.0.2.1 table 77", "");
+  assert_told (fixture, "ip route del 10.0.0.0/8 table 77", "");
+  assert_told (fixture, "ip route add 10.0.0.0/8 via 192.0.2.1 table 77 proto 142", "");
+  assert_told (fixture, "ip route flush table 77", "own\n");
+  assert_told (fixture, "ip link set up0 down; ip link set up0 up", "");
+  t2pn_link_monitor_ignore (fixture->monitor, (int) if_nametoindex ("up0"));
+  assert_told (fixture, "ip link set up0 down; ip link set up0 up", "own\n");
+}
+
+static void
 test_link (Fixture *fixture, gconstpointer data)
 {
   g_autofree char *expected = NULL;
@@ -209,6 +230,7 @@ main (int argc, char **argv)
   ADD ("/link-monitor/burst-of-addresses-is-told-once", test_addresses);
   ADD ("/link-monitor/only-our-rules", test_rules);
   ADD ("/link-monitor/routes-of-main", test_routes);
+  ADD ("/link-monitor/what-is-ours-was-removed", test_own_removed);
   ADD ("/link-monitor/link", test_link);
   return g_test_run ();
 }

@@ -218,6 +218,11 @@ check_together (const T2pSettings *self, GError **error)
                                "has %u entries, expected none with scope=user (or else "
                                "scope=system)",
                                n_users);
+  if (self->scope == T2P_SCOPE_USER && t2p_settings_get_bool (self, "forwarded"))
+    return t2p_setting_refuse (
+        "forwarded", error,
+        "is true, expected false with scope=user (or else scope=system): "
+        "what is forwarded belongs to no user");
   return check_rules (self, error) && check_udpgw (self, error) &&
          t2p_setting_check_loops (self, error);
 }

@@ -307,6 +307,8 @@ t2pd_bring_up_watch (T2pdBringUp *self)
   g_signal_connect_object (uplink, "rule-removed", G_CALLBACK (plan_changed_cb), self, 0);
   g_signal_connect_object (uplink, "routes-changed", G_CALLBACK (plan_changed_cb), self, 0);
   g_signal_connect_object (uplink, "own-removed", G_CALLBACK (own_removed_cb), self, 0);
+  g_signal_connect_object (uplink, "udp-servers-changed", G_CALLBACK (plan_changed_cb), self,
+                           0);
   g_signal_connect_object (uplink, "link-removed", G_CALLBACK (link_removed_cb), self, 0);
   /* After all others, who must not hear of `degraded` before they hear of `active`. */
   g_signal_connect_object (self->tunnel, "state-changed", G_CALLBACK (state_changed_cb), self,

@@ -46,9 +46,10 @@ struct _T2pdBringUp
   T2pnTunDevice *device;
   T2pnAddressPool pool;
   T2pnRouteIds ids;
-  GArray *users;       /* of T2pnUidRange: `users` of the settings, looked up */
-  GVariant *rule_uids; /* a{su}: names in `rules`, looked up */
-  T2pnBypass *bypass;  /* NULL before the first plan */
+  GArray *users;        /* of T2pnUidRange: `users` of the settings, looked up */
+  guint32 resolver_uid; /* of the machine's resolver, 0: none */
+  GVariant *rule_uids;  /* a{su}: names in `rules`, looked up */
+  T2pnBypass *bypass;   /* NULL before the first plan */
   T2pnBackend *backend;
   T2pnResolver *resolver;
   T2pdApps *apps; /* NULL: none are chosen */

@@ -165,6 +165,7 @@ make_plan_input (T2pdBringUp *self, const GArray *links)
     .proxy_has_ipv4 = !self->is_unattended,
     .proxy_has_ipv6 = !self->is_unattended && t2pd_upstreams_have_ipv6 (self->upstreams),
     .worker_uid = t2pd_bring_up_get_worker_uid (self),
+    .resolver_uid = self->resolver_uid,
     .bypass = self->bypass,
   };
 }

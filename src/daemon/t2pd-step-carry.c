@@ -202,6 +202,7 @@ t2pd_step_run_resolve (gpointer context, GTask *task)
   self->upstreams = t2pd_upstreams_new (self->settings, self->is_advanced, self->files);
   g_clear_pointer (&self->users, g_array_unref);
   g_clear_pointer (&self->rule_uids, g_variant_unref);
+  self->resolver_uid = t2pd_users_find_resolver ();
   self->users = t2pd_users_look_up (self->settings, &error);
   if (self->users != NULL)
     self->rule_uids = t2pd_users_look_up_rules (self->settings, &error);

@@ -5,6 +5,7 @@
 
 #include "t2p-log.h"
 #include "t2pn-connectivity-host.h"
+#include "t2pn-udp-servers.h"
 #include "t2pn-uplink-dns.h"
 #include "t2pn-uplink-watch.h"
 
@@ -36,6 +37,7 @@ struct _T2pdUplink
   char **domains;    /* search domains of the uplink */
   char *check_host;  /* NetworkManager asks it for connectivity; NULL: none */
   T2pnUplinkWatch *watch;
+  T2pnUdpWatch *udp_watch; /* while there are links of ours */
   Following following;
   GCancellable *cancellable;
 };
@@ -49,6 +51,7 @@ enum
   RULE_REMOVED,
   OWN_REMOVED,
   ROUTES_CHANGED,
+  UDP_SERVERS_CHANGED,
   LINK_REMOVED,
   N_SIGNALS,
 };
@@ -61,6 +64,7 @@ t2pd_uplink_dispose (GObject *object)
 
   g_cancellable_cancel (self->cancellable);
   g_clear_pointer (&self->watch, t2pn_uplink_watch_free);
+  g_clear_pointer (&self->udp_watch, t2pn_udp_watch_free);
   g_clear_object (&self->monitor);
   g_clear_object (&self->bus);
   G_OBJECT_CLASS (t2pd_uplink_parent_class)->dispose (object);
@@ -96,6 +100,8 @@ t2pd_uplink_class_init (T2pdUplinkClass *klass)
                                        NULL, G_TYPE_NONE, 0);
   signals[ROUTES_CHANGED] = g_signal_new ("routes-changed", type, G_SIGNAL_RUN_LAST, 0, NULL,
                                           NULL, NULL, G_TYPE_NONE, 0);
+  signals[UDP_SERVERS_CHANGED] = g_signal_new ("udp-servers-changed", type, G_SIGNAL_RUN_LAST,
+                                               0, NULL, NULL, NULL, G_TYPE_NONE, 0);
   signals[LINK_REMOVED] = g_signal_new ("link-removed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
                                         NULL, G_TYPE_NONE, 1, G_TYPE_INT);
 }
@@ -361,6 +367,12 @@ t2pd_uplink_list_addresses_in_use (T2pdUplink *self)
   return g_steal_pointer (&in_use);
 }
 
+static void
+udp_servers_changed_cb (gpointer user_data)
+{
+  g_signal_emit (user_data, signals[UDP_SERVERS_CHANGED], 0);
+}
+
 void
 t2pd_uplink_add_own_link (T2pdUplink *self,
                           int ifindex,
@@ -373,6 +385,8 @@ t2pd_uplink_add_own_link (T2pdUplink *self,
     link.pools[i] = pools[i];
   g_array_append_val (self->own_links, link);
   t2pn_link_monitor_ignore (self->monitor, ifindex);
+  if (self->udp_watch == NULL)
+    self->udp_watch = t2pn_udp_watch_new (udp_servers_changed_cb, self);
 }
 
 void
@@ -383,6 +397,8 @@ t2pd_uplink_remove_own_link (T2pdUplink *self, int ifindex)
   if (is_own (self, ifindex, &index))
     g_array_remove_index_fast (self->own_links, index);
   t2pn_link_monitor_unignore (self->monitor, ifindex);
+  if (self->own_links->len == 0)
+    g_clear_pointer (&self->udp_watch, t2pn_udp_watch_free);
 }
 
 static gboolean

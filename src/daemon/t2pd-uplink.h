@@ -15,8 +15,9 @@ G_BEGIN_DECLS
  * Signals:
  *
  * `changed ()`: default route, name servers or those names
- * `address-changed ()`, `rule-removed ()`, `own-removed ()`, `routes-changed ()`: route plans
- * are to be computed again `link-removed (int ifindex)` */
+ * `address-changed ()`, `rule-removed ()`, `own-removed ()`, `routes-changed ()`,
+ * `udp-servers-changed ()`: route plans are to be computed again
+ * `link-removed (int ifindex)` */
 G_DECLARE_FINAL_TYPE (T2pdUplink, t2pd_uplink, T2PD, UPLINK, GObject)
 
 T2pdUplink *t2pd_uplink_new (GDBusConnection *bus, GError **error);

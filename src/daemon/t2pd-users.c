@@ -5,6 +5,9 @@
 
 #include <pwd.h>
 
+/* Of systemd-resolved, by systemd's own sysusers.d file. */
+#define RESOLVER "systemd-resolve"
+
 static gboolean
 find_uid (const char *name, const char *where, guint32 *out_uid, GError **error)
 {
@@ -19,6 +22,14 @@ find_uid (const char *name, const char *where, guint32 *out_uid, GError **error)
                "%s: there is no user '%s', expected names, uids or ranges of uids", where,
                name);
   return FALSE;
+}
+
+guint32
+t2pd_users_find_resolver (void)
+{
+  const struct passwd *entry = getpwnam (RESOLVER);
+
+  return entry != NULL ? entry->pw_uid : 0;
 }
 
 static gboolean

@@ -27,4 +27,7 @@ GArray *t2pd_users_look_up (const T2pSettings *settings, GError **error);
  */
 GVariant *t2pd_users_look_up_rules (const T2pSettings *settings, GError **error);
 
+/* Who runs as the machine's resolver, or 0. */
+guint32 t2pd_users_find_resolver (void);
+
 G_END_DECLS

@@ -48,6 +48,8 @@ typedef struct
  *   carries anything, and `ipv6=on` is unreachable too
  * @worker_uid: 0: the workers' sockets carry the mark. Else the kernel (before 5.17) refuses
  * them the mark, and this uid stands in its place in every rule
+ * @resolver_uid: who runs as the machine's resolver and knows which server to ask for what; 0:
+ * nobody does
  * @bypass: (nullable): what the settings do not tell of `loop-avoidance`
  */
 typedef struct
@@ -65,6 +67,7 @@ typedef struct
   gboolean proxy_has_ipv4;
   gboolean proxy_has_ipv6;
   guint32 worker_uid;
+  guint32 resolver_uid;
   const T2pnBypass *bypass;
 } T2pnRoutePlanInput;
 

@@ -40,7 +40,15 @@ void t2pn_rule_builder_append_for_users (const T2pnRuleBuilder *builder,
 /* Whether the rules are for everybody, or @uid is in one of the ranges. */
 gboolean t2pn_rule_builder_is_captured (const T2pnRuleBuilder *builder, guint32 uid);
 
+/* The same for what leads into a tunnel: of sockets that are not bound to an address. */
+void t2pn_rule_builder_append_unbound (const T2pnRuleBuilder *builder, T2pnRule *rule);
+
 /* t2pn-route-own.c: the first two slots. */
 void t2pn_route_own_append (const T2pnRuleBuilder *builder);
+/* t2pn-route-answers.c */
+void t2pn_route_answers_append (const T2pnRuleBuilder *builder);
+void t2pn_route_answers_append_end (const T2pnRuleBuilder *builder);
+/* t2pn-route-dns.c */
+void t2pn_route_dns_append (const T2pnRuleBuilder *builder);
 
 G_END_DECLS

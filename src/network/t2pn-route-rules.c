@@ -36,16 +36,10 @@
 #include "t2pn-route-rules-private.h"
 
 #include "t2pn-route-apps.h"
-#include "t2pn-route-methods.h"
 
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
-#include <netinet/in.h>
 #include <string.h>
-
-/* A machine with more has no use for the rest, and our rules would double its list. */
-#define MAX_UPLINK_ADDRESSES 512
-#define LAST_WELL_KNOWN_PORT 1023
 
 /* --- whose traffic */
 
@@ -140,53 +134,6 @@ append_main_without_default (const T2pnRuleBuilder *builder)
   t2pn_rule_builder_append_for_users (builder, builder->plan->bypass_rules, &rule);
 }
 
-/* --- IPv6: addresses of the uplinks */
-
-static gboolean
-is_uplink_address (const T2pnRuleBuilder *builder, const T2pnAddress *address)
-{
-  return address->address.family == builder->family &&
-         !t2p_ip_address_is_loopback (&address->address) &&
-         !t2p_ip_address_is_link_local (&address->address) &&
-         !t2pn_route_methods_is_own_link (builder->input, address->ifindex);
-}
-
-/* A socket that connects has no source port yet when it is routed, or one of the upper range.
- */
-static void
-select_server_answers (T2pnRule *rule)
-{
-  rule->ip_protocol = IPPROTO_TCP;
-  rule->source_port_first = 1;
-  rule->source_port_last = LAST_WELL_KNOWN_PORT;
-}
-
-static void
-append_from_uplinks (const T2pnRuleBuilder *builder, T2pnRuleSlot slot)
-{
-  guint n = 0;
-
-  for (guint i = 0; i < builder->snapshot->addresses->len && n < MAX_UPLINK_ADDRESSES; i++)
-    {
-      const T2pnAddress *address =
-          &g_array_index (builder->snapshot->addresses, T2pnAddress, i);
-      T2pnRule rule = t2pn_rule_builder_make (builder, slot);
-
-      if (!is_uplink_address (builder, address))
-        continue;
-      rule.source.address = address->address;
-      rule.source.length = 128;
-      if (builder->flags & T2PN_RULES_REJECTED)
-        select_server_answers (&rule);
-      if (slot == T2PN_SLOT_ANSWER_END)
-        rule.action = FR_ACT_UNREACHABLE;
-      else
-        rule.table = RT_TABLE_MAIN;
-      t2pn_rule_builder_append_for_users (builder, builder->plan->bypass_rules, &rule);
-      n++;
-    }
-}
-
 /* --- into the tunnel */
 
 static void
@@ -196,9 +143,9 @@ append_local (const T2pnRuleBuilder *builder, T2pnRule *rule)
   t2pn_rule_builder_append_for_users (builder, builder->plan->capture_rules, rule);
 }
 
-/* Of a socket that is not bound, as far as the family has a word for it. */
-static void
-append_unbound (const T2pnRuleBuilder *builder, T2pnRule *rule)
+/* As far as the family has a word for it. */
+void
+t2pn_rule_builder_append_unbound (const T2pnRuleBuilder *builder, T2pnRule *rule)
 {
   if (builder->family == AF_INET && builder->input->ids.app_mark == 0)
     {
@@ -221,11 +168,31 @@ append_forwarded (const T2pnRuleBuilder *builder, T2pnRuleSlot slot, guint32 tab
   g_array_append_val (builder->plan->capture_rules, rule);
 }
 
+/* What the tunnel sends to those for whom we forward. */
+static void
+append_out_of_tunnel (const T2pnRuleBuilder *builder)
+{
+  T2pnRule rule = t2pn_rule_builder_make (builder, T2PN_SLOT_OWN);
+  T2pnRule last = t2pn_rule_builder_make (builder, T2PN_SLOT_OWN_END);
+
+  if (!is_forwarding (builder))
+    return;
+  g_strlcpy (rule.input, builder->input->ifname, sizeof rule.input);
+  rule.table = RT_TABLE_MAIN;
+  rule.suppress_prefix_length = 0;
+  g_array_append_val (builder->plan->bypass_rules, rule);
+  g_strlcpy (last.input, builder->input->ifname, sizeof last.input);
+  last.action = FR_ACT_UNREACHABLE;
+  g_array_append_val (builder->plan->bypass_rules, last);
+}
+
 static void
 append_from_tunnel (const T2pnRuleBuilder *builder)
 {
   T2pnRule rule = t2pn_rule_builder_make (builder, T2PN_SLOT_OVERRIDE);
 
+  if (builder->family != AF_INET)
+    return;
   rule.table = builder->input->ids.table;
   rule.source.address = builder->input->pool.address4;
   rule.source.length = 32;
@@ -240,7 +207,7 @@ append_overrides (const T2pnRuleBuilder *builder)
   if (!(builder->flags & T2PN_RULES_OVERRIDING))
     return;
   rule.table = builder->input->ids.override_table;
-  append_unbound (builder, &rule);
+  t2pn_rule_builder_append_unbound (builder, &rule);
   append_forwarded (builder, T2PN_SLOT_OVERRIDE, builder->input->ids.override_table);
 }
 
@@ -250,7 +217,7 @@ append_capture (const T2pnRuleBuilder *builder)
   T2pnRule rule = t2pn_rule_builder_make (builder, T2PN_SLOT_CAPTURE);
 
   rule.table = builder->input->ids.table;
-  append_unbound (builder, &rule);
+  t2pn_rule_builder_append_unbound (builder, &rule);
   append_forwarded (builder, T2PN_SLOT_FORWARDED, builder->input->ids.table);
 }
 
@@ -265,14 +232,19 @@ t2pn_route_rules_append (T2pnRoutePlan *plan,
   gboolean is_for_apps = input->ids.app_mark != 0;
 
   t2pn_route_own_append (&builder);
-  if (!is_for_apps && family == AF_INET6)
-    append_from_uplinks (&builder, T2PN_SLOT_ANSWERS);
-  if (!is_for_apps && family == AF_INET)
-    append_from_tunnel (&builder);
+  append_out_of_tunnel (&builder);
+  if (!is_for_apps)
+    {
+      t2pn_route_answers_append (&builder);
+      append_from_tunnel (&builder);
+    }
   append_overrides (&builder);
   if (is_default (&builder) && has_lan (&builder))
-    append_main_without_default (&builder);
-  if (!is_for_apps && is_default (&builder) && family == AF_INET6)
-    append_from_uplinks (&builder, T2PN_SLOT_ANSWER_END);
+    {
+      t2pn_route_dns_append (&builder);
+      append_main_without_default (&builder);
+    }
+  if (!is_for_apps && is_default (&builder))
+    t2pn_route_answers_append_end (&builder);
   append_capture (&builder);
 }

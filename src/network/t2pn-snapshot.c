@@ -18,6 +18,7 @@ t2pn_snapshot_new (void)
   snapshot->addresses = g_array_new (FALSE, TRUE, sizeof (T2pnAddress));
   snapshot->routes = g_array_new (FALSE, TRUE, sizeof (T2pnRoute));
   snapshot->rules = g_array_new (FALSE, TRUE, sizeof (T2pnRule));
+  snapshot->udp_servers = g_array_new (FALSE, TRUE, sizeof (T2pnUdpServer));
   snapshot->has_ipv6 = TRUE;
   snapshot->links_get_ipv6 = TRUE;
   return snapshot;
@@ -32,6 +33,7 @@ t2pn_snapshot_free (T2pnSnapshot *snapshot)
   g_array_unref (snapshot->addresses);
   g_array_unref (snapshot->routes);
   g_array_unref (snapshot->rules);
+  g_array_unref (snapshot->udp_servers);
   g_free (snapshot);
 }
 
@@ -59,6 +61,22 @@ take_routes (T2pnSnapshot *snapshot, T2pnNetlinkDump *dump, guint32 table, GErro
   return TRUE;
 }
 
+/* A kernel that cannot list sockets has its routes all the same. */
+static void
+take_udp_servers (T2pnSnapshot *snapshot)
+{
+  g_autoptr (GError) error = NULL;
+  GArray *servers = t2pn_udp_servers_list (&error);
+
+  if (servers == NULL)
+    {
+      g_debug ("%s, ignoring", error->message);
+      return;
+    }
+  g_array_unref (snapshot->udp_servers);
+  snapshot->udp_servers = servers;
+}
+
 /* Everything but routes. */
 static T2pnSnapshot *
 take_most (T2pnNetlinkDump *dump, GError **error)
@@ -72,6 +90,7 @@ take_most (T2pnNetlinkDump *dump, GError **error)
       !t2pn_netlink_dump_rules (dump, AF_INET, snapshot->rules, error) ||
       (snapshot->has_ipv6 && !t2pn_netlink_dump_rules (dump, AF_INET6, snapshot->rules, error)))
     return NULL;
+  take_udp_servers (snapshot);
   return g_steal_pointer (&snapshot);
 }
 

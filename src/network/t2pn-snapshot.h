@@ -2,6 +2,7 @@
 #pragma once
 
 #include "t2p-ip.h"
+#include "t2pn-udp-servers.h"
 
 #include <net/if.h>
 
@@ -73,6 +74,7 @@ typedef struct
   GArray *addresses;       /* of T2pnAddress */
   GArray *routes;          /* of T2pnRoute, all tables, no cached ones */
   GArray *rules;           /* of T2pnRule, per family in the kernel's order */
+  GArray *udp_servers;     /* of T2pnUdpServer, by family and port */
   gboolean has_ipv6;       /* the kernel knows IPv6 at all */
   gboolean links_get_ipv6; /* a link that is made now may have IPv6 addresses */
 } T2pnSnapshot;

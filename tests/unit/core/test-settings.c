@@ -251,6 +251,7 @@ test_good (void)
     "lan=connected",
     "lan=all",
     "lan=none",
+    "scope=system;forwarded=yes",
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
@@ -286,6 +287,7 @@ test_bad (void)
     { "scope=system;users=-x", "users: entry 1" },
     { "scope=system;users=12ab", "users: entry 1" },
     { "lan=some", "lan: 'some'" },
+    { "forwarded=yes", "forwarded: is true, expected false with scope=user" },
     { "interface=", "interface: ''" },
     { "interface=1234567890123456", "interface: '1234567890123456' has 16 bytes" },
     { "interface=t%d%d", "interface: 't%d%d'" },
@@ -399,7 +401,6 @@ static void
 test_not_supported (void)
 {
   static const char *const cases[][2] = {
-    { "forwarded=yes", "forwarded: " },
     { "queues=2", "queues: '2' is not carried out by this version, expected 1" },
     { "queues=0", "queues: " },
     { "kill-switch=always", "kill-switch: " },

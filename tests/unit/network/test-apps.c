@@ -290,7 +290,7 @@ test_plan (void)
                        strstr (lines[i], "fwmark 0x23ff ") != NULL);
         g_assert_null (strstr (lines[i], " from "));
       }
-  g_assert_cmpuint (n_rules, ==, 8);
+  g_assert_cmpuint (n_rules, ==, 16);
   g_assert_nonnull (strstr (text, "fwmark 0x23ff iif lo lookup 23700"));
 }
 

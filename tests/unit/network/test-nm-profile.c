@@ -135,7 +135,16 @@ test_none_virtual (void)
   "rule priority 5405 from 0.0.0.0/0 fwmark 0x2370 table 254 type unreachable\n"               \
   "rule priority 5410 from 0.0.0.0/0 suppress_prefixlength 0 table 254\n"                      \
   "rule priority 5407 from 198.18.0.1 iif lo table 23700\n"                                    \
+  "rule priority 5409 from 0.0.0.0 ipproto 17 dport 53 iif lo table 23700\n"                   \
+  "rule priority 5409 from 0.0.0.0 ipproto 6 dport 53 iif lo table 23700\n"                    \
+  "rule priority 5409 from 0.0.0.0 ipproto 17 dport 853 iif lo table 23700\n"                  \
+  "rule priority 5409 from 0.0.0.0 ipproto 6 dport 853 iif lo table 23700\n"                   \
   "rule priority 5412 from 0.0.0.0 iif lo table 23700\n"
+#define DNS6                                                                                   \
+  "rule priority 5409 from ::/0 ipproto 17 dport 53 iif lo table 23700\n"                      \
+  "rule priority 5409 from ::/0 ipproto 6 dport 53 iif lo table 23700\n"                       \
+  "rule priority 5409 from ::/0 ipproto 17 dport 853 iif lo table 23700\n"                     \
+  "rule priority 5409 from ::/0 ipproto 6 dport 853 iif lo table 23700\n"
 
 static void
 test_default (void)
@@ -149,7 +158,7 @@ test_default (void)
                   "rule priority 5405 from ::/0 fwmark 0x2370 table 254 type unreachable\n"
                   "rule priority 5406 from 2001:db8:1::7 table 254\n"
                   "rule priority 5410 from ::/0 suppress_prefixlength 0 table 254\n"
-                  "rule priority 5411 from 2001:db8:1::7 table 254 type unreachable\n"
+                  "rule priority 5411 from 2001:db8:1::7 table 254 type unreachable\n" DNS6
                   "rule priority 5412 from ::/0 iif lo table 23700\n");
 }
 
@@ -166,8 +175,7 @@ test_rejected_ipv6 (void)
                   "rule priority 5406 from 2001:db8:1::7 ipproto 6 sport 1-1023 table 254\n"
                   "rule priority 5410 from ::/0 suppress_prefixlength 0 table 254\n"
                   "rule priority 5411 from 2001:db8:1::7 ipproto 6 sport 1-1023 table 254 type "
-                  "unreachable\n"
-                  "rule priority 5412 from ::/0 iif lo table 23700\n");
+                  "unreachable\n" DNS6 "rule priority 5412 from ::/0 iif lo table 23700\n");
 }
 
 static void

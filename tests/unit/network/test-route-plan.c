@@ -100,6 +100,16 @@ test_none_virtual (void)
   "ip -4 rule add priority 5412 from 0.0.0.0/32 iif lo lookup 23700 protocol 142\n"            \
   "ip -6 rule add priority 5412 iif lo lookup 23700 protocol 142\n"
 
+#define QUESTIONS(family, selectors, table)                                                    \
+  "ip -" family " rule add priority 5409 " selectors " ipproto udp dport 53 lookup " table     \
+  " protocol 142\n"                                                                            \
+  "ip -" family " rule add priority 5409 " selectors " ipproto tcp dport 53 lookup " table     \
+  " protocol 142\n"                                                                            \
+  "ip -" family " rule add priority 5409 " selectors " ipproto udp dport 853 lookup " table    \
+  " protocol 142\n"                                                                            \
+  "ip -" family " rule add priority 5409 " selectors " ipproto tcp dport 853 lookup " table    \
+  " protocol 142\n"
+
 static void
 test_default_system (void)
 {
@@ -109,7 +119,14 @@ test_default_system (void)
       "ip -4 route add 198.18.0.0/18 dev t2p0 table 23700 proto 142\n" MULTICAST
       "ip -4 route add default dev t2p0 table 23700 proto 142\n"
       "ip -6 route add fd00:1::/64 dev t2p0 table 23700 proto 142\n"
-      "ip -6 route add default dev t2p0 table 23700 proto 142\n" DEFAULT_CAPTURE);
+      "ip -6 route add default dev t2p0 table 23700 proto 142\n"
+      "ip -4 rule add priority 5407 from 198.18.0.1/32 iif lo lookup 23700 protocol "
+      "142\n" QUESTIONS (
+          "4", "from 0.0.0.0/32 iif lo",
+          "23700") "ip -4 rule add priority 5412 from 0.0.0.0/32 iif lo lookup 23700 protocol "
+                   "142\n" QUESTIONS ("6", "iif lo",
+                                      "23700") "ip -6 rule add priority 5412 iif lo lookup "
+                                               "23700 protocol 142\n");
 }
 
 /* Nobody else's look-ups are touched, the bypass rules of everybody included. */
@@ -196,6 +213,143 @@ test_no_lan (void)
       "ip -4 route add default dev t2p0 table 23700 proto 142\n"
       "ip -4 rule add priority 5407 from 198.18.0.1/32 iif lo lookup 23700 protocol 142\n"
       "ip -4 rule add priority 5412 from 0.0.0.0/32 iif lo lookup 23700 protocol 142\n");
+}
+
+static char *
+plan_text (const char *settings_text, const T2pnSnapshot *snapshot)
+{
+  g_autoptr (T2pSettings) settings = make_settings (settings_text, TRUE);
+  T2pnRoutePlanInput input = make_input (settings, snapshot);
+  g_autoptr (T2pnRoutePlan) plan = NULL;
+
+  input.resolver_uid = 193;
+  plan = t2pn_route_plan_renew (&input, snapshot);
+  return t2pn_route_plan_to_text (plan);
+}
+
+static void
+assert_has (const char *text, const char *line)
+{
+  if (strstr (text, line) == NULL)
+    g_error ("%s\nlacks: %s", text, line);
+}
+
+static guint
+count (const char *text, const char *part)
+{
+  guint n = 0;
+
+  for (const char *at = strstr (text, part); at != NULL; at = strstr (at + 1, part))
+    n++;
+  return n;
+}
+
+/* The resolver asks before the rules that would take its questions, but after table X. */
+static void
+test_resolver_is_believed (void)
+{
+  g_autoptr (T2pnSnapshot) snapshot = make_snapshot ();
+  const char *line = "ip -4 rule add priority 5408 uidrange 193-193 lookup main "
+                     "suppress_prefixlength 0 protocol 142\n";
+  g_autofree char *text = plan_text ("'capture': <'default'>", snapshot);
+  g_autofree char *user = plan_text ("'capture': <'default'>, 'scope': <'user'>", snapshot);
+
+  assert_has (text, line);
+  g_assert_cmpuint (count (text, "uidrange"), ==, 2);
+  assert_has (user, "5409 from 0.0.0.0/32 iif lo uidrange 1000-1000 ipproto udp dport 53");
+  g_assert_null (strstr (user, "193-193"));
+}
+
+/* Names that are the machine's own resolver's business, and nobody's. */
+static void
+test_questions_stay (void)
+{
+  g_autoptr (T2pnSnapshot) snapshot = make_snapshot ();
+  const char *const settings[] = {
+    "'capture': <'default'>, 'dns': <'off'>",
+    "'capture': <'default'>, 'dns-domains': <['corp.example']>",
+    "'capture': <'default'>, 'lan': <'none'>", /* where all is captured anyway */
+    "'capture': <'routes'>, 'routes': <['203.0.113.0/24']>, 'dns': <'virtual'>",
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (settings); i++)
+    {
+      g_autofree char *text = plan_text (settings[i], snapshot);
+
+      g_assert_null (strstr (text, "dport"));
+      g_assert_null (strstr (text, "193-193"));
+    }
+}
+
+static void
+add_server (T2pnSnapshot *snapshot, int family, guint16 port, guint32 uid)
+{
+  T2pnUdpServer server = { family, port, uid };
+
+  g_array_append_val (snapshot->udp_servers, server);
+}
+
+static void
+test_udp_servers (void)
+{
+  g_autoptr (T2pnSnapshot) snapshot = make_snapshot ();
+  g_autofree char *all = NULL, *user = NULL, *many = NULL;
+
+  add_server (snapshot, AF_INET, 53, 0);
+  add_server (snapshot, AF_INET, 5000, 1000);
+  add_server (snapshot, AF_INET, 5000, 1001);
+  add_server (snapshot, AF_INET6, 5000, 1001);
+  all = plan_text ("'capture': <'default'>, 'dns': <'off'>", snapshot);
+  assert_has (all, "ip -4 rule add priority 5406 iif lo ipproto udp sport 53 lookup main");
+  g_assert_cmpuint (count (all, "ip -4 rule add priority 5406"), ==, 2);
+  g_assert_cmpuint (count (all, "sport 5000"), ==, 2);
+  user = plan_text ("'capture': <'default'>, 'dns': <'off'>, 'scope': <'user'>", snapshot);
+  assert_has (user, "ip -4 rule add priority 5406 iif lo uidrange 1000-1000 ipproto udp "
+                    "sport 5000 lookup main");
+  g_assert_cmpuint (count (user, "sport"), ==, 1);
+  for (guint i = 0; i < 500; i++)
+    add_server (snapshot, AF_INET6, (guint16) (6000 + i), 0);
+  many = plan_text ("'capture': <'default'>, 'dns': <'off'>", snapshot);
+  g_assert_cmpuint (count (many, "sport"), ==, 2 + 64);
+}
+
+/* Containers on a bridge: captured but for what is on their link, also as questions; answers
+ * of servers on this machine and of the tunnel are not captured again. */
+static void
+test_forwarded (void)
+{
+  g_autoptr (T2pnSnapshot) snapshot = make_snapshot ();
+  g_autofree char *text = NULL, *quiet = NULL;
+
+  add_link (snapshot, 3, "docker0");
+  add_address (snapshot, 3, "172.17.0.1", 16);
+  add_route (snapshot, "172.17.0.0/16", 3, RT_TABLE_MAIN);
+  quiet = plan_text ("'capture': <'default'>", snapshot);
+  g_assert_null (strstr (quiet, "not "));
+  g_assert_null (strstr (quiet, "iif t2p0"));
+  g_assert_null (strstr (quiet, "docker0"));
+  text = plan_text ("'capture': <'default'>, 'forwarded': <true>", snapshot);
+  assert_has (text,
+              "ip -4 rule add priority 5404 iif t2p0 lookup main suppress_prefixlength 0");
+  assert_has (text, "ip -4 rule add priority 5405 iif t2p0 unreachable protocol 142");
+  assert_has (text, "ip -4 rule add not priority 5413 iif lo lookup 23700 protocol 142");
+  assert_has (text, "ip -6 rule add not priority 5413 iif lo lookup 23700 protocol 142");
+  assert_has (text, "ip -4 rule add priority 5409 iif docker0 ipproto tcp dport 853 lookup "
+                    "23700 protocol 142");
+  g_assert_cmpuint (count (text, "iif docker0"), ==, 4);
+  g_assert_null (strstr (text, "iif eth0"));
+}
+
+static void
+test_forwarded_override (void)
+{
+  g_autoptr (T2pnSnapshot) snapshot = make_snapshot ();
+  g_autofree char *text = NULL;
+
+  add_route (snapshot, "0.0.0.0/1", 2, RT_TABLE_MAIN);
+  g_array_index (snapshot->routes, T2pnRoute, snapshot->routes->len - 1).protocol = RTPROT_DHCP;
+  text = plan_text ("'capture': <'default'>, 'forwarded': <true>", snapshot);
+  assert_has (text, "ip -4 rule add not priority 5407 iif lo lookup 23701 protocol 142");
 }
 
 /* What DHCP put into main goes by table X, but for what of main is right within it. */
@@ -494,6 +648,11 @@ main (int argc, char **argv)
   g_test_add_func ("/route-plan/default/excludes-are-thrown", test_excludes_are_thrown);
   g_test_add_func ("/route-plan/default/no-lan", test_no_lan);
   g_test_add_func ("/route-plan/default/overrides-main", test_override);
+  g_test_add_func ("/route-plan/dns/resolver-is-believed", test_resolver_is_believed);
+  g_test_add_func ("/route-plan/dns/questions-that-stay", test_questions_stay);
+  g_test_add_func ("/route-plan/udp-servers", test_udp_servers);
+  g_test_add_func ("/route-plan/forwarded", test_forwarded);
+  g_test_add_func ("/route-plan/forwarded-by-table-x", test_forwarded_override);
   g_test_add_func ("/route-plan/routes/both-families", test_routes);
   g_test_add_func ("/route-plan/routes/one-family", test_routes_of_one_family);
   g_test_add_func ("/route-plan/routes/users", test_users);

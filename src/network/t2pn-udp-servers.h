@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <gio/gio.h>
+
+G_BEGIN_DECLS
+
+/** T2pnUdpServer: a port on which a UDP socket of this machine takes datagrams for every
+ * address of it, and whose socket that is. */
+typedef struct
+{
+  guint8 family;
+  guint16 port;
+  guint32 uid;
+} T2pnUdpServer;
+
+/* Ports from which sockets that ask, not answer, get theirs. */
+typedef struct
+{
+  guint first, last;
+} T2pnPortRange;
+
+/* Those of the calling thread's network namespace, by family and port; synchronous and local.
+ * (transfer full) of T2pnUdpServer. G_IO_ERROR. */
+GArray *t2pn_udp_servers_list (GError **error);
+/* The same, with another range of ports that are no server's. */
+GArray *t2pn_udp_servers_list_outside (const T2pnPortRange *ephemeral, GError **error);
+
+/* Looks every other second, and calls @changed when they are others than before. */
+typedef struct _T2pnUdpWatch T2pnUdpWatch;
+
+T2pnUdpWatch *t2pn_udp_watch_new (void (*changed) (gpointer user_data), gpointer user_data);
+void t2pn_udp_watch_free (T2pnUdpWatch *watch);
+
+G_END_DECLS

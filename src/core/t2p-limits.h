@@ -28,6 +28,7 @@
 
 /* --- ways past the tunnel */
 #define T2P_MAX_BIND_LINKS 256 /* prefixes with the link that sockets are bound to */
+#define T2P_MAX_LOCAL_PEERS 64 /* whom a proxy on this machine is connected to */
 
 /* --- unix sockets that the daemon connects */
 #define T2P_MAX_SOCKETS_UNDER_WAY 32   /* of a worker */

@@ -103,17 +103,34 @@ tell_cut (T2pdApps *self, gboolean is_cut)
   self->is_cut = is_cut;
 }
 
+/* With the proxies on this machine that the tunnel uses. (transfer container) */
+static const char **
+list_excluded (T2pdApps *self)
+{
+  const char *const *lists[] = {
+    t2p_settings_get_strv (self->bring_up->settings, "exclude-apps"),
+    t2pd_second_hop_get_units (self->bring_up->second_hop),
+  };
+  GPtrArray *names = g_ptr_array_new ();
+
+  for (guint i = 0; i < G_N_ELEMENTS (lists); i++)
+    for (guint j = 0; lists[i][j] != NULL; j++)
+      g_ptr_array_add (names, (gpointer) lists[i][j]);
+  g_ptr_array_add (names, NULL);
+  return (const char **) g_ptr_array_free (names, FALSE);
+}
+
 /* An excluded app is one that gets past the tunnel: a user's unit of the same name is none. */
 static void
 look (T2pdApps *self, GArray **out_apps, GArray **out_excluded)
 {
   const T2pSettings *settings = self->bring_up->settings;
   T2pnAppPlace place = place_of (self);
+  g_autofree const char **excluded = list_excluded (self);
   gboolean is_cut = FALSE;
   gboolean is_excluded_cut = FALSE;
 
-  *out_excluded = t2pn_app_search (&place, t2p_settings_get_strv (settings, "exclude-apps"),
-                                   self->inotify_fd, &is_excluded_cut);
+  *out_excluded = t2pn_app_search (&place, excluded, self->inotify_fd, &is_excluded_cut);
   place.with_managers = !place.is_user;
   *out_apps = t2pn_app_search (&place, t2p_settings_get_strv (settings, "apps"),
                                self->inotify_fd, &is_cut);

@@ -9,8 +9,6 @@
 
 /* --- what happens while it is up */
 
-static void update_plan (T2pdBringUp *self);
-
 /* Also when the routes could not be brought up to date, but not once the taking down began. */
 static gboolean
 update_parts (T2pdBringUp *self, GError **error)
@@ -39,7 +37,7 @@ updated_cb (GObject *source, GAsyncResult *result, gpointer user_data)
         t2pd_tunnel_get_name (self->tunnel), error,
         "routes, or what goes with them, could not all be brought up to date, ignoring");
   if (state == UPDATE_RUNNING_STALE)
-    update_plan (self);
+    t2pd_bring_up_update_plan (self);
 }
 
 /* What another program does in our place is worth a line, and no reason to stop. */
@@ -59,8 +57,8 @@ renew_plan (T2pdBringUp *self)
   return plan;
 }
 
-static void
-update_plan (T2pdBringUp *self)
+void
+t2pd_bring_up_update_plan (T2pdBringUp *self)
 {
   T2pnRoutePlan *plan;
 
@@ -133,7 +131,7 @@ take_ipv6 (T2pdBringUp *self)
   t2p_log_notice (t2pd_tunnel_get_name (self->tunnel), NULL, "the proxy in use connects to %s",
                   has_ipv6 ? "IPv6, too" : "IPv4 only");
   t2pd_bring_up_tell_ipv6 (self);
-  update_plan (self);
+  t2pd_bring_up_update_plan (self);
 }
 
 static void
@@ -167,7 +165,7 @@ static void
 catch_up (T2pdBringUp *self)
 {
   look_at_uplink (self);
-  update_plan (self);
+  t2pd_bring_up_update_plan (self);
   tell_worker (self);
   learn (self);
 }
@@ -193,7 +191,7 @@ state_changed_cb (T2pdTunnel *tunnel, int old, int new, int reason, gpointer use
 static void
 plan_changed_cb (T2pdUplink *uplink, gpointer user_data)
 {
-  update_plan (user_data);
+  t2pd_bring_up_update_plan (user_data);
 }
 
 /* Without its routes a tunnel lets out what it captured: they are put back. */
@@ -204,7 +202,7 @@ own_removed_cb (T2pdUplink *uplink, gpointer user_data)
 
   if (self->backend != NULL)
     t2pn_backend_doubt (self->backend);
-  update_plan (self);
+  t2pd_bring_up_update_plan (self);
 }
 
 static void
@@ -248,7 +246,7 @@ worker_unattended_cb (T2pdCarrier *carrier, gpointer user_data)
   T2pdBringUp *self = T2PD_BRING_UP (user_data);
 
   self->is_unattended = TRUE;
-  update_plan (self);
+  t2pd_bring_up_update_plan (self);
 }
 
 static void
@@ -257,7 +255,7 @@ worker_back_cb (T2pdCarrier *carrier, gpointer user_data)
   T2pdBringUp *self = T2PD_BRING_UP (user_data);
 
   self->is_unattended = FALSE;
-  update_plan (self);
+  t2pd_bring_up_update_plan (self);
   tell_worker (self); /* it was started with what was right at the bring-up */
   t2pd_bring_up_tell_ipv6 (self);
   t2pd_tunnel_set_impaired (self->tunnel, T2PD_IMPAIRMENT_UPSTREAM, FALSE,

@@ -3,6 +3,7 @@
 
 #include "t2pd-apps.h"
 #include "t2pd-bring-up.h"
+#include "t2pd-second-hop.h"
 
 #include "t2pn-backend.h"
 #include "t2pn-journal.h"
@@ -46,10 +47,11 @@ struct _T2pdBringUp
   T2pnTunDevice *device;
   T2pnAddressPool pool;
   T2pnRouteIds ids;
-  GArray *users;        /* of T2pnUidRange: `users` of the settings, looked up */
-  guint32 resolver_uid; /* of the machine's resolver, 0: none */
-  GVariant *rule_uids;  /* a{su}: names in `rules`, looked up */
-  T2pnBypass *bypass;   /* NULL before the first plan */
+  GArray *users;             /* of T2pnUidRange: `users` of the settings, looked up */
+  guint32 resolver_uid;      /* of the machine's resolver, 0: none */
+  GVariant *rule_uids;       /* a{su}: names in `rules`, looked up */
+  T2pdSecondHop *second_hop; /* NULL before the first plan */
+  T2pnBypass *bypass;        /* NULL before the first plan */
   T2pnBackend *backend;
   T2pnResolver *resolver;
   T2pdApps *apps; /* NULL: none are chosen */
@@ -86,6 +88,10 @@ T2pnRoutePlan *t2pd_bring_up_make_netns_plan (T2pdBringUp *self, GError **error)
 GVariant *t2pd_bring_up_make_ask (T2pdBringUp *self);
 /* Has the worker ask upstreams for IPv6, or not, by what is known of them. */
 void t2pd_bring_up_tell_ipv6 (T2pdBringUp *self);
+/* Computes the plan anew, if the tunnel is up. */
+void t2pd_bring_up_update_plan (T2pdBringUp *self);
+/* A mark for what nftables chooses, unless there is one. */
+gboolean t2pd_bring_up_take_app_mark (T2pdBringUp *self, GError **error);
 /* Keeps the tunnel right while it is up. */
 void t2pd_bring_up_watch (T2pdBringUp *self);
 

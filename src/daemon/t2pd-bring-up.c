@@ -45,6 +45,7 @@ t2pd_bring_up_finalize (GObject *object)
 
   g_clear_pointer (&self->device, t2pn_tun_device_free);
   g_clear_pointer (&self->journal, t2pn_journal_free);
+  g_clear_pointer (&self->second_hop, t2pd_second_hop_free);
   g_clear_pointer (&self->bypass, t2pn_bypass_free);
   g_clear_pointer (&self->users, g_array_unref);
   g_clear_pointer (&self->rule_uids, g_variant_unref);
@@ -189,7 +190,9 @@ t2pd_bring_up_make_plan (T2pdBringUp *self, GError **error)
   g_autoptr (GArray) links = t2pd_bring_up_list_own_links (self);
   T2pnRoutePlanInput input;
 
-  if (snapshot == NULL || !t2pn_snapshot_add_table (snapshot, self->ids.override_table, error))
+  if (snapshot == NULL ||
+      !t2pn_snapshot_add_table (snapshot, self->ids.override_table, error) ||
+      !t2pd_second_hop_find (self, error))
     return NULL;
   t2pd_bypass_renew (self);
   input = make_plan_input (self, links);

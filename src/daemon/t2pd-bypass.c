@@ -17,6 +17,7 @@ t2pd_bypass_renew (T2pdBringUp *self)
 
   g_clear_pointer (&self->bypass, t2pn_bypass_free);
   self->bypass = t2pn_bypass_new ();
+  t2pd_second_hop_add_to (self->second_hop, self->bypass);
   if (!t2pn_loop_method_needs_routes (self->settings))
     return;
   for (guint i = 0; i < addresses->len; i++)

@@ -100,6 +100,18 @@ choose_numbers (T2pdBringUp *self, GError **error)
                                    taken_pools, seed, &self->pool, error);
 }
 
+gboolean
+t2pd_bring_up_take_app_mark (T2pdBringUp *self, GError **error)
+{
+  g_autoptr (T2pnSnapshot) snapshot = t2pn_snapshot_take_around_tunnels (0, error);
+  g_autoptr (GArray) taken_ids = NULL;
+  g_autoptr (GArray) taken_pools = collect_taken (self, &taken_ids);
+
+  if (self->ids.app_mark != 0)
+    return TRUE;
+  return snapshot != NULL && t2pn_route_apps_take_mark (snapshot, taken_ids, &self->ids, error);
+}
+
 static gboolean
 open_files (T2pdBringUp *self, GError **error)
 {
@@ -116,6 +128,7 @@ static void
 forget_found (T2pdBringUp *self)
 {
   g_clear_pointer (&self->files, t2pd_files_unref);
+  g_clear_pointer (&self->second_hop, t2pd_second_hop_free);
   self->ids = (T2pnRouteIds){ 0 };
   self->pool = (T2pnAddressPool){ 0 };
 }

@@ -323,6 +323,19 @@ t2pd_upstreams_forget_active (T2pdUpstreams *self)
   ((T2pdUpstream *) self->list->pdata[self->active])->ipv6 = T2PD_IPV6_UNKNOWN;
 }
 
+const T2pEndpoint *
+t2pd_upstreams_get_endpoint (T2pdUpstreams *self, guint index)
+{
+  return index < self->list->len ? ((const T2pdUpstream *) self->list->pdata[index])->endpoint
+                                 : NULL;
+}
+
+const GArray *
+t2pd_upstreams_get_addresses (T2pdUpstreams *self, guint index)
+{
+  return ((const T2pdUpstream *) self->list->pdata[index])->addresses;
+}
+
 GArray *
 t2pd_upstreams_list_addresses (T2pdUpstreams *self)
 {

@@ -57,6 +57,10 @@ void t2pd_upstreams_forget_active (T2pdUpstreams *self);
 const char *t2pd_upstreams_get_udp (T2pdUpstreams *self);
 /* Whether those in use connect to IPv6 addresses, as far as is known. */
 gboolean t2pd_upstreams_have_ipv6 (T2pdUpstreams *self);
+/* NULL behind the last. */
+const T2pEndpoint *t2pd_upstreams_get_endpoint (T2pdUpstreams *self, guint index);
+/* Of T2pIpAddress; owned by the upstreams. */
+const GArray *t2pd_upstreams_get_addresses (T2pdUpstreams *self, guint index);
 /* All of them: of T2pIpAddress. (transfer full) */
 GArray *t2pd_upstreams_list_addresses (T2pdUpstreams *self);
 /* Whether every address is reached by a default route only. */

@@ -34,15 +34,11 @@ is_taken (const GArray *taken, const T2pnRouteIds *ids, guint32 mark)
 }
 
 gboolean
-t2pn_route_apps_choose_mark (const T2pSettings *settings,
-                             const T2pnSnapshot *snapshot,
-                             const GArray *taken,
-                             T2pnRouteIds *ids,
-                             GError **error)
+t2pn_route_apps_take_mark (const T2pnSnapshot *snapshot,
+                           const GArray *taken,
+                           T2pnRouteIds *ids,
+                           GError **error)
 {
-  ids->app_mark = 0;
-  if (!t2pn_route_apps_are_chosen (settings))
-    return TRUE;
   /* From the end: the service's own is the first that is free. */
   for (guint32 mark = APP_MARK_LAST; mark >= APP_MARK_FIRST; mark--)
     if (!is_taken (taken, ids, mark) && !t2pn_route_ids_is_mark_selected (snapshot, mark))
@@ -54,6 +50,18 @@ t2pn_route_apps_choose_mark (const T2pSettings *settings,
                "every firewall mark from 0x%x to 0x%x is in use, expected a free one for apps",
                APP_MARK_FIRST, APP_MARK_LAST);
   return FALSE;
+}
+
+gboolean
+t2pn_route_apps_choose_mark (const T2pSettings *settings,
+                             const T2pnSnapshot *snapshot,
+                             const GArray *taken,
+                             T2pnRouteIds *ids,
+                             GError **error)
+{
+  ids->app_mark = 0;
+  return !t2pn_route_apps_are_chosen (settings) ||
+         t2pn_route_apps_take_mark (snapshot, taken, ids, error);
 }
 
 gboolean

@@ -126,7 +126,12 @@ gboolean t2pn_route_ids_choose (const T2pSettings *settings,
                                 GError **error);
 
 /* A mark for the packets of apps: none of @ids' own, of those of @taken, or that a rule of
- * @snapshot selects. Sets @ids->app_mark, 0 when no app is chosen. */
+ * @snapshot selects. Sets @ids->app_mark. */
+gboolean t2pn_route_apps_take_mark (const T2pnSnapshot *snapshot,
+                                    const GArray *taken,
+                                    T2pnRouteIds *ids,
+                                    GError **error);
+/* The same, 0 when no app is chosen. */
 gboolean t2pn_route_apps_choose_mark (const T2pSettings *settings,
                                       const T2pnSnapshot *snapshot,
                                       const GArray *taken,

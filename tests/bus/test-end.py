@@ -95,7 +95,7 @@ def sigterm_cannot_be_held_off(service, client, proxy):
 @test
 def sigkill_is_repaired_by_the_guardian(service, client, proxy):
     before = lab.dump()
-    client.create('work', proxy.uri(), {'wait': True}, capture='default', dns='off')
+    client.create('work', proxy.own_uri(), {'wait': True}, capture='default', dns='off')
     assert lab.dump() != before
     service.stop(signal.SIGKILL)
     wait_for(lambda: lab.dump() == before, 20)
@@ -106,7 +106,7 @@ def sigkill_is_repaired_by_the_guardian(service, client, proxy):
 @test
 def sigkill_is_repaired_by_the_next_start(service, client, proxy):
     before = lab.dump()
-    client.create('work', proxy.uri(), {'wait': True}, capture='default', dns='off')
+    client.create('work', proxy.own_uri(), {'wait': True}, capture='default', dns='off')
     service.stop(signal.SIGKILL)
     service.start()
     equal(lab.dump(), before)
@@ -137,7 +137,7 @@ def sigkill_after_each_step_leaves_nothing(daemon, worker):
             before = lab.dump()
             service.start(f'--pause-at={step}')
             client = Client(service.address)
-            client.create('work', proxy.uri(), capture='default')
+            client.create('work', proxy.own_uri(), capture='default')
             wait_for(lambda: f'paused at {step}' in service.text())
             assert step in (service.runtime / 'journal' / '1.json').read_text()
             service.stop(signal.SIGKILL)

@@ -129,10 +129,10 @@ def a_tunnel_goes_through_its_states(service, client, proxy):
 @test
 def default_capture_of_the_system(service, client, proxy):
     before = lab.dump()
-    path, _ = client.create('all', proxy.uri(), {'wait': True}, capture='default', dns='off')
+    path, _ = client.create('all', proxy.own_uri(), {'wait': True}, capture='default', dns='off')
     equal(client.get(lab.MANAGER, 'DefaultRouteTunnel', lab.NAME), path)
     assert lab.dump() != before
-    assert "'all'" in fails('RouteConflict', client.create, 'other', proxy.uri(),
+    assert "'all'" in fails('RouteConflict', client.create, 'other', proxy.own_uri(),
                             capture='default', dns='off')
     client.tunnel(path, 'Delete')
     equal(client.get(lab.MANAGER, 'DefaultRouteTunnel', lab.NAME), '/')
@@ -155,7 +155,7 @@ def packets_go_through_the_proxy(service, client, proxy):
 @test
 def names_go_through_the_proxy(service, client, proxy):
     before = lab.dump()
-    path, _ = client.create('all', proxy.uri(), {'wait': True}, capture='default')
+    path, _ = client.create('all', proxy.own_uri(), {'wait': True}, capture='default')
     equal(client.get(path, 'ResolverBackend'), 'file')
     equal(lab.fetch('www.example.net'), 'yes')
     assert (b'www.example.net', 80) in proxy.asked, proxy.asked
@@ -267,7 +267,7 @@ def without_a_worker_captured_traffic_is_unreachable(service, client, proxy):
 
 def create_and_hold(service, client, proxy, resolved):
     """A tunnel that is still being configured, because the resolver takes its time."""
-    path, _ = client.create('all', proxy.uri(), capture='default', ipv6='on')
+    path, _ = client.create('all', proxy.own_uri(), capture='default', ipv6='on')
     wait_for(lambda: resolved.waiting)
     equal(client.get(path, 'State'), 'configuring')
     return path
@@ -331,7 +331,7 @@ def a_worker_that_ends_while_it_is_configured_is_noticed(service, client, proxy)
 def a_resolver_that_hangs_holds_up_no_deactivation(service, client, proxy):
     before = lab.dump()
     resolved = lab.Resolved(service.address, 'RevertLink')
-    path, _ = client.create('all', proxy.uri(), {'wait': True}, capture='default')
+    path, _ = client.create('all', proxy.own_uri(), {'wait': True}, capture='default')
     equal(client.get(path, 'ResolverBackend'), 'resolved')
     client.tunnel(path, 'Deactivate', timeout=9000)
     assert resolved.waiting

@@ -218,15 +218,16 @@ make_true (T2pdBringUp *self, GError **error)
   T2pnRoute route =
       t2pn_dns_redirect_make_loopback_route (t2pn_tun_device_get_ifindex (self->device));
   T2pdDnsRedirectState wanted;
+  gboolean is_there;
 
-  if (snapshot == NULL)
+  if (snapshot == NULL || !t2pn_nft_has_table (table, &is_there, error))
     return FALSE;
   wanted = has_ipv6 (self, snapshot) ? T2PD_DNS_REDIRECT_BOTH : T2PD_DNS_REDIRECT_IPV4;
   if (wanted == T2PD_DNS_REDIRECT_BOTH &&
       !t2pn_netlink_objects_has_route (snapshot->routes, &route) &&
       !add_loopback_route (self, &route, error))
     return FALSE;
-  if (self->dns_redirect == wanted)
+  if (self->dns_redirect == wanted && is_there)
     return TRUE;
   if (!t2pn_journal_add_nft_table (self->journal, STEP, table, error) ||
       !load (self, table, wanted == T2PD_DNS_REDIRECT_BOTH, error))

@@ -19,8 +19,8 @@
 
 static const char *const programs[] = { "/usr/sbin/resolvconf", "/sbin/resolvconf",
                                         "/usr/bin/resolvconf" };
-/* Debian's, openresolv's. */
-static const char *const record_folders[] = { RUN_FOLDER "interface", RUN_FOLDER "interfaces" };
+static const char *const record_folders[] = { T2PN_RESOLVCONF_RECORDS_DEBIAN,
+                                              T2PN_RESOLVCONF_RECORDS };
 
 /* The file that @path leads to, or NULL. (transfer full) */
 static char *

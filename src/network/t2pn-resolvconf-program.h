@@ -12,6 +12,10 @@ G_BEGIN_DECLS
  * words for what we need. (A third is systemd-resolved under that name, which is told by
  * D-Bus.) */
 
+/* Where they keep the records, one in a file. */
+#define T2PN_RESOLVCONF_RECORDS_DEBIAN "/run/resolvconf/interface"
+#define T2PN_RESOLVCONF_RECORDS "/run/resolvconf/interfaces"
+
 /* Its own limit for waiting until another run of it has ended is ten seconds. */
 #define T2PN_RESOLVCONF_TIMEOUT_MS 12000
 

@@ -4,6 +4,7 @@
 #include "t2pn-uplink-watch.h"
 
 #include "t2pn-nm.h"
+#include "t2pn-resolvconf-program.h"
 
 #define PROPERTIES "org.freedesktop.DBus.Properties"
 
@@ -28,6 +29,10 @@ static const Source sources[] = {
     { "Configuration" } },
 };
 
+/* Read where neither of them tells. */
+static const char *const files[] = { "/etc/resolv.conf", T2PN_RESOLVCONF_RECORDS_DEBIAN,
+                                     T2PN_RESOLVCONF_RECORDS };
+
 typedef struct
 {
   T2pnUplinkWatch *watch;
@@ -40,6 +45,7 @@ struct _T2pnUplinkWatch
   Follower followers[G_N_ELEMENTS (sources)];
   guint property_ids[G_N_ELEMENTS (sources)];
   guint owner_ids[G_N_ELEMENTS (sources)];
+  GFileMonitor *monitors[G_N_ELEMENTS (files)]; /* NULL where there is nothing */
   void (*changed) (gpointer user_data);
   gpointer user_data;
 };
@@ -119,6 +125,31 @@ follow (T2pnUplinkWatch *watch, guint i)
       NULL);
 }
 
+static void
+file_cb (GFileMonitor *monitor,
+         GFile *file,
+         GFile *other,
+         GFileMonitorEvent event,
+         gpointer user_data)
+{
+  T2pnUplinkWatch *watch = user_data;
+
+  if (event != G_FILE_MONITOR_EVENT_CHANGED && event != G_FILE_MONITOR_EVENT_ATTRIBUTE_CHANGED)
+    watch->changed (watch->user_data);
+}
+
+static void
+follow_file (T2pnUplinkWatch *watch, guint i)
+{
+  g_autoptr (GFile) file = g_file_new_for_path (files[i]);
+
+  if (!g_file_query_exists (file, NULL))
+    return;
+  watch->monitors[i] = g_file_monitor (file, G_FILE_MONITOR_WATCH_MOVES, NULL, NULL);
+  if (watch->monitors[i] != NULL)
+    g_signal_connect (watch->monitors[i], "changed", G_CALLBACK (file_cb), watch);
+}
+
 T2pnUplinkWatch *
 t2pn_uplink_watch_new (GDBusConnection *bus,
                        void (*changed) (gpointer user_data),
@@ -131,6 +162,8 @@ t2pn_uplink_watch_new (GDBusConnection *bus,
   watch->user_data = user_data;
   for (guint i = 0; i < G_N_ELEMENTS (sources); i++)
     follow (watch, i);
+  for (guint i = 0; i < G_N_ELEMENTS (files); i++)
+    follow_file (watch, i);
   return watch;
 }
 
@@ -142,6 +175,12 @@ t2pn_uplink_watch_free (T2pnUplinkWatch *watch)
       g_dbus_connection_signal_unsubscribe (watch->bus, watch->property_ids[i]);
       g_dbus_connection_signal_unsubscribe (watch->bus, watch->owner_ids[i]);
     }
+  for (guint i = 0; i < G_N_ELEMENTS (files); i++)
+    if (watch->monitors[i] != NULL)
+      {
+        g_signal_handlers_disconnect_by_data (watch->monitors[i], watch);
+        g_object_unref (watch->monitors[i]);
+      }
   g_object_unref (watch->bus);
   g_free (watch);
 }

@@ -6,7 +6,8 @@
 G_BEGIN_DECLS
 
 /* Tells when what t2pn_uplink_dns_async() and t2pn_connectivity_host_async() answer may be
- * another answer by now: systemd-resolved or NetworkManager says so, comes or goes. */
+ * another answer by now: systemd-resolved or NetworkManager says so, comes or goes; resolv.conf
+ * or a record of resolvconf has changed. */
 typedef struct _T2pnUplinkWatch T2pnUplinkWatch;
 
 T2pnUplinkWatch *t2pn_uplink_watch_new (GDBusConnection *bus,

@@ -193,6 +193,21 @@ class Openresolv(ResolverCase):
         self.assertIn(f'nameserver {plan.ROUTER4}', conf)
         self.assertNotIn(POOL4, conf)
 
+    def test_renewed_servers(self):
+        """openresolv: excluded names are asked for at the servers that a renewed lease names"""
+        self.start()
+        self.up(dns_exclude=[PUBLIC])
+        self.assertEqual(self.look_up(PUBLIC), [plan.SERVER4])
+        self.lab.sh(f'printf "nameserver {plan.ROUTER6}\nsearch office.example\n" '
+                    '| resolvconf -a eth0.dhcp')
+
+        def asked_at_new_one():
+            mark = len(self.lab.log('router-dns'))
+            self.assertEqual(self.look_up(PUBLIC), [plan.SERVER4])
+            return f'query[A] {PUBLIC} from {plan.LAB6}' in self.lab.log('router-dns')[mark:]
+        self.assertNotIn(f'query[A] {PUBLIC} from {plan.LAB6}', self.lab.log('router-dns'))
+        self.lab.wait_for(asked_at_new_one, timeout=8, interval=0.3, what='the new server')
+
     def test_not_its_file(self):
         """openresolv: a resolv.conf that is not its own is replaced and given back"""
         kept = self.lab.read('/etc/resolv.conf')

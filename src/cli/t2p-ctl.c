@@ -11,10 +11,19 @@
 #include "t2p-ctl-password.h"
 
 const T2pCtlVerb *const t2p_ctl_verbs[] = {
-  &t2p_ctl_up_verb,         &t2p_ctl_down_verb,     &t2p_ctl_confirm_verb,
-  &t2p_ctl_list_verb,       &t2p_ctl_show_verb,     &t2p_ctl_connections_verb,
-  &t2p_ctl_test_proxy_verb, &t2p_ctl_monitor_verb,  &t2p_ctl_repair_verb,
-  &t2p_ctl_keys_verb,       &t2p_ctl_complete_verb, NULL,
+  &t2p_ctl_up_verb,
+  &t2p_ctl_down_verb,
+  &t2p_ctl_confirm_verb,
+  &t2p_ctl_run_verb,
+  &t2p_ctl_list_verb,
+  &t2p_ctl_show_verb,
+  &t2p_ctl_connections_verb,
+  &t2p_ctl_test_proxy_verb,
+  &t2p_ctl_monitor_verb,
+  &t2p_ctl_repair_verb,
+  &t2p_ctl_keys_verb,
+  &t2p_ctl_complete_verb,
+  NULL,
 };
 
 static const T2pCtlVerb *
@@ -158,7 +167,17 @@ parse_behind_verb (T2pCtl *ctl, GOptionContext *context, char ***argv, GError **
   return is_parsed;
 }
 
-/* @argv: program, verb, the rest. */
+/* Program, verb, the rest become program and the rest: where a first argument ends the options
+ * it must not be the verb. */
+static void
+take_verb (char **argv)
+{
+  g_free (argv[1]);
+  for (gsize i = 1; argv[i] != NULL; i++)
+    argv[i] = argv[i + 1];
+}
+
+/* @argv: program, the rest. */
 static gboolean
 parse_verb (T2pCtl *ctl, const T2pCtlVerb *verb, char ***argv, GError **error)
 {
@@ -169,6 +188,7 @@ parse_verb (T2pCtl *ctl, const T2pCtlVerb *verb, char ***argv, GError **error)
       g_option_context_new (usage != NULL ? usage : verb->name);
 
   g_option_context_set_translation_domain (context, GETTEXT_PACKAGE);
+  g_option_context_set_strict_posix (context, verb->ends_options);
   if (verb->summary != NULL)
     g_option_context_set_summary (context, _ (verb->summary));
   if (verb->options != NULL)
@@ -196,7 +216,8 @@ run (T2pCtl *ctl, char ***argv, GError **error)
                    (*argv)[1]);
       return FALSE;
     }
-  return parse_verb (ctl, verb, argv, error) && verb->run (ctl, *argv + 2, error);
+  take_verb (*argv);
+  return parse_verb (ctl, verb, argv, error) && verb->run (ctl, *argv + 1, error);
 }
 
 int

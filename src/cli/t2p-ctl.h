@@ -24,12 +24,14 @@ typedef struct
   const char *arguments; /* for the help, NULL when there are none */
   const char *summary;   /* for the help; NULL: not shown there */
   const GOptionEntry *options;
+  gboolean ends_options; /* the first argument ends them: the others are somebody else's */
   gboolean (*run) (T2pCtl *ctl, char **arguments, GError **error);
 } T2pCtlVerb;
 
 extern const T2pCtlVerb t2p_ctl_up_verb;
 extern const T2pCtlVerb t2p_ctl_down_verb;
 extern const T2pCtlVerb t2p_ctl_confirm_verb;
+extern const T2pCtlVerb t2p_ctl_run_verb;
 extern const T2pCtlVerb t2p_ctl_list_verb;
 extern const T2pCtlVerb t2p_ctl_show_verb;
 extern const T2pCtlVerb t2p_ctl_connections_verb;

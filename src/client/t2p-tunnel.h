@@ -38,6 +38,17 @@ gboolean t2p_tunnel_activate_sync (T2pTunnel *self,
                                    GCancellable *cancellable,
                                    GError **error);
 
+void t2p_tunnel_attach_process (T2pTunnel *self,
+                                int process,
+                                GVariant *options,
+                                GCancellable *cancellable,
+                                GAsyncReadyCallback callback,
+                                gpointer user_data);
+gboolean
+t2p_tunnel_attach_process_finish (T2pTunnel *self, GAsyncResult *result, GError **error);
+gboolean t2p_tunnel_attach_process_sync (
+    T2pTunnel *self, int process, GVariant *options, GCancellable *cancellable, GError **error);
+
 void t2p_tunnel_deactivate (T2pTunnel *self,
                             GVariant *options,
                             GCancellable *cancellable,

@@ -14,9 +14,11 @@
 
 #include "t2pd-apps.h"
 
+#include "t2p-app-name.h"
 #include "t2p-log.h"
 #include "t2pd-bring-up-private.h"
 #include "t2pn-app-rules.h"
+#include "t2pn-cgroup.h"
 #include "t2pn-nft.h"
 
 #include <errno.h>
@@ -40,6 +42,8 @@ struct _T2pdApps
   gboolean is_stale;
   GArray *apps; /* of T2pnAppGroup: what the rules say */
   GArray *excluded;
+  GArray *attached;    /* likewise: what somebody has been started in */
+  gboolean has_cgroup; /* of our own, for the same */
   gboolean is_failing; /* and that was told */
   gboolean is_cut;     /* likewise */
 };
@@ -70,6 +74,7 @@ t2pd_apps_free (T2pdApps *self)
   drop_source (&self->again);
   g_clear_pointer (&self->apps, g_array_unref);
   g_clear_pointer (&self->excluded, g_array_unref);
+  g_clear_pointer (&self->attached, g_array_unref);
   g_free (self->table);
   g_free (self);
 }
@@ -140,7 +145,11 @@ look (T2pdApps *self, GArray **out_apps, GArray **out_excluded)
 /* --- loading */
 
 static gboolean
-load (T2pdApps *self, const GArray *apps, const GArray *excluded, GError **error)
+load (T2pdApps *self,
+      const GArray *attached,
+      const GArray *apps,
+      const GArray *excluded,
+      GError **error)
 {
   T2pdBringUp *bring_up = self->bring_up;
   gboolean is_user = t2p_settings_get_scope (bring_up->settings) == T2P_SCOPE_USER;
@@ -152,6 +161,7 @@ load (T2pdApps *self, const GArray *apps, const GArray *excluded, GError **error
     .users = is_user ? &of_owner : (gconstpointer) bring_up->users->data,
     .n_users = is_user ? 1 : bring_up->users->len,
     .worker_uid = t2pd_bring_up_get_worker_uid (bring_up),
+    .attached = attached,
     .apps = t2p_settings_get_strv (bring_up->settings, "apps")[0] != NULL ? apps : NULL,
     .excluded = excluded,
   };
@@ -182,25 +192,36 @@ watch_anew (T2pdApps *self, GError **error)
   return TRUE;
 }
 
+static void
+take (GArray **old, GArray **new)
+{
+  g_clear_pointer (old, g_array_unref);
+  *old = g_steal_pointer (new);
+}
+
 /* Watches first and looks then, so that no change is missed. */
 static gboolean
-reload (T2pdApps *self, GError **error)
+reload (T2pdApps *self, const T2pnAppGroup *another, GError **error)
 {
   g_autoptr (GArray) apps = NULL;
   g_autoptr (GArray) excluded = NULL;
+  g_autoptr (GArray) attached = NULL;
 
   if (!watch_anew (self, error))
     return FALSE;
   look (self, &apps, &excluded);
-  if (self->apps != NULL && t2pn_app_groups_equal (self->apps, apps) &&
-      t2pn_app_groups_equal (self->excluded, excluded))
-    return TRUE;
-  if (!load (self, apps, excluded, error))
+  attached = t2pn_app_groups_keep (self->attached, T2PN_CGROUP_ROOT);
+  if (another != NULL && !t2pn_app_groups_add (attached, another, error))
     return FALSE;
-  g_clear_pointer (&self->apps, g_array_unref);
-  g_clear_pointer (&self->excluded, g_array_unref);
-  self->apps = g_steal_pointer (&apps);
-  self->excluded = g_steal_pointer (&excluded);
+  if (self->apps != NULL && t2pn_app_groups_equal (self->apps, apps) &&
+      t2pn_app_groups_equal (self->excluded, excluded) &&
+      t2pn_app_groups_equal (self->attached, attached))
+    return TRUE;
+  if (!load (self, attached, apps, excluded, error))
+    return FALSE;
+  take (&self->apps, &apps);
+  take (&self->excluded, &excluded);
+  take (&self->attached, &attached);
   return TRUE;
 }
 
@@ -222,7 +243,7 @@ renew (T2pdApps *self)
 {
   g_autoptr (GError) error = NULL;
 
-  self->is_stale = !reload (self, &error);
+  self->is_stale = !reload (self, NULL, &error);
   if (self->is_stale && !self->is_failing)
     t2p_log_info (name_of (self), error, "apps could not be followed, trying again");
   self->delay_ms =
@@ -252,9 +273,9 @@ static gboolean
 load_first (T2pdApps *self, GError **error)
 {
   for (guint i = 1; i < TRIES; i++)
-    if (reload (self, NULL))
+    if (reload (self, NULL, NULL))
       return TRUE;
-  return reload (self, error);
+  return reload (self, NULL, error);
 }
 
 gboolean
@@ -272,6 +293,7 @@ t2pd_apps_run (T2pdBringUp *bring_up, GError **error)
   self->bring_up = bring_up;
   self->inotify_fd = -1;
   self->table = t2pn_nft_make_table_name (id);
+  self->attached = t2pn_app_groups_new ();
   if (!t2pn_journal_add_nft_table (bring_up->journal, STEP, self->table, error) ||
       !load_first (self, error))
     {
@@ -288,6 +310,103 @@ t2pd_apps_undo (T2pdBringUp *bring_up, GError **error)
 {
   g_clear_pointer (&bring_up->apps, t2pd_apps_free);
   return TRUE;
+}
+
+/* --- programs that are started inside */
+
+static gboolean
+refuse (T2pdBringUp *bring_up, GError **error, const char *text)
+{
+  g_set_error (error, T2P_ERROR, T2P_ERROR_INVALID_ARGUMENT, "tunnel '%s' %s",
+               t2pd_tunnel_get_name (bring_up->tunnel), text);
+  return FALSE;
+}
+
+static gboolean
+is_captured_user (T2pdBringUp *bring_up, guint32 uid)
+{
+  if (t2p_settings_get_scope (bring_up->settings) == T2P_SCOPE_USER)
+    return uid == t2pd_tunnel_get_owner (bring_up->tunnel);
+  for (guint i = 0; i < bring_up->users->len; i++)
+    {
+      const T2pnUidRange *range = &g_array_index (bring_up->users, T2pnUidRange, i);
+
+      if (uid >= range->first && uid <= range->last)
+        return TRUE;
+    }
+  return bring_up->users->len == 0;
+}
+
+static gboolean
+check_attach (T2pdBringUp *bring_up, guint32 uid, GError **error)
+{
+  if (!t2pd_tunnel_is_up (bring_up->tunnel))
+    return refuse (bring_up, error, "is not active");
+  if (t2pd_bring_up_get_netns (bring_up) >= 0)
+    return refuse (bring_up, error, "is in another network namespace: start the program there");
+  if (t2p_settings_get_capture (bring_up->settings) == T2P_CAPTURE_NONE)
+    return refuse (bring_up, error, "captures nothing, expected capture=routes or default");
+  if (!is_captured_user (bring_up, uid))
+    return refuse (bring_up, error, "does not capture programs of this user");
+  return TRUE;
+}
+
+/* A scope of its own, which systemd has made for it. */
+static gboolean
+has_scope (const char *path)
+{
+  const char *name = path != NULL ? strrchr (path, '/') : NULL;
+
+  return name != NULL && g_str_has_prefix (name, "/tun2proxy-") &&
+         t2p_app_component_is_valid (name + 1) && g_str_has_suffix (name, ".scope");
+}
+
+/* (transfer full): path of our own cgroup, with the process in it; NULL with an error */
+static char *
+move_into_own (T2pdApps *self, pid_t pid, GError **error)
+{
+  g_autofree char *id =
+      g_strdup_printf ("%" G_GUINT64_FORMAT, t2pd_tunnel_get_id (self->bring_up->tunnel));
+  g_autofree char *path = t2pn_cgroup_make_path (id);
+
+  if (!self->has_cgroup &&
+      !t2pn_journal_add_cgroup (self->bring_up->journal, STEP, path, error))
+    return NULL;
+  self->has_cgroup = TRUE;
+  return t2pn_cgroup_make (T2PN_CGROUP_ROOT, path, error) &&
+                 t2pn_cgroup_move (T2PN_CGROUP_ROOT, path, pid, error)
+             ? g_steal_pointer (&path)
+             : NULL;
+}
+
+static gboolean
+attach_path (T2pdApps *self, const char *path, GError **error)
+{
+  T2pnAppGroup group;
+  gboolean is_loaded;
+
+  if (!t2pn_app_group_find (T2PN_CGROUP_ROOT, path, &group, error))
+    return FALSE;
+  is_loaded = reload (self, &group, error);
+  g_free (group.path);
+  return is_loaded;
+}
+
+gboolean
+t2pd_apps_attach (T2pdBringUp *bring_up, pid_t pid, guint32 uid, GError **error)
+{
+  g_autofree char *path = t2pn_cgroup_of_process (pid);
+
+  if (!check_attach (bring_up, uid, error))
+    return FALSE;
+  if (bring_up->apps == NULL) /* all of his programs are inside */
+    return TRUE;
+  if (!has_scope (path))
+    {
+      g_free (path);
+      path = move_into_own (bring_up->apps, pid, error);
+    }
+  return path != NULL && attach_path (bring_up->apps, path, error);
 }
 
 /* --- what a person should know */

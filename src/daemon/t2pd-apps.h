@@ -11,6 +11,9 @@ typedef struct _T2pdApps T2pdApps;
 gboolean t2pd_apps_run (T2pdBringUp *bring_up, GError **error);
 gboolean t2pd_apps_undo (T2pdBringUp *bring_up, GError **error);
 void t2pd_apps_free (T2pdApps *apps);
+/* Has the tunnel capture what the process @pid of the user @uid does from now on, and all that
+ * it starts. T2P_ERROR_INVALID_ARGUMENT when the tunnel captures nothing of his. */
+gboolean t2pd_apps_attach (T2pdBringUp *bring_up, pid_t pid, guint32 uid, GError **error);
 
 /* Names of `apps` and `exclude-apps` that stand for nothing at the moment, in words, are added
  * to @warnings. */

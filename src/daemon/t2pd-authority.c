@@ -232,6 +232,7 @@ static const struct
   { "GetStatistics", inspect_needs },
   { "ListConnections", inspect_needs },
   { "CloseConnections", manage_needs },
+  { "AttachProcess", manage_needs }, /* whose process it is, is looked at in the check */
 };
 
 /**

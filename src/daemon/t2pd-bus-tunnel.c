@@ -6,9 +6,13 @@
 #include "t2p-bus.h"
 #include "t2p-limits.h"
 #include "t2p-names.h"
+#include "t2pd-apps.h"
 #include "t2pd-bring-up.h"
 #include "t2pd-bus-details.h"
 #include "t2pd-call.h"
+#include "t2pd-process-fd.h"
+
+#include <gio/gunixfdlist.h>
 
 #define MAX_LISTENERS 64 /* connections that get the unicast signals of one tunnel */
 #define MAX_DRAIN_S 3600
@@ -243,6 +247,45 @@ LISTENING (get_statistics)
 LISTENING (list_connections)
 LISTENING (close_connections)
 
+/* --- AttachProcess */
+
+/* The message owns the descriptor, and closes it when the call is answered. */
+static int
+get_process (T2pdCall *call)
+{
+  GUnixFDList *list = t2pd_call_get_fds (call);
+  gint32 handle;
+
+  g_variant_get_child (call->parameters, 0, "h", &handle);
+  return list != NULL && g_unix_fd_list_get_length (list) == 1 && handle == 0
+             ? g_unix_fd_list_peek_fds (list, NULL)[0]
+             : -1;
+}
+
+static gboolean
+check_attach (T2pdCall *call, GError **error)
+{
+  pid_t pid;
+  guint32 uid;
+
+  return t2pd_process_fd_check (get_process (call), call->uid, &pid, &uid, error);
+}
+
+static void
+act_attach (T2pdCall *call)
+{
+  g_autoptr (GError) error = NULL;
+  pid_t pid;
+  guint32 uid;
+
+  listen_to (call);
+  if (t2pd_process_fd_check (get_process (call), call->uid, &pid, &uid, &error) &&
+      t2pd_apps_attach (t2pd_bring_up_of (call->tunnel), pid, uid, &error))
+    t2pd_call_return (call, NULL);
+  else
+    t2pd_call_fail (call, error);
+}
+
 static const struct
 {
   const char *signal;
@@ -261,6 +304,7 @@ static const struct
     { "ListConnections", NULL, check_list, NULL, act_list_connections } },
   { "handle-close-connections",
     { "CloseConnections", NULL, check_list, NULL, act_close_connections } },
+  { "handle-attach-process", { "AttachProcess", NULL, check_attach, NULL, act_attach } },
 };
 
 /* --- properties and signals */

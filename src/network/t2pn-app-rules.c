@@ -105,6 +105,7 @@ t2pn_app_rules_make_script (const T2pnAppRules *rules)
   append_rule (script, rules, "apps-decide",
                "tcp flags & (fin | syn | rst | ack) != syn return");
   append_users (script, rules);
+  append_groups (script, rules, rules->attached, "goto apps-capture");
   append_groups (script, rules, rules->excluded, "return");
   if (rules->apps != NULL)
     append_groups (script, rules, rules->apps, "goto apps-capture");

@@ -12,6 +12,7 @@ G_BEGIN_DECLS
  * @mark: what the routing rules select
  * @users: (array length=n_users): whose sockets; none: everybody's
  * @worker_uid: as in T2pnRoutePlanInput
+ * @attached: of T2pnAppGroup: these in any case
  * @apps: (nullable): of T2pnAppGroup: only these; NULL: all but @excluded
  * @excluded: of T2pnAppGroup: not these
  */
@@ -22,6 +23,7 @@ typedef struct
   const T2pnUidRange *users;
   guint n_users;
   guint32 worker_uid;
+  const GArray *attached;
   const GArray *apps;
   const GArray *excluded;
 } T2pnAppRules;

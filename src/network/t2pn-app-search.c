@@ -54,6 +54,15 @@ group_clear (gpointer data)
   g_free (((T2pnAppGroup *) data)->path);
 }
 
+GArray *
+t2pn_app_groups_new (void)
+{
+  GArray *groups = g_array_new (FALSE, FALSE, sizeof (T2pnAppGroup));
+
+  g_array_set_clear_func (groups, group_clear);
+  return groups;
+}
+
 static int
 compare_groups (gconstpointer a, gconstpointer b)
 {
@@ -277,13 +286,12 @@ t2pn_app_search (const T2pnAppPlace *place,
     .place = place,
     .names = names,
     .inotify_fd = inotify_fd,
-    .found = g_array_new (FALSE, FALSE, sizeof (T2pnAppGroup)),
+    .found = t2pn_app_groups_new (),
     .budget = &budget,
     .manager = manager,
     .slice = slice,
   };
 
-  g_array_set_clear_func (search.found, group_clear);
   if (names[0] != NULL)
     walk (&search, AT_FDCWD, place->root, "", 0);
   g_array_sort (search.found, compare_groups);
@@ -305,19 +313,69 @@ t2pn_app_groups_equal (const GArray *a, const GArray *b)
 }
 
 gboolean
-t2pn_app_groups_add (GArray *groups, const char *root, const char *path)
+t2pn_app_group_find (const char *root,
+                     const char *path,
+                     T2pnAppGroup *out_group,
+                     GError **error)
 {
   g_autofree char *whole = g_build_filename (root, path, NULL);
-  T2pnAppGroup group = { NULL, 1, 0 };
   struct stat status;
 
   if (lstat (whole, &status) != 0 || !S_ISDIR (status.st_mode))
-    return FALSE;
-  group.path = g_strdup (path);
-  group.id = status.st_ino;
+    {
+      g_set_error (error, T2P_ERROR, T2P_ERROR_NOT_FOUND, "there is no cgroup %s", path);
+      return FALSE;
+    }
+  *out_group = (T2pnAppGroup){ g_strdup (path), 1, status.st_ino };
   for (const char *at = path; *at != '\0'; at++)
-    group.level += *at == '/';
-  g_array_append_val (groups, group);
-  g_array_sort (groups, compare_groups);
+    out_group->level += *at == '/';
   return TRUE;
+}
+
+static gboolean
+has (const GArray *groups, guint64 id)
+{
+  for (guint i = 0; i < groups->len; i++)
+    if (g_array_index (groups, T2pnAppGroup, i).id == id)
+      return TRUE;
+  return FALSE;
+}
+
+gboolean
+t2pn_app_groups_add (GArray *groups, const T2pnAppGroup *group, GError **error)
+{
+  T2pnAppGroup copy = *group;
+
+  if (has (groups, group->id))
+    return TRUE;
+  if (groups->len == T2P_MAX_APP_CGROUPS)
+    {
+      g_set_error (error, T2P_ERROR, T2P_ERROR_LIMIT_EXCEEDED,
+                   "%u programs run inside already, at most %d expected", groups->len,
+                   T2P_MAX_APP_CGROUPS);
+      return FALSE;
+    }
+  copy.path = g_strdup (group->path);
+  g_array_append_val (groups, copy);
+  return TRUE;
+}
+
+GArray *
+t2pn_app_groups_keep (const GArray *groups, const char *root)
+{
+  GArray *kept = t2pn_app_groups_new ();
+
+  for (guint i = 0; i < groups->len; i++)
+    {
+      const T2pnAppGroup *old = &g_array_index (groups, T2pnAppGroup, i);
+      T2pnAppGroup now;
+
+      if (!t2pn_app_group_find (root, old->path, &now, NULL))
+        continue;
+      if (now.id == old->id)
+        g_array_append_val (kept, now);
+      else
+        g_free (now.path);
+    }
+  return kept;
 }

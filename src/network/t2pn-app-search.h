@@ -54,7 +54,16 @@ GArray *t2pn_app_search (const T2pnAppPlace *place,
                          int inotify_fd,
                          gboolean *out_is_cut);
 gboolean t2pn_app_groups_equal (const GArray *a, const GArray *b);
-/* Appends the cgroup at @path (below @root) when it is there, and sorts. */
-gboolean t2pn_app_groups_add (GArray *groups, const char *root, const char *path);
+/* Empty. (transfer full) */
+GArray *t2pn_app_groups_new (void);
+/* Those of @groups that are still there. (transfer full) */
+GArray *t2pn_app_groups_keep (const GArray *groups, const char *root);
+/* A copy of @group, unless it is there; T2P_ERROR_LIMIT_EXCEEDED. */
+gboolean t2pn_app_groups_add (GArray *groups, const T2pnAppGroup *group, GError **error);
+/* The cgroup at @path; its path is to be freed. */
+gboolean t2pn_app_group_find (const char *root,
+                              const char *path,
+                              T2pnAppGroup *out_group,
+                              GError **error);
 
 G_END_DECLS

@@ -3,6 +3,7 @@
 
 #include "t2pn-journal-entry.h"
 
+#include "t2pn-cgroup.h"
 #include "t2pn-nft.h"
 #include "t2pn-resolvconf-program.h"
 
@@ -20,6 +21,7 @@ static const char *const kind_names[] = {
   [T2PN_ENTRY_RESOLV_CONF] = "resolv-conf",
   [T2PN_ENTRY_RESOLVCONF] = "resolvconf",
   [T2PN_ENTRY_NFT_TABLE] = "nft-table",
+  [T2PN_ENTRY_CGROUP] = "cgroup",
   [T2PN_ENTRY_STATIC_TABLE] = "static-table",
 };
 
@@ -32,6 +34,8 @@ t2pn_entry_free (T2pnEntry *entry)
     g_free (entry->u.socket);
   if (entry->kind == T2PN_ENTRY_NFT_TABLE)
     g_free (entry->u.nft_table);
+  if (entry->kind == T2PN_ENTRY_CGROUP)
+    g_free (entry->u.cgroup);
   if (entry->kind == T2PN_ENTRY_RESOLVCONF)
     g_free (entry->u.resolvconf);
   if (entry->kind == T2PN_ENTRY_RESOLV_CONF)
@@ -191,6 +195,9 @@ t2pn_entry_to_json (const T2pnEntry *entry)
       break;
     case T2PN_ENTRY_NFT_TABLE:
       set_text (object, "name", entry->u.nft_table);
+      break;
+    case T2PN_ENTRY_CGROUP:
+      set_text (object, "path", entry->u.cgroup);
       break;
     }
   return object;
@@ -378,6 +385,9 @@ read_entry (JsonObject *object, T2pnEntry *entry)
     case T2PN_ENTRY_NFT_TABLE:
       entry->u.nft_table = g_strdup (get_text (object, "name"));
       return entry->u.nft_table != NULL && t2pn_nft_is_tunnel_table (entry->u.nft_table);
+    case T2PN_ENTRY_CGROUP:
+      entry->u.cgroup = g_strdup (get_text (object, "path"));
+      return entry->u.cgroup != NULL && t2pn_cgroup_is_of_tunnel (entry->u.cgroup);
     }
   return FALSE;
 }

@@ -23,6 +23,7 @@ typedef enum
   T2PN_ENTRY_RESOLV_CONF,
   T2PN_ENTRY_RESOLVCONF, /* a record of resolvconf(8) */
   T2PN_ENTRY_NFT_TABLE,  /* one tunnel's own: everything in it */
+  T2PN_ENTRY_CGROUP,     /* likewise; who is in it goes on, outside */
 } T2pnEntryKind;
 
 typedef struct
@@ -43,6 +44,7 @@ typedef struct
     T2pnRule rule;
     T2pnResolvConf *resolv_conf;
     char *nft_table;
+    char *cgroup;
     char *resolvconf;
   } u;
 } T2pnEntry;

@@ -3,6 +3,8 @@
 
 #include "t2pn-journal-undo.h"
 
+#include "t2pn-app-search.h"
+#include "t2pn-cgroup.h"
 #include "t2pn-netlink-dump.h"
 #include "t2pn-netlink-objects.h"
 #include "t2pn-nft.h"
@@ -204,6 +206,16 @@ undo_resolvconf (T2pnUndo *undo, const char *record, GError **error)
   return t2pn_resolvconf_remove (record, error);
 }
 
+static gboolean
+undo_cgroup (T2pnUndo *undo, const char *path, GError **error)
+{
+  g_autofree char *whole = g_build_filename (T2PN_CGROUP_ROOT, path, NULL);
+
+  return !g_file_test (whole, G_FILE_TEST_IS_DIR) ||
+         !announce (undo, g_strdup_printf ("cgroup %s", path)) ||
+         t2pn_cgroup_remove (T2PN_CGROUP_ROOT, path, error);
+}
+
 gboolean
 t2pn_undo_entry (T2pnUndo *undo, const T2pnEntry *entry, GError **error)
 {
@@ -231,6 +243,8 @@ t2pn_undo_entry (T2pnUndo *undo, const T2pnEntry *entry, GError **error)
       return undo_resolvconf (undo, entry->u.resolvconf, error);
     case T2PN_ENTRY_NFT_TABLE:
       return undo_nft_table (undo, entry->u.nft_table, error);
+    case T2PN_ENTRY_CGROUP:
+      return undo_cgroup (undo, entry->u.cgroup, error);
     }
   return TRUE;
 }

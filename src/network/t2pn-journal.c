@@ -243,6 +243,20 @@ t2pn_journal_add_nft_table (T2pnJournal *journal,
   return t2pn_journal_write (journal, error);
 }
 
+gboolean
+t2pn_journal_add_cgroup (T2pnJournal *journal,
+                         const char *step,
+                         const char *path,
+                         GError **error)
+{
+  T2pnJournalStep *found = find_step (journal, step);
+
+  g_return_val_if_fail (found != NULL, FALSE);
+
+  add_entry (found, T2PN_ENTRY_CGROUP)->u.cgroup = g_strdup (path);
+  return t2pn_journal_write (journal, error);
+}
+
 static const T2pnEntry *
 find_entry (const T2pnJournal *journal, T2pnEntryKind kind)
 {

@@ -92,6 +92,12 @@ gboolean t2pn_journal_add_nft_table (T2pnJournal *journal,
                                      const char *name,
                                      GError **error);
 
+/* @path: from t2pn_cgroup_make_path(), about to be made while @step is there. */
+gboolean t2pn_journal_add_cgroup (T2pnJournal *journal,
+                                  const char *step,
+                                  const char *path,
+                                  GError **error);
+
 /**
  * t2pn_journal_undo_step:
  *

@@ -10,6 +10,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from t2plab import LabCase, Service, changes, network_dump, plan, tap  # noqa: E402
 from t2plab.bus import BusError  # noqa: E402
+from t2plab.service import find_program  # noqa: E402
 
 CGROUPS = '/sys/fs/cgroup'
 URL = f'http://{plan.SERVER4}/ip'
@@ -167,6 +168,79 @@ class Apps(LabCase):
                           what='an answer')
         server.kill()
         server.wait()
+
+    def ctl(self, *words, uid=0, check=True, **where):
+        library = os.path.dirname(find_program(self.lab, 'libtun2proxy-1.0.so.0'))
+        return self.lab.run(['tun2proxyctl', *words], uid=uid, check=check,
+                            env={'LD_LIBRARY_PATH': library}, **where)
+
+    RUN = ['run', '--tunnel', 'inside', '--']
+    FETCH = ['curl', '-sS', '-m', '15', URL]
+
+    def test_run(self):
+        """`run` starts programs inside, and nothing else is there; their exit status is theirs"""
+        self.service.create('inside', plan.DANTED_URI, capture='default',
+                            apps=['tun2proxy-inside-*.scope'])
+        self.assertEqual(self.ctl(*self.RUN, *self.FETCH).stdout.strip(), plan.PROXY4)
+        self.assertEqual(self.ctl(*self.RUN, 'sh', '-c', ' '.join(self.FETCH)).stdout.strip(),
+                         plan.PROXY4)
+        self.assertEqual(self.outside(), plan.LAB4)
+        self.assertEqual(self.ctl('run', 'sh', '-c', 'exit 42', check=False).returncode, 42)
+        self.assertEqual(self.ctl('run', 'no-such-program', check=False).returncode, 127)
+        self.assertEqual(self.ctl('run', '/etc/passwd', check=False).returncode, 126)
+        self.assertEqual(self.ctl('run', check=False).returncode, 2)
+        self.assertEqual(self.ctl('run', '--tunnel', 'none', 'true', check=False).returncode, 5)
+
+    def test_run_user(self):
+        """a user starts a program inside his own tunnel, but not inside another's"""
+        words = ['4', 'proxies', 'as', '1', plan.DANTED_URI, 'capture', 's', 'default',
+                 'apps', 'as', '1', 'run.slice', 'scope', 's', 'user']
+        self.lab.session(plan.USER_UID, CREATE + words + WAIT)
+        run = ['run', '--tunnel', 'mine', '--']
+        self.assertEqual(self.ctl(*run, *self.FETCH, uid=plan.USER_UID).stdout.strip(),
+                         plan.PROXY4)
+        self.assertEqual(self.outside(plan.USER_UID), plan.LAB4)
+        self.service.create('inside', plan.DANTED_URI, capture='default', apps=['run.slice'])
+        said = self.ctl(*self.RUN, *self.FETCH, uid=plan.USER_UID, check=False)
+        self.assertEqual(said.returncode, 3, said.stderr)
+
+    def test_run_excluded(self):
+        """`run` starts a program inside though it is started by one that is excluded"""
+        self.make('system.slice/direct.service')
+        self.service.create('inside', plan.DANTED_URI, capture='default',
+                            exclude_apps=['direct.service'])
+        library = os.path.dirname(find_program(self.lab, 'libtun2proxy-1.0.so.0'))
+        run = f'env LD_LIBRARY_PATH={library} tun2proxyctl ' + ' '.join(self.RUN + self.FETCH)
+        self.assertEqual(self.inside('system.slice/direct.service', run).stdout.strip(),
+                         plan.PROXY4)
+        self.assertEqual(self.seen('system.slice/direct.service'), plan.LAB4)
+
+    def test_run_outlives(self):
+        """a program that outlives the tunnel goes on, and nothing of the tunnel is left"""
+        tunnel = self.service.create('inside', plan.DANTED_URI, capture='default',
+                                     apps=['run.slice'])
+        library = os.path.dirname(find_program(self.lab, 'libtun2proxy-1.0.so.0'))
+        program = self.lab.start(['tun2proxyctl', *self.RUN, 'sleep', '300'],
+                                 env={'LD_LIBRARY_PATH': library})
+        own = f'{CGROUPS}/tun2proxy'
+        self.lab.wait_for(lambda: self.lab.sh(f'cat {own}/*/cgroup.procs || true').stdout.strip(),
+                          what='the program to be inside')
+        tunnel.delete()
+        self.assertTrue(program.is_running())
+        self.assertEqual(self.lab.sh(f'ls -d {own} || true').stdout, '')
+        program.kill()
+        program.wait()
+
+    def test_run_killed(self):
+        """what a killed daemon has put programs into is taken away by the next one"""
+        self.service.create('inside', plan.DANTED_URI, capture='default', apps=['run.slice'])
+        self.ctl(*self.RUN, 'true')
+        self.assertNotEqual(self.lab.sh(f'ls -d {CGROUPS}/tun2proxy').stdout, '')
+        self.service.stop(signal.SIGKILL)
+        for pid in self.service.workers():
+            os.kill(pid, signal.SIGKILL)
+        self.service.start()
+        self.assertEqual(self.lab.sh(f'ls -d {CGROUPS}/tun2proxy || true').stdout, '')
 
     def test_killed(self):
         """a daemon that is killed leaves nothing that the next one does not take away"""

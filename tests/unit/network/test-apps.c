@@ -5,6 +5,7 @@
 #include "plan-fixture.h"
 #include "t2p-limits.h"
 #include "t2pn-app-rules.h"
+#include "t2pn-cgroup.h"
 #include "t2pn-nft.h"
 
 #include <glib/gstdio.h>
@@ -177,6 +178,53 @@ test_told_of_changes (Tree *tree, gconstpointer data)
   close (fd);
 }
 
+static void
+test_attached (Tree *tree, gconstpointer data)
+{
+  g_autoptr (GArray) groups = t2pn_app_groups_new ();
+  g_autoptr (GArray) kept = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *gone = g_build_filename (tree->root, USER, "session-3.scope", NULL);
+  T2pnAppGroup group;
+
+  g_assert_false (t2pn_app_group_find (tree->root, "none.scope", &group, NULL));
+  for (guint i = 0; i < 2; i++) /* once is enough */
+    {
+      g_assert_true (
+          t2pn_app_group_find (tree->root, "system.slice/fetch.service", &group, &error));
+      g_assert_true (t2pn_app_groups_add (groups, &group, &error));
+      g_free (group.path);
+    }
+  g_assert_true (t2pn_app_group_find (tree->root, USER "/session-3.scope", &group, &error));
+  g_assert_cmpuint (group.level, ==, 3);
+  g_assert_true (t2pn_app_groups_add (groups, &group, &error));
+  g_free (group.path);
+  g_assert_cmpuint (groups->len, ==, 2);
+  g_assert_cmpint (g_rmdir (gone), ==, 0);
+  kept = t2pn_app_groups_keep (groups, tree->root);
+  g_assert_cmpuint (kept->len, ==, 1);
+}
+
+static void
+test_own_cgroup (Tree *tree, gconstpointer data)
+{
+  g_autofree char *path = t2pn_cgroup_make_path ("3");
+  g_autofree char *folder = g_build_filename (tree->root, "tun2proxy", NULL);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (t2pn_cgroup_is_of_tunnel (path));
+  g_assert_false (t2pn_cgroup_is_of_tunnel ("tun2proxy/"));
+  g_assert_false (t2pn_cgroup_is_of_tunnel ("tun2proxy/../system.slice"));
+  g_assert_false (t2pn_cgroup_is_of_tunnel ("system.slice"));
+  for (guint i = 0; i < 2; i++)
+    g_assert_true (t2pn_cgroup_make (tree->root, path, &error));
+  g_assert_true (g_file_test (folder, G_FILE_TEST_IS_DIR));
+  for (guint i = 0; i < 2; i++)
+    g_assert_true (t2pn_cgroup_remove (tree->root, path, &error));
+  g_assert_false (g_file_test (folder, G_FILE_TEST_EXISTS));
+  g_assert_no_error (error);
+}
+
 /* --- rules */
 
 #define CHAINS                                                                                 \
@@ -208,7 +256,9 @@ test_rules_apps (Tree *tree, gconstpointer data)
   gboolean is_cut;
   g_autoptr (GArray) none = g_array_new (FALSE, FALSE, sizeof (T2pnAppGroup));
   g_autoptr (GArray) apps = NULL;
-  T2pnAppRules rules = { .table = "tun2proxy-3", .mark = 0x23ff, .excluded = none };
+  T2pnAppRules rules = {
+    .table = "tun2proxy-3", .mark = 0x23ff, .attached = none, .excluded = none
+  };
   g_autofree char *script = NULL;
 
   place.root = tree->root;
@@ -232,13 +282,19 @@ test_rules_excluded (Tree *tree, gconstpointer data)
   gboolean is_cut;
   g_autoptr (GArray) excluded = NULL;
   T2pnAppRules rules = { .table = "tun2proxy-3", .mark = 0x23ff, .worker_uid = 977 };
+  const char *run[] = { "getty@tty1.service", NULL };
+  g_autoptr (GArray) attached = NULL;
   g_autofree char *script = NULL;
 
   place.root = tree->root;
   rules.excluded = excluded = t2pn_app_search (&place, names, -1, &is_cut);
+  rules.attached = attached = t2pn_app_search (&place, run, -1, &is_cut);
   script = t2pn_app_rules_make_script (&rules);
   g_assert_cmpstr (script, ==,
                    CHAINS "add rule inet tun2proxy-3 apps meta skuid 977 return\n" PACKETS
+                          "add rule inet tun2proxy-3 apps-decide socket cgroupv2 level 3 "
+                          "\"system.slice/system-getty.slice/getty@tty1.service\" goto "
+                          "apps-capture\n"
                           "add rule inet tun2proxy-3 apps-decide socket cgroupv2 level 2 "
                           "\"system.slice/fetch.service\" return\n"
                           "add rule inet tun2proxy-3 apps-decide goto apps-capture\n" CAPTURE);
@@ -348,6 +404,8 @@ main (int argc, char **argv)
   ADD ("/apps/search/strange-names-are-passed-over", test_strange_names);
   ADD ("/apps/search/one-user-does-not-use-up-everything", test_one_user_is_not_all);
   ADD ("/apps/search/tells-of-changes", test_told_of_changes);
+  ADD ("/apps/attached/those-that-are-there", test_attached);
+  ADD ("/apps/attached/own-cgroup", test_own_cgroup);
   ADD ("/apps/rules/only-apps", test_rules_apps);
   ADD ("/apps/rules/all-but-excluded", test_rules_excluded);
   g_test_add_func ("/apps/plan/goes-by-the-mark", test_plan);

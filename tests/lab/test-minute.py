@@ -101,8 +101,8 @@ class Minute(LabCase):
             self.quietly('ping', '-c', '1', '-W', '1', address)
 
     def ask_servers(self):
-        """Queries to name servers of one's own choice."""
-        for server in (plan.SERVER4, plan.SERVER6):
+        """Queries to name servers of one's own choice, on the link and beyond."""
+        for server in (plan.SERVER4, plan.SERVER6, plan.ROUTER4, plan.ROUTER6):
             for words in ('A', 'AAAA tcp'):
                 self.quietly('timeout', '2', '/usr/bin/python3', '-B', str(HERE / 'dnsclient.py'),
                              server, input=f'secret-chosen.test {words}\n')

@@ -14,7 +14,7 @@ OFF, STRICT, LOOSE = 0, 1, 2
 FIB6 = {STRICT: 'fib saddr . mark . iif oif missing drop', LOOSE: 'fib saddr . mark oif missing drop'}
 ADDRESSES = {'IPv4': (plan.LAB4, plan.SERVER4, plan.PROXY4),
              'IPv6': (plan.LAB6, plan.SERVER6, plan.PROXY6)}
-TCP_PORT, BOUND_PORT = 2222, 2224
+TCP_PORT, WILDCARD_PORT, BOUND_PORT = 2222, 2223, 2224
 # What runs on the machine: TCP and UDP servers on every address, and UDP servers on one each.
 SERVERS = f'''
 import socket, threading
@@ -27,12 +27,15 @@ def tcp():
 def udp(address, port):
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_DGRAM)
+    if address == "::":
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     sock.bind((address, port))
     while True:
         data, peer = sock.recvfrom(100)
         sock.sendto(data, peer)
 threading.Thread(target=tcp).start()
-for place in (("{plan.LAB4}", {BOUND_PORT}), ("{plan.LAB6}", {BOUND_PORT})):
+for place in (("0.0.0.0", {WILDCARD_PORT}), ("::", {WILDCARD_PORT}), ("{plan.LAB4}", {BOUND_PORT}),
+              ("{plan.LAB6}", {BOUND_PORT})):
     threading.Thread(target=udp, args=place).start()
 print("ready", flush=True)
 '''
@@ -89,6 +92,7 @@ class ReversePath(LabCase):
         own = ADDRESSES[family][0]
         return {'TCP': self.call(own, TCP_PORT, 'tcp') == 'hello',
                 'UDP, bound': self.call(own, BOUND_PORT, 'udp') == 'hello',
+                'UDP, wildcard': self.call(own, WILDCARD_PORT, 'udp') == 'hello',
                 'ping': self.ping(own) == 0}
 
     def own(self, family):

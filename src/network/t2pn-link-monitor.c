@@ -278,6 +278,7 @@ take_route (T2pnLinkMonitor *self, struct nlmsghdr *header)
 
   if (!t2pn_netlink_parse_route (header, &route))
     return;
+  t2pn_claims_tag_route (&route);
   if (header->nlmsg_type == RTM_DELROUTE && route.protocol == T2PN_PROTOCOL)
     note_own_removed (self);
   if (route.table != RT_TABLE_MAIN)

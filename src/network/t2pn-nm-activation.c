@@ -293,8 +293,6 @@ advance_activation (GTask *task)
       if (operation->goal == GOAL_ACTIVATE && operation->device != NULL &&
           !operation->is_requested)
         request_activation (task);
-      else if (operation->goal == GOAL_AWAIT && !nm_client_get_startup (operation->client))
-        fail (task, "NetworkManager has forgotten the profile of %s", operation->ifname);
       return;
     }
   state = nm_active_connection_get_state (operation->active);
@@ -397,11 +395,10 @@ cancelled_cb (GCancellable *cancellable, gpointer user_data)
 static void
 watch (GTask *task)
 {
-  const char *const signals[] = {
-    NM_CLIENT_ANY_DEVICE_ADDED,        NM_CLIENT_ANY_DEVICE_REMOVED,
-    NM_CLIENT_ACTIVE_CONNECTION_ADDED, NM_CLIENT_ACTIVE_CONNECTION_REMOVED,
-    "notify::" NM_CLIENT_NM_RUNNING,   "notify::" NM_CLIENT_STARTUP
-  };
+  const char *const signals[] = { NM_CLIENT_ANY_DEVICE_ADDED, NM_CLIENT_ANY_DEVICE_REMOVED,
+                                  NM_CLIENT_ACTIVE_CONNECTION_ADDED,
+                                  NM_CLIENT_ACTIVE_CONNECTION_REMOVED,
+                                  "notify::" NM_CLIENT_NM_RUNNING };
   Operation *operation = g_task_get_task_data (task);
   GMainContext *context = g_main_context_get_thread_default ();
   GCancellable *cancellable = g_task_get_cancellable (task);

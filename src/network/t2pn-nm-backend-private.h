@@ -39,6 +39,7 @@ struct _T2pnNmBackend
   T2pnRoutePlan *installed;   /* @plan, as the kernel shows it */
   NMActiveConnection *active; /* NULL unless it is UP */
   gboolean is_doubtful;       /* the last update failed, or was not made yet */
+  T2pnRoutePlan *pending;     /* what came meanwhile; NULL: nothing */
   GCancellable *recovery;     /* NULL unless one is under way */
 };
 

@@ -252,6 +252,12 @@ undo_async (T2pnBackend *backend,
 
 /* --- the object */
 
+static void
+doubt (T2pnBackend *backend)
+{
+  T2PN_NM_BACKEND (backend)->is_doubtful = TRUE;
+}
+
 static gboolean
 finish (T2pnBackend *self, GAsyncResult *result, GError **error)
 {
@@ -265,6 +271,7 @@ t2pn_nm_backend_iface_init (T2pnBackendInterface *iface)
   iface->run_async = run_async;
   iface->undo_async = undo_async;
   iface->update_async = t2pn_nm_backend_update_async;
+  iface->doubt = doubt;
   iface->finish = finish;
 }
 
@@ -286,6 +293,7 @@ t2pn_nm_backend_finalize (GObject *object)
 
   t2pn_route_plan_free (self->plan);
   t2pn_route_plan_free (self->installed);
+  t2pn_route_plan_free (self->pending);
   g_clear_object (&self->client);
   g_strfreev (self->domains);
   g_free (self->id);

@@ -134,18 +134,13 @@ is_same_plan (const T2pnRoutePlan *a, const T2pnRoutePlan *b)
          has_same (a->capture_rules, b->capture_rules, sizeof (T2pnRule));
 }
 
+/* Has NetworkManager install what is in @task's Change. */
 static void
-change_plan (T2pnNmBackend *self, GTask *task)
+apply_change (T2pnNmBackend *self, GTask *task)
 {
   Change *change = g_task_get_task_data (task);
   GError *error = NULL;
 
-  if (self->state == T2PN_NM_STATE_UP && !self->is_doubtful &&
-      is_same_plan (self->plan, change->plan) && is_complete (self))
-    {
-      g_task_return_boolean (task, TRUE);
-      return;
-    }
   if (!t2pn_nm_profile_check (change->plan, &error) ||
       !t2pn_nm_backend_write_plan (self, change->installed, t2pn_journal_add_step_network,
                                    &error))
@@ -156,13 +151,40 @@ change_plan (T2pnNmBackend *self, GTask *task)
     }
   t2pn_claims_set (self, self->installed, change->installed);
   take_plan (self, change);
-  if (self->state == T2PN_NM_STATE_UP)
-    reapply (self, task);
-  else
+  reapply (self, task);
+}
+
+static void
+keep_for_later (T2pnNmBackend *self, Change *change)
+{
+  t2pn_route_plan_free (self->pending);
+  self->pending = g_steal_pointer (&change->plan);
+}
+
+static void
+change_plan (T2pnNmBackend *self, GTask *task)
+{
+  Change *change = g_task_get_task_data (task);
+
+  if (self->state == T2PN_NM_STATE_UP &&
+      (self->is_doubtful || !is_same_plan (self->plan, change->plan) || !is_complete (self)))
     {
-      self->is_doubtful = TRUE; /* applied with the recovery */
-      g_task_return_boolean (task, TRUE);
+      apply_change (self, task);
+      return;
     }
+  if (self->state == T2PN_NM_STATE_AWAY || self->state == T2PN_NM_STATE_CHANGING)
+    keep_for_later (self, change);
+  g_task_return_boolean (task, TRUE);
+}
+
+static void
+set_change (GTask *task, T2pnRoutePlan *plan)
+{
+  Change *change = g_new (Change, 1);
+
+  change->plan = plan;
+  change->installed = t2pn_nm_profile_installed (plan);
+  g_task_set_task_data (task, change, (GDestroyNotify) change_free);
 }
 
 void
@@ -174,13 +196,10 @@ t2pn_nm_backend_update_async (T2pnBackend *backend,
 {
   T2pnNmBackend *self = T2PN_NM_BACKEND (backend);
   g_autoptr (GTask) task = g_task_new (self, cancellable, callback, user_data);
-  Change *change = g_new (Change, 1);
 
   g_task_set_source_tag (task, t2pn_nm_backend_update_async);
   g_task_set_check_cancellable (task, FALSE);
-  change->plan = plan;
-  change->installed = t2pn_nm_profile_installed (plan);
-  g_task_set_task_data (task, change, (GDestroyNotify) change_free);
+  set_change (task, plan);
   change_plan (self, task);
 }
 
@@ -201,6 +220,19 @@ recovered_cb (GObject *source, GAsyncResult *result, gpointer user_data)
     t2pn_nm_backend_emit_lost (self, error);
 }
 
+/* The profile came back as it was added. */
+static void
+catch_up (T2pnNmBackend *self, GTask *task)
+{
+  if (self->pending == NULL)
+    {
+      reapply (self, task);
+      return;
+    }
+  set_change (task, g_steal_pointer (&self->pending));
+  apply_change (self, task);
+}
+
 static void
 added_again_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
@@ -216,17 +248,20 @@ added_again_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   else
     {
       t2pn_nm_backend_take_active (self, active);
-      t2pn_nm_backend_return (task, settle (self, &error), error);
+      catch_up (self, task);
     }
 }
 
-/* It knows the profile no more: there is none left to wait for. */
+/* It knows the profile no more, or does not bring it up: that one goes by itself. */
 static void
 add_again (T2pnNmBackend *self, GTask *task)
 {
   GError *error = NULL;
-  g_autoptr (NMConnection) profile = t2pn_nm_backend_make_profile (self, self->plan, &error);
+  g_autoptr (NMConnection) profile = NULL;
 
+  g_free (self->uuid);
+  self->uuid = g_uuid_string_random ();
+  profile = t2pn_nm_backend_make_profile (self, self->plan, &error);
   if (profile == NULL)
     g_task_return_error (task, error);
   else
@@ -252,7 +287,7 @@ awaited_cb (GObject *source, GAsyncResult *result, gpointer user_data)
       return;
     }
   t2pn_nm_backend_take_active (self, g_steal_pointer (&active));
-  reapply (self, task);
+  catch_up (self, task);
 }
 
 /* It brings the profile up as it was added, whatever has been reapplied since. */

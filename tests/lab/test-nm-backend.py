@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import sys
+import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -167,6 +168,25 @@ class Changes(NmCase):
         self.lab.wait_for(lambda: network_dump(self.lab)['rules4'] == before, timeout=5)
         self.assert_carried()
 
+    def reapplies(self):
+        return self.lab.log('nm').count('op="device-reapply"')
+
+    def test_removed_route(self):
+        """routes and addresses that somebody deletes come back, by as few Reapplies"""
+        tunnel = self.create(capture='default')
+        before, began = network_dump(self.lab), self.reapplies()
+        self.lab.sh(f'ip route del default table {self.table()};'
+                    f'ip -6 route flush table {self.table()};'
+                    f'ip -4 address flush dev {tunnel.interface}')
+        self.lab.wait_for(lambda: not changes(before, network_dump(self.lab)), timeout=5)
+        self.assert_carried()
+        time.sleep(1)  # for those that would follow
+        self.assertLessEqual(self.reapplies() - began, 3)
+
+    def table(self):
+        return next(re.search(r'lookup (\d+)', line).group(1)
+                    for line in network_dump(self.lab)['rules4'] if 'iif lo lookup' in line)
+
     def test_foreign_rule(self):
         """rules of another program are followed by our own sockets, ours are not"""
         self.create(capture='default')
@@ -245,6 +265,20 @@ class Restarts(NmCase):
     def test_kill(self):
         """a running connection and new ones live through a restart of NetworkManager by KILL"""
         self.restart(signal.SIGKILL)
+
+    def test_forgotten(self):
+        """a NetworkManager that has forgotten the profile gets it again"""
+        tunnel = self.create(capture='default')
+        self.lab.halt('nm', signal.SIGKILL)
+        self.lab.sh(f'rm -f "{PROFILES}"/tun2proxy*')
+        self.lab.resume('nm')
+        self.assert_carried()
+        self.lab.wait_for(
+            lambda: f'{tunnel.interface}:tun:connected:tun2proxy work' in self.lab.run(
+                'nmcli -t -f DEVICE,TYPE,STATE,CONNECTION device', check=False).stdout, timeout=20)
+        self.lab.wait_for(lambda: self.fetch('http://v4.example/ip') == plan.PROXY4)
+        self.assert_carried()
+        self.assertEqual(tunnel.state, 'active')
 
     def test_deleted_while_away(self):
         """a tunnel that is deleted while NetworkManager is away leaves nothing, nor does it later"""

@@ -4,6 +4,7 @@
 #include "t2pd-manager.h"
 
 #include "t2p-limits.h"
+#include "t2pd-dns-redirect.h"
 
 struct _T2pdManager
 {
@@ -149,7 +150,7 @@ is_system_default (const T2pSettings *settings)
 static gboolean
 takes_every_name (const T2pSettings *settings)
 {
-  return t2p_settings_get_scope (settings) == T2P_SCOPE_SYSTEM &&
+  return !t2pd_dns_redirect_is_for_some (settings) &&
          t2p_settings_get_dns (settings) != T2P_DNS_MODE_OFF &&
          g_strv_contains (t2p_settings_get_strv (settings, "dns-domains"), ".");
 }

@@ -155,6 +155,20 @@ class UserDns(LabCase):
             self.assert_answers(ADMIN, server)
         second.delete()
 
+    def test_beside_the_systems(self):
+        """beside a tunnel that has all names of the system, chosen users ask their own"""
+        self.start()
+        system = self.up('system', users=[], capture='routes', dns='virtual',
+                         routes=[f'{plan.SERVER4}/32'])
+        self.up('users')
+        self.assert_inside(USER)
+        self.assert_inside(ROOT)
+        found = {uid: self.getent(uid, plan.PROXY_ONLY_NAME)[0].split('.')[2] for uid in (USER, ROOT)}
+        self.assertNotEqual(int(found[USER]) >> 6, int(found[ROOT]) >> 6, found)  # their /18
+        system.delete()
+        self.assert_inside(USER)
+        self.assert_outside(ROOT)
+
     def test_routes(self):
         """with capture=routes questions are redirected from whatever address they would come"""
         self.start()

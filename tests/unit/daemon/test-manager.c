@@ -126,6 +126,35 @@ test_conflicts (void)
   g_assert_null (t2pd_manager_get_default (manager));
 }
 
+/* Only a tunnel for everybody tells the machine's resolver. */
+static void
+test_conflicts_of_names (void)
+{
+  static const char *const others[] = {
+    ", 'capture': <'routes'>, 'routes': <['192.0.2.0/24']>, 'dns': <'virtual'>, "
+    "'users': <['4001']>",
+    ", 'capture': <'routes'>, 'routes': <['192.0.2.0/24']>, 'dns': <'virtual'>, "
+    "'apps': <['a.service']>",
+    ", 'capture': <'routes'>, 'routes': <['192.0.2.0/24']>, 'dns': <'virtual'>, "
+    "'dns-domains': <['corp.example']>",
+    ", 'capture': <'routes'>, 'routes': <['192.0.2.0/24']>, 'dns': <'off'>",
+  };
+  g_autoptr (T2pdManager) manager = t2pd_manager_new ();
+  g_autoptr (T2pSettings) second = make_settings (
+      ", 'capture': <'routes'>, 'routes': <['192.0.2.0/24']>, 'dns': <'virtual'>");
+  g_autoptr (GError) error = NULL;
+
+  engage (add (manager, "first", 0, ", 'capture': <'default'>"));
+  g_assert_false (t2pd_manager_check_conflicts (manager, 0, second, NULL, &error));
+  g_assert_nonnull (strstr (error->message, "resolves all names"));
+  for (guint i = 0; i < G_N_ELEMENTS (others); i++)
+    {
+      g_autoptr (T2pSettings) other = make_settings (others[i]);
+
+      g_assert_true (t2pd_manager_check_conflicts (manager, 0, other, NULL, NULL));
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -133,5 +162,6 @@ main (int argc, char **argv)
   g_test_add_func ("/manager/names-belong-to-owners", test_names);
   g_test_add_func ("/manager/limits-per-user-and-in-all", test_limits);
   g_test_add_func ("/manager/conflicts-with-those-that-are-up", test_conflicts);
+  g_test_add_func ("/manager/only-one-has-all-names", test_conflicts_of_names);
   return g_test_run ();
 }

@@ -146,7 +146,8 @@ is_system_default (const T2pSettings *settings)
          t2p_settings_get_capture (settings) == T2P_CAPTURE_DEFAULT;
 }
 
-/* Only one can have all names of the machine's resolver. */
+/* Only one can have all names of the machine's resolver; one for some users or apps does not
+ * ask for it. */
 static gboolean
 takes_every_name (const T2pSettings *settings)
 {

@@ -168,7 +168,25 @@ append_forwarded (const T2pnRuleBuilder *builder, T2pnRuleSlot slot, guint32 tab
   g_array_append_val (builder->plan->capture_rules, rule);
 }
 
-/* What the tunnel sends to those for whom we forward. */
+/* What those for whom we forward answer (t2pn-forward-answers.c), if that is not led like our
+ * own sockets already. */
+static void
+append_marked_answers (const T2pnRuleBuilder *builder)
+{
+  T2pnRule rule = t2pn_rule_builder_make (builder, T2PN_SLOT_OWN);
+  T2pnRule last = t2pn_rule_builder_make (builder, T2PN_SLOT_OWN_END);
+
+  rule.mark = last.mark = builder->input->ids.mark;
+  rule.mask = last.mask = G_MAXUINT32;
+  rule.table = RT_TABLE_MAIN;
+  last.action = FR_ACT_UNREACHABLE;
+  if (t2pn_route_plan_has_rule (builder->plan, &rule))
+    return;
+  g_array_append_val (builder->plan->bypass_rules, rule);
+  g_array_append_val (builder->plan->bypass_rules, last);
+}
+
+/* What the tunnel sends to them. */
 static void
 append_out_of_tunnel (const T2pnRuleBuilder *builder)
 {
@@ -177,6 +195,7 @@ append_out_of_tunnel (const T2pnRuleBuilder *builder)
 
   if (!is_forwarding (builder))
     return;
+  append_marked_answers (builder);
   g_strlcpy (rule.input, builder->input->ifname, sizeof rule.input);
   rule.table = RT_TABLE_MAIN;
   rule.suppress_prefix_length = 0;

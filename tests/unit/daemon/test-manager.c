@@ -106,6 +106,8 @@ test_conflicts (void)
   g_autoptr (T2pSettings) of_user =
       make_settings (", 'capture': <'default'>, 'scope': <'user'>");
   g_autoptr (T2pSettings) plain = make_settings ("");
+  g_autoptr (T2pSettings) names = make_settings (", 'dns': <'virtual'>");
+  g_autoptr (T2pSettings) some = make_settings (", 'dns': <'virtual'>, 'users': <['1000']>");
   g_autoptr (GError) error = NULL;
   T2pdTunnel *first = add (manager, "first", 0, ", 'capture': <'default'>");
   T2pdTunnel *users =
@@ -120,6 +122,10 @@ test_conflicts (void)
   g_clear_error (&error);
   g_assert_true (t2pd_manager_check_conflicts (manager, 0, whole, first, &error));
   g_assert_true (t2pd_manager_check_conflicts (manager, 0, plain, NULL, &error));
+  g_assert_true (t2pd_manager_check_conflicts (manager, 0, some, NULL, &error));
+  g_assert_false (t2pd_manager_check_conflicts (manager, 0, names, NULL, &error));
+  g_assert_error (error, T2P_ERROR, T2P_ERROR_ROUTE_CONFLICT);
+  g_clear_error (&error);
   g_assert_true (t2pd_manager_check_conflicts (manager, 1001, of_user, NULL, &error));
   g_assert_false (t2pd_manager_check_conflicts (manager, 1000, of_user, NULL, &error));
   g_assert_error (error, T2P_ERROR, T2P_ERROR_ROUTE_CONFLICT);

@@ -4,6 +4,8 @@
 #include "config.h"
 
 #include "netns-fixture.h"
+#include "t2pn-forward-answers.h"
+#include "t2pn-nft.h"
 #include "t2pn-udp-servers.h"
 
 #include <netinet/in.h>
@@ -244,6 +246,28 @@ test_forwarded (void)
   must ("ip link del docker0");
 }
 
+/* Its rule is taken by the kernel, again, too, and says what it should. */
+static void
+test_forward_answers (void)
+{
+  g_autofree char *table = t2pn_nft_make_table_name ("7");
+  g_autofree char *script = t2pn_forward_answers_to_script (table, "t2p0", 0x2370);
+  g_autofree char *said = NULL;
+  g_autoptr (GError) error = NULL;
+
+  for (guint i = 0; i < 2; i++)
+    {
+      t2pn_nft_run (script, &error);
+      g_assert_no_error (error);
+    }
+  said = t2pn_nft_ask ("list table inet tun2proxy-7", &error);
+  g_assert_no_error (error);
+  g_assert_nonnull (strstr (said, "iifname != \"t2p0\" meta mark 0x00000000 ct direction reply "
+                                  "fib daddr type != local meta mark set 0x00002370"));
+  g_assert_cmpstr (strstr (strstr (said, "iifname") + 1, "iifname"), ==, NULL);
+  g_assert_true (t2pn_nft_delete_table (table, &error));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -260,5 +284,6 @@ main (int argc, char **argv)
   g_test_add_func ("/netns/capture/questions-to-the-link", test_questions);
   g_test_add_func ("/netns/capture/no-lan", test_no_lan);
   g_test_add_func ("/netns/capture/forwarded", test_forwarded);
+  g_test_add_func ("/netns/capture/forwarded-answers", test_forward_answers);
   return g_test_run ();
 }

@@ -340,6 +340,25 @@ test_forwarded (void)
   g_assert_null (strstr (text, "iif eth0"));
 }
 
+/* The mark of what containers answer is led out, whoever our own sockets are told by. */
+static void
+test_forwarded_answers (void)
+{
+  g_autoptr (T2pnSnapshot) snapshot = make_snapshot ();
+  g_autofree char *marked = plan_text ("'capture': <'default'>, 'forwarded': <true>", snapshot);
+  g_autofree char *bound =
+      plan_text ("'capture': <'default'>, 'forwarded': <true>, 'loop-avoidance': "
+                 "<'bind-interface'>",
+                 snapshot);
+
+  g_assert_cmpuint (count (marked, "ip -4 rule add priority 5404 fwmark 0x2370 lookup main"),
+                    ==, 1);
+  g_assert_cmpuint (count (bound, "ip -4 rule add priority 5404 fwmark 0x2370 lookup main"), ==,
+                    1);
+  g_assert_cmpuint (count (bound, "ip -6 rule add priority 5405 fwmark 0x2370 unreachable"), ==,
+                    1);
+}
+
 static void
 test_forwarded_override (void)
 {
@@ -652,6 +671,7 @@ main (int argc, char **argv)
   g_test_add_func ("/route-plan/dns/questions-that-stay", test_questions_stay);
   g_test_add_func ("/route-plan/udp-servers", test_udp_servers);
   g_test_add_func ("/route-plan/forwarded", test_forwarded);
+  g_test_add_func ("/route-plan/forwarded-answers", test_forwarded_answers);
   g_test_add_func ("/route-plan/forwarded-by-table-x", test_forwarded_override);
   g_test_add_func ("/route-plan/routes/both-families", test_routes);
   g_test_add_func ("/route-plan/routes/one-family", test_routes_of_one_family);

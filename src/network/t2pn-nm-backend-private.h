@@ -40,6 +40,7 @@ struct _T2pnNmBackend
   NMActiveConnection *active; /* NULL unless it is UP */
   gboolean is_doubtful;       /* the last update failed, or was not made yet */
   T2pnRoutePlan *pending;     /* what came meanwhile; NULL: nothing */
+  gboolean looks_at_all;      /* somebody took something away: the next update looks what */
   GCancellable *recovery;     /* NULL unless one is under way */
 };
 
@@ -74,6 +75,7 @@ void t2pn_nm_backend_update_async (T2pnBackend *backend,
                                    GCancellable *cancellable,
                                    GAsyncReadyCallback callback,
                                    gpointer user_data);
+void t2pn_nm_backend_doubt (T2pnBackend *backend);
 void t2pn_nm_backend_stop_recovery (T2pnNmBackend *self);
 void t2pn_nm_backend_running_cb (T2pnNmClient *client, gboolean is_running, gpointer self);
 

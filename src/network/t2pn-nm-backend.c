@@ -252,12 +252,6 @@ undo_async (T2pnBackend *backend,
 
 /* --- the object */
 
-static void
-doubt (T2pnBackend *backend)
-{
-  T2PN_NM_BACKEND (backend)->is_doubtful = TRUE;
-}
-
 static gboolean
 finish (T2pnBackend *self, GAsyncResult *result, GError **error)
 {
@@ -271,7 +265,7 @@ t2pn_nm_backend_iface_init (T2pnBackendInterface *iface)
   iface->run_async = run_async;
   iface->undo_async = undo_async;
   iface->update_async = t2pn_nm_backend_update_async;
-  iface->doubt = doubt;
+  iface->doubt = t2pn_nm_backend_doubt;
   iface->finish = finish;
 }
 

@@ -11,8 +11,10 @@
 #include "t2p-error.h"
 #include "t2pn-claims.h"
 #include "t2pn-netlink-objects.h"
+#include "t2pn-netlink.h"
 #include "t2pn-nm-activation.h"
 #include "t2pn-nm-profile.h"
+#include "t2pn-route-set.h"
 
 #include <string.h>
 
@@ -107,6 +109,70 @@ has_all_rules (const GArray *present, const GArray *rules)
   return TRUE;
 }
 
+static gboolean
+has_all_routes (const GArray *present, const GArray *routes)
+{
+  g_autoptr (T2pnRouteSet) set = t2pn_route_set_new (present);
+
+  for (guint i = 0; i < routes->len; i++)
+    if (!t2pn_route_set_has_rival (set, &g_array_index (routes, T2pnRoute, i)))
+      return FALSE;
+  return TRUE;
+}
+
+static gboolean
+has_all_addresses (const GArray *present, const GArray *addresses)
+{
+  for (guint i = 0; i < addresses->len; i++)
+    if (!t2pn_netlink_objects_has_address (present, &g_array_index (addresses, T2pnAddress, i)))
+      return FALSE;
+  return TRUE;
+}
+
+static gboolean
+is_up (const T2pnSnapshot *snapshot, int ifindex)
+{
+  for (guint i = 0; i < snapshot->links->len; i++)
+    {
+      const T2pnLink *link = &g_array_index (snapshot->links, T2pnLink, i);
+
+      if (link->ifindex == ifindex)
+        return (link->flags & IFF_UP) != 0;
+    }
+  return FALSE;
+}
+
+/* NetworkManager takes a link that was put down for one that somebody wants down. */
+static void
+put_link_up (int ifindex)
+{
+  T2pnNetlink *netlink = t2pn_netlink_new (NULL);
+
+  if (netlink == NULL)
+    return;
+  t2pn_netlink_set_link_up (netlink, ifindex, TRUE, NULL);
+  t2pn_netlink_free (netlink);
+}
+
+/* The same for what is looked at only when there is a reason: there may be thousands. */
+static gboolean
+is_all_there (T2pnNmBackend *self)
+{
+  const T2pnRoutePlan *installed = self->installed;
+  g_autoptr (T2pnSnapshot) snapshot =
+      t2pn_snapshot_take_around_tunnels (self->plan->table, NULL);
+  gboolean has_link;
+
+  self->looks_at_all = FALSE;
+  if (snapshot == NULL || !t2pn_snapshot_add_table (snapshot, self->plan->override_table, NULL))
+    return FALSE;
+  has_link = is_up (snapshot, self->plan->ifindex);
+  if (!has_link)
+    put_link_up (self->plan->ifindex);
+  return has_link && has_all_addresses (snapshot->addresses, installed->addresses) &&
+         has_all_routes (snapshot->routes, installed->routes);
+}
+
 /* Whether the kernel has all rules that it should have. */
 static gboolean
 is_complete (T2pnNmBackend *self)
@@ -114,7 +180,14 @@ is_complete (T2pnNmBackend *self)
   g_autoptr (T2pnSnapshot) snapshot = t2pn_snapshot_take_around_tunnels (0, NULL);
 
   return snapshot != NULL && has_all_rules (snapshot->rules, self->installed->bypass_rules) &&
-         has_all_rules (snapshot->rules, self->installed->capture_rules);
+         has_all_rules (snapshot->rules, self->installed->capture_rules) &&
+         (!self->looks_at_all || is_all_there (self));
+}
+
+void
+t2pn_nm_backend_doubt (T2pnBackend *backend)
+{
+  T2PN_NM_BACKEND (backend)->looks_at_all = TRUE;
 }
 
 static gboolean

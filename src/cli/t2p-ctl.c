@@ -11,19 +11,13 @@
 #include "t2p-ctl-password.h"
 
 const T2pCtlVerb *const t2p_ctl_verbs[] = {
-  &t2p_ctl_up_verb,
-  &t2p_ctl_down_verb,
-  &t2p_ctl_confirm_verb,
-  &t2p_ctl_run_verb,
-  &t2p_ctl_list_verb,
-  &t2p_ctl_show_verb,
-  &t2p_ctl_connections_verb,
-  &t2p_ctl_test_proxy_verb,
-  &t2p_ctl_monitor_verb,
-  &t2p_ctl_repair_verb,
-  &t2p_ctl_keys_verb,
-  &t2p_ctl_complete_verb,
-  NULL,
+  &t2p_ctl_up_verb,          &t2p_ctl_down_verb,
+  &t2p_ctl_confirm_verb,     &t2p_ctl_run_verb,
+  &t2p_ctl_list_verb,        &t2p_ctl_show_verb,
+  &t2p_ctl_connections_verb, &t2p_ctl_test_proxy_verb,
+  &t2p_ctl_kill_switch_verb, &t2p_ctl_monitor_verb,
+  &t2p_ctl_repair_verb,      &t2p_ctl_keys_verb,
+  &t2p_ctl_complete_verb,    NULL,
 };
 
 static const T2pCtlVerb *

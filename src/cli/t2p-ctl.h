@@ -36,6 +36,7 @@ extern const T2pCtlVerb t2p_ctl_list_verb;
 extern const T2pCtlVerb t2p_ctl_show_verb;
 extern const T2pCtlVerb t2p_ctl_connections_verb;
 extern const T2pCtlVerb t2p_ctl_test_proxy_verb;
+extern const T2pCtlVerb t2p_ctl_kill_switch_verb;
 extern const T2pCtlVerb t2p_ctl_monitor_verb;
 extern const T2pCtlVerb t2p_ctl_repair_verb;
 extern const T2pCtlVerb t2p_ctl_keys_verb;

@@ -104,6 +104,20 @@ t2p_client_list_tunnels_finish (T2pClient *self, GAsyncResult *result, GError **
 GPtrArray *
 t2p_client_list_tunnels_sync (T2pClient *self, GCancellable *cancellable, GError **error);
 
+void t2p_client_set_kill_switch (T2pClient *self,
+                                 const char *mode,
+                                 GVariant *options,
+                                 GCancellable *cancellable,
+                                 GAsyncReadyCallback callback,
+                                 gpointer user_data);
+gboolean
+t2p_client_set_kill_switch_finish (T2pClient *self, GAsyncResult *result, GError **error);
+gboolean t2p_client_set_kill_switch_sync (T2pClient *self,
+                                          const char *mode,
+                                          GVariant *options,
+                                          GCancellable *cancellable,
+                                          GError **error);
+
 void t2p_client_test_proxy (T2pClient *self,
                             const char *uri,
                             GVariant *options,

@@ -100,7 +100,7 @@ static const T2pSettingKey keys[] = {
   { "early-accept", "b", "false", NULL, TRUE,
     N_ ("Accept connections before the upstream has made them"), T2P_SETTING_FORMAT_FLAG },
   { "kill-switch", "s", "off", "off|on-failure|always", FALSE,
-    N_ ("Block captured traffic while the tunnel is down"), CHOICE, "off" },
+    N_ ("Block captured traffic while the tunnel is down"), CHOICE },
   { "outbound-interface", "s", "", NULL, FALSE,
     N_ ("Network interface by which the upstream is reached"), T2P_SETTING_FORMAT_LINK },
   { "loop-avoidance", "s", "mark", "mark|bind-interface|host-route|half-default", FALSE,

@@ -223,6 +223,9 @@ check_together (const T2pSettings *self, GError **error)
         "forwarded", error,
         "is true, expected false with scope=user (or else scope=system): "
         "what is forwarded belongs to no user");
+  if (!g_str_equal (current_string (self, "kill-switch"), "off") &&
+      !t2p_settings_check_kill_switch (self, error))
+    return FALSE;
   return check_rules (self, error) && check_udpgw (self, error) &&
          t2p_setting_check_loops (self, error);
 }

@@ -84,6 +84,9 @@ GVariant *t2p_settings_get_with_credentials (const T2pSettings *settings);
 const char **t2p_settings_get_privileged_keys (const T2pSettings *settings);
 gboolean t2p_settings_has (const T2pSettings *settings, const char *key);
 
+/* Whether a kill switch can guard what they capture: T2P_ERROR_INVALID_SETTINGS. */
+gboolean t2p_settings_check_kill_switch (const T2pSettings *settings, GError **error);
+
 guint t2p_settings_get_n_proxies (const T2pSettings *settings);
 T2pEndpoint *t2p_settings_get_proxy (const T2pSettings *settings,
                                      guint index); /* transfer none */

@@ -190,6 +190,12 @@ activate_needs (const T2pdFacts *facts)
 }
 
 static guint
+kill_switch_needs (const T2pdFacts *facts)
+{
+  return T2PD_ACTION_BIT (T2PD_ACTION_KILL_SWITCH);
+}
+
+static guint
 test_needs (const T2pdFacts *facts)
 {
   guint actions = T2PD_ACTION_BIT (T2PD_ACTION_TEST_PROXY);
@@ -223,6 +229,7 @@ static const struct
   { "TestProxy", test_needs },
   { "BypassSocket", bypass_needs },
   { "Repair", repair_needs },
+  { "SetKillSwitch", kill_switch_needs },
   { "Activate", activate_needs },
   { "Deactivate", manage_needs },
   { "Delete", manage_needs },

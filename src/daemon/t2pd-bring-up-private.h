@@ -7,6 +7,7 @@
 
 #include "t2pn-backend.h"
 #include "t2pn-journal.h"
+#include "t2pn-kill-switch.h"
 #include "t2pn-resolver.h"
 #include "t2pn-tun-device.h"
 
@@ -84,6 +85,8 @@ T2pnRoutePlan *
 t2pd_bring_up_renew_plan (T2pdBringUp *self, GError **out_conflict, GError **error);
 /* Of a tunnel that is elsewhere. It goes by the settings alone, and is made once. */
 T2pnRoutePlan *t2pd_bring_up_make_netns_plan (T2pdBringUp *self, GError **error);
+/* What the tunnel captures at this moment, for the kill switch. */
+gboolean t2pd_bring_up_fill_arm (T2pdBringUp *self, T2pnKillSwitchArm *arm, GError **error);
 /* What goes with each question to the worker about an upstream (floating). */
 GVariant *t2pd_bring_up_make_ask (T2pdBringUp *self);
 /* Has the worker ask upstreams for IPv6, or not, by what is known of them. */

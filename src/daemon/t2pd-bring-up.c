@@ -216,6 +216,19 @@ t2pd_bring_up_renew_plan (T2pdBringUp *self, GError **out_conflict, GError **err
   return plan;
 }
 
+gboolean
+t2pd_bring_up_fill_arm (T2pdBringUp *self, T2pnKillSwitchArm *arm, GError **error)
+{
+  g_autoptr (T2pnSnapshot) snapshot = t2pn_snapshot_take_around_tunnels (0, error);
+  g_autoptr (GArray) links = t2pd_bring_up_list_own_links (self);
+  T2pnRoutePlanInput input = make_plan_input (self, links);
+
+  if (snapshot == NULL)
+    return FALSE;
+  t2pn_kill_switch_arm_fill (arm, &input, snapshot);
+  return TRUE;
+}
+
 /* --- the journal */
 
 static gboolean

@@ -29,12 +29,23 @@ static const struct
   { "handle-create-tunnel-fd", &t2pd_manager_create_tunnel_fd },
   { "handle-get-tunnel", &t2pd_manager_get_tunnel },
   { "handle-list-tunnels", &t2pd_manager_list_tunnels },
+  { "handle-set-kill-switch", &t2pd_manager_set_kill_switch },
   { "handle-test-proxy", &t2pd_manager_test_proxy },
   { "handle-repair", &t2pd_manager_repair },
   { "handle-bypass-socket", &t2pd_manager_bypass_socket },
 };
 
 /* --- the set on the bus */
+
+static void
+show_kill_switch_cb (T2pdKillSwitch *kill_switch, gpointer user_data)
+{
+  T2pdBusManager *self = T2PD_BUS_MANAGER (user_data);
+
+  t2p_bus_manager_set_kill_switch (
+      self->skeleton,
+      t2pd_kill_switch_state_to_string (t2pd_kill_switch_get_state (kill_switch)));
+}
 
 static void
 show_default (T2pdBusManager *self)
@@ -116,7 +127,7 @@ show_properties (T2pdBusManager *self)
   t2p_bus_manager_set_default_route_tunnel (self->skeleton, "/");
   t2p_bus_manager_set_default_network_backend (
       self->skeleton, t2pd_service_get_default_backend (self->service));
-  t2p_bus_manager_set_kill_switch (self->skeleton, "off");
+  show_kill_switch_cb (self->service->kill_switch, self);
   t2p_bus_manager_set_log_level (self->skeleton,
                                  t2p_log_level_to_string (t2p_log_get_level ()));
 }
@@ -144,6 +155,8 @@ t2pd_bus_manager_new (T2pdService *service)
   g_signal_connect_object (service->manager, "added", G_CALLBACK (added_cb), self, 0);
   g_signal_connect_object (service->manager, "removed", G_CALLBACK (removed_cb), self, 0);
   g_signal_connect_object (service->nm, "changed", G_CALLBACK (nm_changed_cb), self, 0);
+  g_signal_connect_object (service->kill_switch, "changed", G_CALLBACK (show_kill_switch_cb),
+                           self, 0);
   export_manager (self);
   return self;
 }

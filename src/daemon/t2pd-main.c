@@ -49,6 +49,8 @@ begin_end (Daemon *self, int exit_status)
     return;
   self->is_ending = TRUE;
   self->exit_status = exit_status;
+  if (exit_status != 0)
+    t2pd_kill_switch_hold (self->service->kill_switch);
   t2pd_service_shut_down_async (self->service, down_cb, self);
 }
 
@@ -196,6 +198,15 @@ run_repair (const T2pdOptions *options)
   return ok ? 0 : fail (error);
 }
 
+/* Before the network is there: no bus, no lock, nobody else. */
+static int
+load_kill_switch (const T2pdOptions *options)
+{
+  g_autoptr (GError) error = NULL;
+
+  return t2pd_kill_switch_load_saved (options, &error) ? 0 : fail (error);
+}
+
 static gboolean
 check_step (const T2pdOptions *options)
 {
@@ -220,6 +231,8 @@ run (const T2pdOptions *options)
       return 0;
     case T2PD_ROLE_REPAIR:
       return run_repair (options);
+    case T2PD_ROLE_KILL_SWITCH:
+      return load_kill_switch (options);
     case T2PD_ROLE_GUARDIAN:
       return t2pd_guardian_run (options);
     case T2PD_ROLE_SERVICE:

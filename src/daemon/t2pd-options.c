@@ -14,6 +14,7 @@ typedef struct
 {
   gboolean repair;
   gboolean guardian;
+  gboolean load_kill_switch;
   gboolean version;
   char *bus;
   char *state_dir;
@@ -57,6 +58,8 @@ make_context (RawOptions *raw)
       "Hold after this step of the bring-up (test buses only)", "STEP" },
     { "repair", 0, 0, G_OPTION_ARG_NONE, &raw->repair,
       "Undo what a dead instance left behind, and exit", NULL },
+    { "load-kill-switch", 0, 0, G_OPTION_ARG_NONE, &raw->load_kill_switch,
+      "Block what is to be blocked before the service runs, and exit", NULL },
     { "adopt-timeout", 0, 0, G_OPTION_ARG_INT, &raw->adopt_timeout,
       "For how long a worker outlives the daemon [10]", "SECONDS" },
     { "worker-program", 0, 0, G_OPTION_ARG_FILENAME, &raw->worker_program,
@@ -90,6 +93,8 @@ role_of (const RawOptions *raw)
     return T2PD_ROLE_VERSION;
   if (raw->guardian)
     return T2PD_ROLE_GUARDIAN;
+  if (raw->load_kill_switch)
+    return T2PD_ROLE_KILL_SWITCH;
   return raw->repair ? T2PD_ROLE_REPAIR : T2PD_ROLE_SERVICE;
 }
 

@@ -10,10 +10,11 @@ G_BEGIN_DECLS
 /** T2pdRole: what this process is to do. */
 typedef enum
 {
-  T2PD_ROLE_SERVICE,  /* serve the bus */
-  T2PD_ROLE_REPAIR,   /* undo what a dead instance left, then exit */
-  T2PD_ROLE_GUARDIAN, /* wait on standard input for the daemon's death, then repair */
-  T2PD_ROLE_VERSION,  /* print the version, then exit */
+  T2PD_ROLE_SERVICE,     /* serve the bus */
+  T2PD_ROLE_REPAIR,      /* undo what a dead instance left, then exit */
+  T2PD_ROLE_KILL_SWITCH, /* load the saved kill switch, then exit */
+  T2PD_ROLE_GUARDIAN,    /* wait on standard input for the daemon's death, then repair */
+  T2PD_ROLE_VERSION,     /* print the version, then exit */
 } T2pdRole;
 
 /** T2pdNetworkBackend: who is to own the tunnels' addresses, routes and rules. */

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "t2pd-caller.h"
+#include "t2pd-kill-switch.h"
 #include "t2pd-manager.h"
 #include "t2pd-options.h"
 #include "t2pd-polkit.h"
@@ -23,6 +24,7 @@ G_BEGIN_DECLS
  * @uplink: this machine's way out
  * @sleep: tells of this machine's sleep
  * @nm: the machine's NetworkManager, if it has one
+ * @kill_switch: what must not leave by it
  * @mark: of the workers' own sockets, one for all tunnels; 0: not chosen yet
  * @is_ending: whether everything is being taken down: nothing new is begun
  *
@@ -39,6 +41,7 @@ typedef struct
   T2pdUplink *uplink;
   T2pdSleep *sleep;
   T2pnNmClient *nm;
+  T2pdKillSwitch *kill_switch;
   guint32 mark;
   gboolean is_ending;
 } T2pdService;

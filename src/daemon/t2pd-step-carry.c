@@ -5,6 +5,7 @@
 
 #include "t2p-log.h"
 #include "t2pd-bypass.h"
+#include "t2pd-kill-switch-part.h"
 #include "t2pd-start-settings.h"
 #include "t2pd-users.h"
 #include "t2pd-worker-owners.h"
@@ -97,7 +98,9 @@ choose_numbers (T2pdBringUp *self, GError **error)
                                 &self->ids, error) &&
          t2pn_route_apps_choose_mark (self->settings, snapshot, taken_ids, &self->ids, error) &&
          t2pn_address_pool_choose (self->settings, netns >= 0 ? elsewhere : snapshot,
-                                   taken_pools, seed, &self->pool, error);
+                                   taken_pools, seed, &self->pool, error) &&
+         /* Before the first socket: another tunnel, or this one before, may be armed. */
+         t2pd_kill_switch_part_allow (self, error);
 }
 
 gboolean

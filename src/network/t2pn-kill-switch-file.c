@@ -58,6 +58,25 @@ users_to_json (const GArray *users)
   return array;
 }
 
+static JsonArray *
+peers_to_json (const GArray *peers)
+{
+  JsonArray *array = json_array_new ();
+
+  for (guint i = 0; i < peers->len; i++)
+    {
+      const T2pnBypassPeer *peer = &g_array_index (peers, T2pnBypassPeer, i);
+      JsonObject *object = json_object_new ();
+      char text[T2P_IP_STRLEN];
+
+      t2p_ip_address_format (&peer->address, text);
+      json_object_set_int_member (object, "uid", peer->uid);
+      json_object_set_string_member (object, "address", text);
+      json_array_add_object_element (array, object);
+    }
+  return array;
+}
+
 static JsonObject *
 arm_to_json (const T2pnKillSwitchArm *arm)
 {
@@ -76,6 +95,8 @@ arm_to_json (const T2pnKillSwitchArm *arm)
   json_object_set_array_member (object, "excluded", prefixes_to_json (arm->excluded));
   json_object_set_array_member (object, "lan", prefixes_to_json (arm->lan));
   json_object_set_array_member (object, "own", prefixes_to_json (arm->own));
+  json_object_set_array_member (object, "passing-uids", numbers_to_json (arm->passing_uids));
+  json_object_set_array_member (object, "passing-peers", peers_to_json (arm->passing_peers));
   return object;
 }
 
@@ -242,6 +263,36 @@ is_link_name (const char *name)
          strspn (name, G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS "._-") == strlen (name);
 }
 
+static void
+read_passing_uids (JsonObject *object, GArray *uids)
+{
+  JsonArray *array = get_array (object, "passing-uids");
+  guint32 uid;
+
+  for (guint i = 0; i < get_length (array); i++)
+    if (get_number (json_array_get_element (array, i), &uid))
+      g_array_append_val (uids, uid);
+}
+
+static void
+read_passing_peers (JsonObject *object, GArray *peers)
+{
+  JsonArray *array = get_array (object, "passing-peers");
+
+  for (guint i = 0; i < get_length (array); i++)
+    {
+      JsonNode *node = json_array_get_element (array, i);
+      T2pnBypassPeer peer;
+
+      memset (&peer, 0, sizeof peer);
+      if (JSON_NODE_HOLDS_OBJECT (node) &&
+          get_number (json_object_get_member (json_node_get_object (node), "uid"), &peer.uid) &&
+          t2p_ip_address_parse (get_text (json_node_get_object (node), "address"),
+                                &peer.address))
+        g_array_append_val (peers, peer);
+    }
+}
+
 static T2pnKillSwitchArm *
 read_arm (JsonObject *object)
 {
@@ -264,6 +315,8 @@ read_arm (JsonObject *object)
   read_prefixes (object, "excluded", arm->excluded);
   read_prefixes (object, "lan", arm->lan);
   read_prefixes (object, "own", arm->own);
+  read_passing_uids (object, arm->passing_uids);
+  read_passing_peers (object, arm->passing_peers);
   return read_users (object, arm->users) ? g_steal_pointer (&arm) : NULL;
 }
 

@@ -38,6 +38,8 @@ t2pn_kill_switch_arm_new (guint32 owner_uid, const char *name)
   arm->captured = g_array_new (FALSE, TRUE, sizeof (T2pIpPrefix));
   arm->excluded = g_array_new (FALSE, TRUE, sizeof (T2pIpPrefix));
   arm->lan = g_array_new (FALSE, TRUE, sizeof (T2pIpPrefix));
+  arm->passing_uids = g_array_new (FALSE, FALSE, sizeof (guint32));
+  arm->passing_peers = g_array_new (FALSE, TRUE, sizeof (T2pnBypassPeer));
   arm->own = g_array_new (FALSE, TRUE, sizeof (T2pIpPrefix));
   return arm;
 }
@@ -52,6 +54,8 @@ t2pn_kill_switch_arm_free (T2pnKillSwitchArm *arm)
   g_array_unref (arm->captured);
   g_array_unref (arm->excluded);
   g_array_unref (arm->lan);
+  g_array_unref (arm->passing_uids);
+  g_array_unref (arm->passing_peers);
   g_array_unref (arm->own);
   g_free (arm);
 }
@@ -172,6 +176,17 @@ fill_captured (T2pnKillSwitchArm *arm, const T2pnRoutePlanInput *input)
   g_array_append_val (arm->captured, input->pool.pool6);
 }
 
+static void
+fill_passing (T2pnKillSwitchArm *arm, const T2pnBypass *bypass)
+{
+  g_array_set_size (arm->passing_uids, 0);
+  g_array_set_size (arm->passing_peers, 0);
+  if (bypass == NULL)
+    return;
+  g_array_append_vals (arm->passing_uids, bypass->uids->data, bypass->uids->len);
+  g_array_append_vals (arm->passing_peers, bypass->peers->data, bypass->peers->len);
+}
+
 void
 t2pn_kill_switch_arm_fill (T2pnKillSwitchArm *arm,
                            const T2pnRoutePlanInput *input,
@@ -186,6 +201,7 @@ t2pn_kill_switch_arm_fill (T2pnKillSwitchArm *arm,
   arm->is_forwarded = t2p_settings_get_bool (settings, "forwarded");
   fill_users (arm, input);
   fill_captured (arm, input);
+  fill_passing (arm, input->bypass);
   g_array_set_size (arm->lan, 0);
   if (arm->captures_all)
     {
@@ -334,6 +350,22 @@ append_servers (GString *text, const GArray *servers)
   g_string_append (text, " } accept\n");
 }
 
+/* Without them a proxy of this machine would be cut off from where it goes. */
+static void
+append_passing (GString *text, const T2pnKillSwitchArm *arm)
+{
+  append_numbers (text, "meta skuid", arm->passing_uids);
+  for (guint i = 0; i < arm->passing_peers->len; i++)
+    {
+      const T2pnBypassPeer *peer = &g_array_index (arm->passing_peers, T2pnBypassPeer, i);
+      char formatted[T2P_IP_STRLEN];
+
+      t2p_ip_address_format (&peer->address, formatted);
+      g_string_append_printf (text, "    meta skuid %u ip%s daddr %s accept\n", peer->uid,
+                              peer->address.family == AF_INET ? "" : "6", formatted);
+    }
+}
+
 static void
 append_check_hosts (GString *text, const GArray *hosts)
 {
@@ -391,6 +423,8 @@ append_output (GString *text, const T2pnKillSwitch *self)
                   ((const T2pnKillSwitchArm *) self->arms->pdata[i])->own, "goto refuse");
   g_string_append (text, "    ct direction reply accept\n"
                          "    meta l4proto { icmp, ipv6-icmp } ct state related accept\n");
+  for (guint i = 0; i < self->arms->len; i++)
+    append_passing (text, self->arms->pdata[i]);
   append_servers (text, self->servers);
   append_check_hosts (text, self->check_hosts);
   append_portal (text, self->is_portal_open);

@@ -19,6 +19,8 @@ G_BEGIN_DECLS
  * @captured: of T2pIpPrefix
  * @excluded: of T2pIpPrefix: what the settings leave outside
  * @lan: of T2pIpPrefix: what `lan` leaves outside on this network
+ * @passing_uids: of guint32: proxies of this machine that the tunnel uses
+ * @passing_peers: of T2pnBypassPeer: whom such a proxy reaches that shares its user
  * @own: of T2pIpPrefix: the tunnel's own addresses, which nothing else may send from
  *
  * What one tunnel captures, and what therefore must not leave by anything else.
@@ -38,6 +40,8 @@ typedef struct
   GArray *captured;
   GArray *excluded;
   GArray *lan;
+  GArray *passing_uids;
+  GArray *passing_peers;
   GArray *own;
 } T2pnKillSwitchArm;
 

@@ -27,7 +27,7 @@ def bad_settings_are_named_and_touch_nothing(service, client, proxy):
                              routes=['10.0.0.1/8'])
     message = fails('InvalidSettings', client.create, 'a', 'socks5://joe:hunter2@@:x')
     assert 'hunter2' not in message, message
-    assert 'kill-switch' in fails('NotSupported', client.create, 'a', uri, kill_switch='always')
+    assert 'kill-switch' in fails('InvalidSettings', client.create, 'a', uri, kill_switch='always')
     for name in ('', '-a', 'a b', 'a/b', 'x' * 65, 'ä'):
         fails('InvalidArgument', client.create, name, uri)
     equal(client.manager('ListTunnels', '(a{sv})', {}), ([],))

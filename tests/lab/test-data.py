@@ -53,6 +53,15 @@ class Data(LabCase):
         said = self.lab.run(f'systemd-analyze verify --man=no {self.unit()}')
         self.assertEqual(said.stderr.strip(), '')
 
+    def test_early_unit(self):
+        """systemd finds nothing wrong with the unit that runs before the network, and knows it"""
+        self.unit()
+        unit = self.staged('**/systemd/system/tun2proxy-kill-switch.service')
+        said = self.lab.run(f'systemd-analyze verify --man=no {unit}')
+        self.assertEqual(said.stderr.strip(), '')
+        wanted = self.lab.path(os.path.dirname(unit)) / 'sysinit.target.wants'
+        self.assertTrue((wanted / os.path.basename(unit)).is_symlink())
+
     def test_exposure(self):
         """the unit's exposure stays below the limit"""
         self.lab.run(f'systemd-analyze security --offline=yes --threshold={EXPOSURE} '

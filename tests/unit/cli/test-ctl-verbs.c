@@ -141,6 +141,21 @@ test_repair (Fixture *f, gconstpointer data)
 }
 
 static void
+test_kill_switch (Fixture *f, gconstpointer data)
+{
+  g_assert_cmpint (RUN (f, "kill-switch"), ==, T2P_CTL_OK);
+  assert_contains (f->out, "Kill switch: off: nothing is blocked\n");
+  g_assert_cmpint (RUN (f, "kill-switch", "always", "work"), ==, T2P_CTL_OK);
+  g_assert_cmpint (RUN (f, "kill-switch", "status", "--json"), ==, T2P_CTL_OK);
+  assert_contains (f->out, "\"kill-switch\" : \"armed\"");
+  g_assert_cmpint (RUN (f, "kill-switch", "off", "none"), ==, T2P_CTL_NOT_FOUND);
+  assert_contains (f->err, "could not change the kill switch: ");
+  g_assert_cmpint (RUN (f, "kill-switch", "off", "a", "b"), ==, T2P_CTL_USAGE);
+  g_assert_cmpint (RUN (f, "kill-switch", "status", "work"), ==, T2P_CTL_USAGE);
+  g_assert_cmpint (RUN (f, "kill-switch", "off"), ==, T2P_CTL_OK);
+}
+
+static void
 test_list (Fixture *f, gconstpointer data)
 {
   RUN (f, "up", "socks5://p", "--name=work");
@@ -300,6 +315,7 @@ main (int argc, char **argv)
   ADD ("/ctl/list", test_list);
   ADD ("/ctl/show", test_show);
   ADD ("/ctl/connections/all-pages", test_connections);
+  ADD ("/ctl/kill-switch", test_kill_switch);
   ADD ("/ctl/test-proxy", test_test_proxy);
   ADD ("/ctl/password/from-stdin", test_password_from_stdin);
   ADD ("/ctl/password/on-command-line-is-told", test_password_on_command_line);

@@ -373,6 +373,29 @@ list_cb (T2pBusManager *manager,
   return TRUE;
 }
 
+/* Of the tunnel `none`: NotFound. */
+static gboolean
+set_kill_switch_cb (T2pBusManager *manager,
+                    GDBusMethodInvocation *invocation,
+                    const char *mode,
+                    GVariant *options,
+                    gpointer data)
+{
+  const char *tunnel = "";
+
+  note_call (data, invocation, NULL);
+  (void) g_variant_lookup (options, "tunnel", "&s", &tunnel);
+  if (g_str_equal (tunnel, "none"))
+    {
+      g_dbus_method_invocation_return_dbus_error (invocation, "org.tun2proxy.Error.NotFound",
+                                                  "no such tunnel");
+      return TRUE;
+    }
+  t2p_bus_manager_set_kill_switch (manager, g_str_equal (mode, "off") ? "off" : "armed");
+  t2p_bus_manager_complete_set_kill_switch (manager, invocation);
+  return TRUE;
+}
+
 static gboolean
 test_proxy_cb (T2pBusManager *manager,
                GDBusMethodInvocation *invocation,
@@ -448,6 +471,8 @@ export_manager (FakeService *service)
   g_signal_connect (manager, "handle-create-tunnel", G_CALLBACK (create_cb), service);
   g_signal_connect (manager, "handle-get-tunnel", G_CALLBACK (get_cb), service);
   g_signal_connect (manager, "handle-list-tunnels", G_CALLBACK (list_cb), service);
+  g_signal_connect (manager, "handle-set-kill-switch", G_CALLBACK (set_kill_switch_cb),
+                    service);
   g_signal_connect (manager, "handle-test-proxy", G_CALLBACK (test_proxy_cb), service);
   g_signal_connect (manager, "handle-repair", G_CALLBACK (repair_cb), service);
   g_signal_connect (manager, "handle-bypass-socket", G_CALLBACK (bypass_cb), service);

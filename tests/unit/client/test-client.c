@@ -343,6 +343,21 @@ test_changes (Fixture *f, gconstpointer data)
 }
 
 static void
+test_kill_switch (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GVariant) options =
+      g_variant_ref_sink (g_variant_new_parsed ("{'tunnel': <'none'>}"));
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (t2p_client_set_kill_switch_sync (f->client, "always", NULL, NULL, &error));
+  g_assert_no_error (error);
+  g_assert_true (fake_service_saw_interactive (f->service));
+  WAIT_FOR (g_str_equal (t2p_client_get_kill_switch (f->client), "armed"));
+  g_assert_false (t2p_client_set_kill_switch_sync (f->client, "off", options, NULL, &error));
+  g_assert_error (error, T2P_ERROR, T2P_ERROR_NOT_FOUND);
+}
+
+static void
 test_confirm (Fixture *f, gconstpointer data)
 {
   g_autoptr (GVariant) settings =
@@ -532,6 +547,7 @@ main (int argc, char **argv)
   ADD ("/client/cancel", set_up, test_cancel);
   ADD ("/tunnel/state-changed-after-properties", set_up, test_state_changed);
   ADD ("/tunnel/changes", set_up, test_changes);
+  ADD ("/client/kill-switch", set_up, test_kill_switch);
   ADD ("/client/confirm-ends-the-rollback-timer", set_up, test_confirm);
   ADD ("/client/repair-tells-lines", set_up, test_repair);
   ADD ("/client/bypass-passes-a-socket", set_up, test_bypass);

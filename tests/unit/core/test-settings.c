@@ -325,6 +325,9 @@ test_bad (void)
     { "udpgw=a b:7300", "udpgw: 'a b:7300'" },
     { "icmp=deny", "icmp: 'deny'" },
     { "kill-switch=on", "kill-switch: 'on'" },
+    { "kill-switch=always", "kill-switch: guards nothing with capture=none, expected off" },
+    { "capture=default;kill-switch=on-failure;apps=cups.service",
+      "kill-switch: cannot follow" },
     { "loop-avoidance=none", "loop-avoidance: 'none'" },
     { "outbound-interface=eth 0", "outbound-interface: 'eth 0' is no name" },
     { "outbound-interface=eth%d", "outbound-interface: has a '%'" },
@@ -403,8 +406,6 @@ test_not_supported (void)
   static const char *const cases[][2] = {
     { "queues=2", "queues: '2' is not carried out by this version, expected 1" },
     { "queues=0", "queues: " },
-    { "kill-switch=always", "kill-switch: " },
-    { "kill-switch=on-failure", "kill-switch: " },
     { "permissions=user:alice", "permissions: " },
     { "autostart=yes", "autostart: " },
   };

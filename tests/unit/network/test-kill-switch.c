@@ -164,6 +164,21 @@ test_forwarded (void)
 }
 
 static void
+test_local_proxies (void)
+{
+  g_autoptr (T2pnKillSwitch) self = make_switch (DEFAULT_SYSTEM, TRUE);
+  T2pnKillSwitchArm *arm = self->arms->pdata[0];
+  T2pnBypassPeer peer = { .uid = 1000 };
+  guint32 tor = 106;
+
+  t2p_ip_address_parse ("203.0.113.5", &peer.address);
+  g_array_append_val (arm->passing_uids, tor);
+  g_array_append_val (arm->passing_peers, peer);
+  assert_has (self, "    meta skuid { 106 } accept\n"
+                    "    meta skuid 1000 ip daddr 203.0.113.5 accept\n");
+}
+
+static void
 test_exceptions (void)
 {
   g_autoptr (T2pnKillSwitch) self = make_switch (DEFAULT_SYSTEM, TRUE);
@@ -332,12 +347,18 @@ test_round_trip (Fixture *fixture, gconstpointer data)
   g_autoptr (GError) error = NULL;
   g_autofree char *before = NULL;
   g_autofree char *after = NULL;
+  T2pnBypassPeer peer = { .uid = 1000 };
+  T2pnKillSwitchArm *arm;
   struct stat status;
 
   add_arm (self, DEFAULT_SYSTEM ", 'exclude-routes': <['203.0.113.7/32']>", FALSE, snapshot)
       ->is_always = TRUE;
   t2pn_kill_switch_add_mark (self, 0x2370);
   t2pn_kill_switch_add_worker_uid (self, 998);
+  arm = self->arms->pdata[0];
+  g_array_append_val (arm->passing_uids, peer.uid);
+  t2p_ip_address_parse ("2001:db8:9::5", &peer.address);
+  g_array_append_val (arm->passing_peers, peer);
   g_assert_true (t2pn_kill_switch_save (self, fixture->path, TRUE, &error));
   g_assert_no_error (error);
   g_assert_cmpint (stat (fixture->path, &status), ==, 0);
@@ -441,6 +462,7 @@ main (int argc, char **argv)
   g_test_add_func ("/kill-switch/text/routes", test_routes);
   g_test_add_func ("/kill-switch/text/settings", test_settings);
   g_test_add_func ("/kill-switch/text/forwarded", test_forwarded);
+  g_test_add_func ("/kill-switch/text/local-proxies", test_local_proxies);
   g_test_add_func ("/kill-switch/text/exceptions", test_exceptions);
   g_test_add_func ("/kill-switch/lan/by-setting", test_lan);
   g_test_add_func ("/kill-switch/lan/routes-of-an-attacker", test_hostile_routes);

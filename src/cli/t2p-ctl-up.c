@@ -14,6 +14,7 @@
 static char *option_name = NULL;
 static gboolean option_no_wait = FALSE;
 static char *option_netns = NULL;
+static gboolean option_close_existing = FALSE;
 static gint option_rollback = 0;
 
 static const GOptionEntry options[] = {
@@ -21,6 +22,8 @@ static const GOptionEntry options[] = {
     N_ ("Name of the tunnel (else its interface, or the proxy's host)"), N_ ("NAME") },
   { "no-wait", 0, 0, G_OPTION_ARG_NONE, &option_no_wait,
     N_ ("Don't wait until the tunnel is active"), NULL },
+  { "close-existing", 0, 0, G_OPTION_ARG_NONE, &option_close_existing,
+    N_ ("End connections that were open before, so that they are made again inside"), NULL },
   { "netns", 0, 0, G_OPTION_ARG_FILENAME, &option_netns,
     N_ ("Make the tunnel in another network namespace, and keep it until interrupted"),
     N_ ("PATH|PID") },
@@ -119,6 +122,8 @@ create (T2pCtl *ctl,
   GVariantDict call = G_VARIANT_DICT_INIT (NULL);
 
   g_variant_dict_insert (&call, "wait", "b", !option_no_wait);
+  if (option_close_existing)
+    g_variant_dict_insert (&call, "close-existing", "b", TRUE);
   if (option_rollback != 0)
     g_variant_dict_insert (&call, "rollback-timeout", "u", (guint32) option_rollback);
   if (option_netns != NULL)

@@ -20,8 +20,10 @@
 #define T2P_MIN_ROLLBACK_S 5 /* a person needs some time to confirm */
 #define T2P_MAX_ROLLBACK_S 3600
 #define T2P_MAX_CONNECTIONS_PER_PAGE 1000 /* rows of one ListConnections answer */
+#define T2P_MAX_ENDED_SOCKETS 65536       /* looked at by one `close-existing` */
 #define T2P_MAX_APPS 64                   /* of one list; each may be several cgroups */
 #define T2P_MAX_APP_CGROUPS 256  /* of one tunnel: a rule each, walked for a connection */
+#define T2P_MAX_APP_IDS 16384    /* cgroups in those, for `close-existing` */
 #define T2P_MAX_APP_FOLDERS 1024 /* looked through for them, and watched */
 #define T2P_MAX_NAME_BYTES 64
 #define T2P_MAX_STRING_BYTES 4096 /* one string of a setting */

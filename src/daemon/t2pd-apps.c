@@ -322,8 +322,8 @@ refuse (T2pdBringUp *bring_up, GError **error, const char *text)
   return FALSE;
 }
 
-static gboolean
-is_captured_user (T2pdBringUp *bring_up, guint32 uid)
+gboolean
+t2pd_apps_captures_user (T2pdBringUp *bring_up, guint32 uid)
 {
   if (t2p_settings_get_scope (bring_up->settings) == T2P_SCOPE_USER)
     return uid == t2pd_tunnel_get_owner (bring_up->tunnel);
@@ -346,7 +346,7 @@ check_attach (T2pdBringUp *bring_up, guint32 uid, GError **error)
     return refuse (bring_up, error, "is in another network namespace: start the program there");
   if (t2p_settings_get_capture (bring_up->settings) == T2P_CAPTURE_NONE)
     return refuse (bring_up, error, "captures nothing, expected capture=routes or default");
-  if (!is_captured_user (bring_up, uid))
+  if (!t2pd_apps_captures_user (bring_up, uid))
     return refuse (bring_up, error, "does not capture programs of this user");
   return TRUE;
 }
@@ -407,6 +407,33 @@ t2pd_apps_attach (T2pdBringUp *bring_up, pid_t pid, guint32 uid, GError **error)
       path = move_into_own (bring_up->apps, pid, error);
     }
   return path != NULL && attach_path (bring_up->apps, path, error);
+}
+
+/* --- cgroups, with what is in them */
+
+static GHashTable *
+list_below (const GArray *groups)
+{
+  GHashTable *ids = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, NULL);
+
+  for (guint i = 0; i < groups->len; i++)
+    t2pn_app_group_list_ids (T2PN_CGROUP_ROOT, g_array_index (groups, T2pnAppGroup, i).path,
+                             ids);
+  return ids;
+}
+
+void
+t2pd_apps_list_cgroups (T2pdBringUp *bring_up,
+                        GHashTable **out_inside,
+                        GHashTable **out_outside)
+{
+  T2pdApps *self = bring_up->apps;
+
+  if (self == NULL)
+    return;
+  *out_outside = list_below (self->excluded);
+  if (t2p_settings_get_strv (bring_up->settings, "apps")[0] != NULL)
+    *out_inside = list_below (self->apps);
 }
 
 /* --- what a person should know */

@@ -15,6 +15,13 @@ void t2pd_apps_free (T2pdApps *apps);
  * it starts. T2P_ERROR_INVALID_ARGUMENT when the tunnel captures nothing of his. */
 gboolean t2pd_apps_attach (T2pdBringUp *bring_up, pid_t pid, guint32 uid, GError **error);
 
+/* Whether @uid is one of those whose programs it captures, if any. */
+gboolean t2pd_apps_captures_user (T2pdBringUp *bring_up, guint32 uid);
+/* Sets of guint64, numbers of cgroups: @out_inside is NULL for all others. (transfer full) */
+void t2pd_apps_list_cgroups (T2pdBringUp *bring_up,
+                             GHashTable **out_inside,
+                             GHashTable **out_outside);
+
 /* Names of `apps` and `exclude-apps` that stand for nothing at the moment, in words, are added
  * to @warnings. */
 void t2pd_apps_add_warnings (T2pdBringUp *bring_up, GVariantBuilder *warnings);

@@ -56,6 +56,8 @@ struct _T2pdBringUp
   T2pnBackend *backend;
   T2pnResolver *resolver;
   T2pdApps *apps; /* NULL: none are chosen */
+  gboolean closes_existing;
+  char *close_warning; /* NULL: that went well, or was not asked for */
   T2pdDnsRedirectState dns_redirect;
   gboolean is_learning;   /* what an upstream in use can */
   gboolean had_ipv6;      /* what the plan and the worker were told last */

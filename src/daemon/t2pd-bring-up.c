@@ -51,6 +51,7 @@ t2pd_bring_up_finalize (GObject *object)
   g_clear_pointer (&self->rule_uids, g_variant_unref);
   g_clear_pointer (&self->files, t2pd_files_unref);
   g_clear_pointer (&self->descriptors, t2pd_descriptors_unref);
+  g_free (self->close_warning);
   t2p_settings_unref (self->settings);
   G_OBJECT_CLASS (t2pd_bring_up_parent_class)->finalize (object);
 }
@@ -352,6 +353,18 @@ void
 t2pd_bring_up_set_advanced (T2pdBringUp *self, gboolean is_advanced)
 {
   self->is_advanced = is_advanced;
+}
+
+void
+t2pd_bring_up_set_closes_existing (T2pdBringUp *self, gboolean closes_existing)
+{
+  self->closes_existing = closes_existing;
+}
+
+const char *
+t2pd_bring_up_get_close_warning (T2pdBringUp *self)
+{
+  return self->close_warning;
 }
 
 void

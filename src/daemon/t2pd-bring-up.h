@@ -22,12 +22,16 @@ T2pdBringUp *t2pd_bring_up_of (T2pdTunnel *tunnel);
 
 /* The caller of this activation may do what `advanced` guards. */
 void t2pd_bring_up_set_advanced (T2pdBringUp *self, gboolean is_advanced);
+/* Whether this activation ends connections that were open before. */
+void t2pd_bring_up_set_closes_existing (T2pdBringUp *self, gboolean closes_existing);
 /* What the caller passed with his settings; once, before it is activated. */
 void t2pd_bring_up_set_descriptors (T2pdBringUp *self, T2pdDescriptors *descriptors);
 /* The namespace that the tunnel is in (a descriptor), or -1: in the service's own. */
 int t2pd_bring_up_get_netns (T2pdBringUp *self);
 /* The worker that can be asked, or NULL. */
 T2pdWorker *t2pd_bring_up_get_worker (T2pdBringUp *self);
+/* Why connections stay that were open before, or NULL. */
+const char *t2pd_bring_up_get_close_warning (T2pdBringUp *self);
 /* What the worker could not have as asked for. */
 const char *const *t2pd_bring_up_get_warnings (T2pdBringUp *self);
 /* NULL while it has none. */

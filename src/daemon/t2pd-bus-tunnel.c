@@ -90,6 +90,7 @@ t2pd_bus_tunnel_get_rollback_s (GVariant *options)
 
 static const T2pdCallOption activate_options[] = {
   { "wait", "b" },
+  { "close-existing", "b" },
   { "rollback-timeout", "u" },
   { NULL, NULL },
 };
@@ -140,7 +141,12 @@ act_activate (T2pdCall *call)
 
   listen_to (call);
   if (!t2pd_tunnel_is_engaged (call->tunnel))
-    t2pd_bring_up_set_advanced (t2pd_bring_up_of (call->tunnel), call->is_advanced);
+    {
+      t2pd_bring_up_set_advanced (t2pd_bring_up_of (call->tunnel), call->is_advanced);
+      t2pd_bring_up_set_closes_existing (
+          t2pd_bring_up_of (call->tunnel),
+          t2pd_call_options_get_bool (call->call_options, "close-existing", FALSE));
+    }
   if (!is_going_down && rollback_s != 0)
     t2pd_tunnel_begin_rollback (call->tunnel, rollback_s);
   if (is_going_down || t2pd_call_options_get_bool (call->call_options, "wait", FALSE))

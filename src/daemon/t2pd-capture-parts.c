@@ -4,6 +4,7 @@
 #include "t2pd-capture-parts.h"
 
 #include "t2pd-apps.h"
+#include "t2pd-close-existing.h"
 #include "t2pd-dns-redirect.h"
 #include "t2pd-forwarded.h"
 #include "t2pd-kill-switch-part.h"
@@ -13,6 +14,8 @@ static const T2pdCapturePart parts[] = {
   { "dns-redirect", t2pd_dns_redirect_run, t2pd_dns_redirect_undo, t2pd_dns_redirect_update },
   { "forwarded", t2pd_forwarded_run, NULL, NULL },
   { "kill-switch", t2pd_kill_switch_part_run, NULL, t2pd_kill_switch_part_update },
+  /* after all that decides who is captured */
+  { "close-existing", t2pd_close_existing_run, NULL, NULL },
   { NULL, NULL, NULL, NULL },
 };
 

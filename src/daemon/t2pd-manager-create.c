@@ -13,8 +13,8 @@
 #include "t2pd-worker-owners.h"
 
 static const T2pdCallOption create_options[] = {
-  { "activate", "b" }, { "persist", "b" },          { "lifetime", "s" },
-  { "wait", "b" },     { "rollback-timeout", "u" }, { NULL, NULL },
+  { "activate", "b" },         { "persist", "b" },        { "lifetime", "s" }, { "wait", "b" },
+  { "rollback-timeout", "u" }, { "close-existing", "b" }, { NULL, NULL },
 };
 
 static gboolean
@@ -114,6 +114,9 @@ make_warnings (T2pdTunnel *tunnel)
   for (guint i = 0; of_worker[i] != NULL; i++)
     g_variant_builder_add (&builder, "s", of_worker[i]);
   t2pd_apps_add_warnings (t2pd_bring_up_of (tunnel), &builder);
+  if (t2pd_bring_up_get_close_warning (t2pd_bring_up_of (tunnel)) != NULL)
+    g_variant_builder_add (&builder, "s",
+                           t2pd_bring_up_get_close_warning (t2pd_bring_up_of (tunnel)));
   if (t2pd_bring_up_get_netns (t2pd_bring_up_of (tunnel)) < 0)
     t2pd_dns_redirect_add_warnings (settings, &builder);
   return g_variant_builder_end (&builder);
@@ -227,6 +230,9 @@ act_create (T2pdCall *call)
   if (lives_with_caller (call))
     t2pd_tunnel_set_keeper (tunnel, call->sender);
   t2pd_bring_up_set_advanced (t2pd_bring_up_of (tunnel), call->is_advanced);
+  t2pd_bring_up_set_closes_existing (
+      t2pd_bring_up_of (tunnel),
+      t2pd_call_options_get_bool (call->call_options, "close-existing", FALSE));
   if (!t2pd_call_options_get_bool (call->call_options, "activate", TRUE))
     {
       return_created (call, tunnel);
@@ -272,6 +278,13 @@ check_elsewhere (const T2pSettings *settings, GError **error)
   return TRUE;
 }
 
+static gboolean
+check_elsewhere_options (T2pdCall *call, GError **error)
+{
+  return !t2pd_call_options_get_bool (call->call_options, "close-existing", FALSE) ||
+         refuse_elsewhere ("option 'close-existing'", error);
+}
+
 /* A descriptor that nothing asks for is a mistake. */
 static gboolean
 check_files_are_named (const T2pdCall *call, GError **error)
@@ -304,7 +317,7 @@ check_create_fd (T2pdCall *call, GError **error)
   return call->descriptors != NULL && check_create (call, error) &&
          check_files_are_named (call, error) &&
          (t2pd_descriptors_get_netns (call->descriptors) < 0 ||
-          check_elsewhere (call->settings, error));
+          (check_elsewhere (call->settings, error) && check_elsewhere_options (call, error)));
 }
 
 const T2pdMethod t2pd_manager_create_tunnel_fd = {

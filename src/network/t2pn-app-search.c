@@ -379,3 +379,36 @@ t2pn_app_groups_keep (const GArray *groups, const char *root)
     }
   return kept;
 }
+
+static void
+list_ids (int parent, const char *component, guint depth, GHashTable *ids)
+{
+  int fd = openat (parent, component, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  DIR *folder = fd >= 0 ? fdopendir (fd) : NULL;
+  struct stat status;
+  guint64 id;
+
+  if (folder == NULL || fstat (fd, &status) != 0 || depth > MAX_DEPTH ||
+      g_hash_table_size (ids) >= T2P_MAX_APP_IDS)
+    {
+      if (folder != NULL)
+        closedir (folder);
+      else if (fd >= 0)
+        close (fd);
+      return;
+    }
+  id = status.st_ino;
+  g_hash_table_add (ids, g_memdup2 (&id, sizeof id));
+  for (struct dirent *entry = readdir (folder); entry != NULL; entry = readdir (folder))
+    if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+      list_ids (fd, entry->d_name, depth + 1, ids);
+  closedir (folder);
+}
+
+void
+t2pn_app_group_list_ids (const char *root, const char *path, GHashTable *ids)
+{
+  g_autofree char *whole = g_build_filename (root, path, NULL);
+
+  list_ids (AT_FDCWD, whole, 0, ids);
+}

@@ -66,4 +66,8 @@ gboolean t2pn_app_group_find (const char *root,
                               T2pnAppGroup *out_group,
                               GError **error);
 
+/* Adds the numbers of the cgroup at @path and of those in it to @ids, a set of guint64, of
+ * which it has T2P_MAX_APP_IDS at most. */
+void t2pn_app_group_list_ids (const char *root, const char *path, GHashTable *ids);
+
 G_END_DECLS

@@ -44,6 +44,7 @@ t2pd_bring_up_finalize (GObject *object)
   T2pdBringUp *self = T2PD_BRING_UP (object);
 
   g_clear_pointer (&self->device, t2pn_tun_device_free);
+  g_free (self->resolver_redirect);
   g_clear_pointer (&self->journal, t2pn_journal_free);
   g_clear_pointer (&self->second_hop, t2pd_second_hop_free);
   g_clear_pointer (&self->bypass, t2pn_bypass_free);

@@ -6,12 +6,15 @@
 #include "t2pd-apps.h"
 #include "t2pd-close-existing.h"
 #include "t2pd-dns-redirect.h"
+#include "t2pd-resolver-redirect.h"
 #include "t2pd-forwarded.h"
 #include "t2pd-kill-switch-part.h"
 
 static const T2pdCapturePart parts[] = {
   { "apps", t2pd_apps_run, t2pd_apps_undo, NULL },
   { "dns-redirect", t2pd_dns_redirect_run, t2pd_dns_redirect_undo, t2pd_dns_redirect_update },
+  { "resolver-redirect", t2pd_resolver_redirect_run, t2pd_resolver_redirect_undo,
+    t2pd_resolver_redirect_update },
   { "forwarded", t2pd_forwarded_run, NULL, NULL },
   { "kill-switch", t2pd_kill_switch_part_run, NULL, t2pd_kill_switch_part_update },
   /* after all that decides who is captured */

@@ -234,7 +234,6 @@ class WithNetworkManager(CoexistenceCase):
         self.lab.restart('nm', sig)
         self.lab.wait_for(lambda: 'eth0:connected' in self.lab.run(
             'nmcli -t -f DEVICE,STATE device', check=False).stdout, timeout=20)
-        self.settle()
 
     def test_restarted_between(self):
         """with NetworkManager, restarted by TERM and by KILL in between"""
@@ -242,7 +241,7 @@ class WithNetworkManager(CoexistenceCase):
         tunnel = self.create()
         for sig in (signal.SIGTERM, signal.SIGKILL):
             self.restart_nm(sig)
-            self.assertEqual(self.fetch(), plan.PROXY4)
+            self.lab.wait_for(lambda: self.fetch() == plan.PROXY4)
         tunnel.delete()
         self.settle()
         self.assert_same(5)
@@ -253,6 +252,7 @@ class WithNetworkManager(CoexistenceCase):
         self.create()
         self.kill_all()
         self.restart_nm(signal.SIGKILL)
+        self.settle()
         self.assert_same()
 
 

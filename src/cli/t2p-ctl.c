@@ -11,13 +11,11 @@
 #include "t2p-ctl-password.h"
 
 const T2pCtlVerb *const t2p_ctl_verbs[] = {
-  &t2p_ctl_up_verb,          &t2p_ctl_down_verb,
-  &t2p_ctl_confirm_verb,     &t2p_ctl_run_verb,
-  &t2p_ctl_list_verb,        &t2p_ctl_show_verb,
-  &t2p_ctl_connections_verb, &t2p_ctl_test_proxy_verb,
-  &t2p_ctl_kill_switch_verb, &t2p_ctl_monitor_verb,
-  &t2p_ctl_repair_verb,      &t2p_ctl_keys_verb,
-  &t2p_ctl_complete_verb,    NULL,
+  &t2p_ctl_up_verb,          &t2p_ctl_down_verb,       &t2p_ctl_confirm_verb,
+  &t2p_ctl_run_verb,         &t2p_ctl_list_verb,       &t2p_ctl_show_verb,
+  &t2p_ctl_connections_verb, &t2p_ctl_test_proxy_verb, &t2p_ctl_kill_switch_verb,
+  &t2p_ctl_monitor_verb,     &t2p_ctl_explain_verb,    &t2p_ctl_repair_verb,
+  &t2p_ctl_keys_verb,        &t2p_ctl_complete_verb,   NULL,
 };
 
 static const T2pCtlVerb *
@@ -95,8 +93,8 @@ add_common_options (GOptionContext *context, T2pCtl *ctl)
     { "password-file", 'p', 0, G_OPTION_ARG_FILENAME, &ctl->password_file,
       N_ ("Read the password of the proxy from the first line of FILE (- for standard input)"),
       N_ ("FILE") },
-    { "user", 'u', 0, G_OPTION_ARG_STRING, &ctl->user, N_ ("User name at the proxy"),
-      N_ ("NAME") },
+    { "user", 'u', 0, G_OPTION_ARG_STRING, &ctl->user,
+      N_ ("User name at the proxy; explain: of whose connection"), N_ ("NAME") },
     { "bus", 0, 0, G_OPTION_ARG_STRING, &ctl->bus,
       N_ ("Use another bus: system, session or an address"), N_ ("BUS") },
     { "version", 0, G_OPTION_FLAG_NO_ARG, G_OPTION_ARG_CALLBACK, print_version_cb,

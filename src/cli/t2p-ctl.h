@@ -38,6 +38,7 @@ extern const T2pCtlVerb t2p_ctl_connections_verb;
 extern const T2pCtlVerb t2p_ctl_test_proxy_verb;
 extern const T2pCtlVerb t2p_ctl_kill_switch_verb;
 extern const T2pCtlVerb t2p_ctl_monitor_verb;
+extern const T2pCtlVerb t2p_ctl_explain_verb;
 extern const T2pCtlVerb t2p_ctl_repair_verb;
 extern const T2pCtlVerb t2p_ctl_keys_verb;
 extern const T2pCtlVerb t2p_ctl_complete_verb;

@@ -131,6 +131,19 @@ GVariant *t2p_client_test_proxy_sync (T2pClient *self,
                                       GCancellable *cancellable,
                                       GError **error);
 
+void t2p_client_explain (T2pClient *self,
+                         const char *destination,
+                         GVariant *options,
+                         GCancellable *cancellable,
+                         GAsyncReadyCallback callback,
+                         gpointer user_data);
+GVariant *t2p_client_explain_finish (T2pClient *self, GAsyncResult *result, GError **error);
+GVariant *t2p_client_explain_sync (T2pClient *self,
+                                   const char *destination,
+                                   GVariant *options,
+                                   GCancellable *cancellable,
+                                   GError **error);
+
 void t2p_client_repair (T2pClient *self,
                         GVariant *options,
                         GCancellable *cancellable,

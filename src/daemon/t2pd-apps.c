@@ -23,6 +23,7 @@
 
 #include <errno.h>
 #include <glib-unix.h>
+#include <string.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
@@ -455,4 +456,30 @@ t2pd_apps_add_warnings (T2pdBringUp *bring_up, GVariantBuilder *warnings)
     return;
   add_missing (bring_up->apps, "apps", bring_up->apps->apps, warnings);
   add_missing (bring_up->apps, "exclude-apps", bring_up->apps->excluded, warnings);
+}
+
+static gboolean
+is_in_group (const GArray *groups, const char *path)
+{
+  for (guint i = 0; groups != NULL && path != NULL && i < groups->len; i++)
+    {
+      const char *group = g_array_index (groups, T2pnAppGroup, i).path;
+      gsize length = strlen (group);
+
+      if (strncmp (path, group, length) == 0 && (path[length] == '\0' || path[length] == '/'))
+        return TRUE;
+    }
+  return FALSE;
+}
+
+gboolean
+t2pd_apps_captures (const T2pdApps *self, const char *path)
+{
+  const T2pSettings *settings = self->bring_up->settings;
+
+  if (is_in_group (self->attached, path))
+    return TRUE;
+  if (is_in_group (self->excluded, path))
+    return FALSE;
+  return t2p_settings_get_strv (settings, "apps")[0] == NULL || is_in_group (self->apps, path);
 }

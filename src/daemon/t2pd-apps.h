@@ -14,6 +14,9 @@ void t2pd_apps_free (T2pdApps *apps);
 /* Has the tunnel capture what the process @pid of the user @uid does from now on, and all that
  * it starts. T2P_ERROR_INVALID_ARGUMENT when the tunnel captures nothing of his. */
 gboolean t2pd_apps_attach (T2pdBringUp *bring_up, pid_t pid, guint32 uid, GError **error);
+/* Whether programs in the cgroup at @path (below the root) are captured by the rules that are
+ * loaded; NULL: in one that has no name. */
+gboolean t2pd_apps_captures (const T2pdApps *apps, const char *path);
 
 /* Whether @uid is one of those whose programs it captures, if any. */
 gboolean t2pd_apps_captures_user (T2pdBringUp *bring_up, guint32 uid);

@@ -227,6 +227,7 @@ static const struct
   { "GetTunnel", nothing_needed },      /* sees the caller's own and root's only */
   { "ListTunnels", nothing_needed },    /* the same */
   { "TestProxy", test_needs },
+  { "Explain", inspect_needs },
   { "BypassSocket", bypass_needs },
   { "Repair", repair_needs },
   { "SetKillSwitch", kill_switch_needs },

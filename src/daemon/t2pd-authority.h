@@ -26,7 +26,7 @@ typedef enum
 /**
  * T2pdFacts:
  * @caller_uid: as the bus says
- * @has_owner: whether the call is about a tunnel that is there
+ * @has_owner: whether the call is about a tunnel that is there, or about a user
  * @owner_uid: whose it is
  * @settings: (nullable): of the tunnel that would be brought up, frozen
  * @endpoint: (nullable): the upstream that would be tried

@@ -31,6 +31,7 @@ static const struct
   { "handle-list-tunnels", &t2pd_manager_list_tunnels },
   { "handle-set-kill-switch", &t2pd_manager_set_kill_switch },
   { "handle-test-proxy", &t2pd_manager_test_proxy },
+  { "handle-explain", &t2pd_manager_explain },
   { "handle-repair", &t2pd_manager_repair },
   { "handle-bypass-socket", &t2pd_manager_bypass_socket },
 };

@@ -134,6 +134,7 @@ heeds_mark (T2pdService *service, T2pdTunnel *tunnel)
   const T2pnRouteIds *ids = t2pd_bring_up_get_ids (t2pd_bring_up_of (tunnel));
 
   if (!t2pd_tunnel_is_engaged (tunnel) ||
+      t2pd_bring_up_get_netns (t2pd_bring_up_of (tunnel)) >= 0 ||
       t2p_settings_get_capture (settings) == T2P_CAPTURE_NONE)
     return TRUE;
   return t2pd_bring_up_get_worker_uid (t2pd_bring_up_of (tunnel)) == 0 &&

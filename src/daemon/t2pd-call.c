@@ -234,6 +234,11 @@ gather_facts (T2pdCall *call)
       facts.has_owner = TRUE;
       facts.owner_uid = t2pd_tunnel_get_owner (call->tunnel);
     }
+  else if (call->has_subject)
+    {
+      facts.has_owner = TRUE;
+      facts.owner_uid = call->subject_uid;
+    }
   return facts;
 }
 

@@ -40,6 +40,8 @@ typedef struct
  * @endpoint: (nullable): frozen by the check, for the authority
  * @descriptors: (nullable): frozen by the check
  * @guard: (nullable): what the caller gets for them
+ * @has_subject: whether the call is about a user, and not about a tunnel
+ * @subject_uid: which user
  * @is_advanced: whether the caller may do what `advanced` guards, for this request
  *
  * One call under way. Ends with t2pd_call_return() or t2pd_call_fail(), exactly once.
@@ -58,6 +60,8 @@ struct _T2pdCall
   T2pEndpoint *endpoint;
   T2pdDescriptors *descriptors;
   GUnixFDList *guard;
+  gboolean has_subject;
+  guint32 subject_uid;
   gboolean is_advanced;
   /* private */
   GCancellable *gone;

@@ -13,6 +13,7 @@ extern const T2pdMethod t2pd_manager_get_tunnel;
 extern const T2pdMethod t2pd_manager_list_tunnels;
 extern const T2pdMethod t2pd_manager_set_kill_switch;
 extern const T2pdMethod t2pd_manager_test_proxy;
+extern const T2pdMethod t2pd_manager_explain;
 extern const T2pdMethod t2pd_manager_repair;
 extern const T2pdMethod t2pd_manager_bypass_socket;
 

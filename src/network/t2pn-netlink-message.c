@@ -121,8 +121,8 @@ get_first_hop (struct nlattr *multipath, int family, T2pnRoute *route)
     get_address (attributes[RTA_GATEWAY], family, &route->gateway);
 }
 
-gboolean
-t2pn_netlink_parse_route (struct nlmsghdr *header, T2pnRoute *out_route)
+static gboolean
+parse_route (struct nlmsghdr *header, T2pnRoute *out_route)
 {
   struct nlattr *attributes[RTA_MAX + 1];
   const struct rtmsg *info;
@@ -132,7 +132,7 @@ t2pn_netlink_parse_route (struct nlmsghdr *header, T2pnRoute *out_route)
       nlmsg_parse (header, sizeof *info, attributes, RTA_MAX, NULL) < 0)
     return FALSE;
   info = nlmsg_data (header);
-  if (!is_ip (info->rtm_family) || (info->rtm_flags & RTM_F_CLONED) != 0)
+  if (!is_ip (info->rtm_family))
     return FALSE;
   memset (out_route, 0, sizeof *out_route);
   out_route->destination.address = t2p_ip_address_from_bytes (info->rtm_family, zero);
@@ -148,6 +148,15 @@ t2pn_netlink_parse_route (struct nlmsghdr *header, T2pnRoute *out_route)
   if (attributes[RTA_MULTIPATH] != NULL)
     get_first_hop (attributes[RTA_MULTIPATH], info->rtm_family, out_route);
   return TRUE;
+}
+
+gboolean
+t2pn_netlink_parse_route (struct nlmsghdr *header, T2pnRoute *out_route)
+{
+  const struct rtmsg *info = nlmsg_data (header);
+
+  return nlmsg_valid_hdr (header, sizeof *info) && (info->rtm_flags & RTM_F_CLONED) == 0 &&
+         parse_route (header, out_route);
 }
 
 static void
@@ -350,4 +359,45 @@ t2pn_netlink_build_rule (const T2pnRule *rule, int type, int flags)
     put_u32 (message, FRA_SUPPRESS_PREFIXLEN, (guint32) rule->suppress_prefix_length);
   put_rule_selectors (message, rule);
   return message;
+}
+
+struct nl_msg *
+t2pn_netlink_build_question (const T2pnFlow *flow)
+{
+  struct rtmsg info = {
+    .rtm_family = flow->destination.family,
+    .rtm_dst_len = (unsigned char) t2p_ip_address_bits (&flow->destination),
+    .rtm_flags = RTM_F_LOOKUP_TABLE,
+  };
+  struct nl_msg *message;
+  guint16 port = GUINT16_TO_BE (flow->port);
+
+  if (flow->source.family != 0)
+    info.rtm_src_len = (unsigned char) t2p_ip_address_bits (&flow->source);
+  message = start_message (RTM_GETROUTE, 0, &info, sizeof info);
+  put_address (message, RTA_DST, &flow->destination);
+  if (flow->source.family != 0)
+    put_address (message, RTA_SRC, &flow->source);
+  put_u32 (message, RTA_UID, flow->uid);
+  put_u32 (message, RTA_MARK, flow->mark);
+  put_u8 (message, RTA_IP_PROTO, flow->protocol);
+  if (port != 0)
+    put (message, RTA_DPORT, &port, sizeof port);
+  return message;
+}
+
+gboolean
+t2pn_netlink_parse_answer (struct nlmsghdr *header,
+                           T2pnRoute *out_route,
+                           T2pIpAddress *out_source)
+{
+  struct nlattr *attributes[RTA_MAX + 1];
+  T2pnRoute route;
+
+  if (header->nlmsg_type != RTM_NEWROUTE || !parse_route (header, &route) ||
+      nlmsg_parse (header, sizeof (struct rtmsg), attributes, RTA_MAX, NULL) < 0)
+    return FALSE;
+  *out_route = route;
+  get_address (attributes[RTA_PREFSRC], route.destination.address.family, out_source);
+  return TRUE;
 }

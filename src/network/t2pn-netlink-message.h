@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "t2pn-snapshot.h"
+#include "t2pn-explain.h"
 
 #include <netlink/msg.h>
 
@@ -21,5 +21,12 @@ gboolean t2pn_netlink_parse_rule (struct nlmsghdr *header, T2pnRule *out_rule);
 struct nl_msg *t2pn_netlink_build_address (const T2pnAddress *address, int type, int flags);
 struct nl_msg *t2pn_netlink_build_route (const T2pnRoute *route, int type, int flags);
 struct nl_msg *t2pn_netlink_build_rule (const T2pnRule *rule, int type, int flags);
+
+/* RTM_GETROUTE: where @flow would go; and the answer, with the address that it would be sent
+ * from. */
+struct nl_msg *t2pn_netlink_build_question (const T2pnFlow *flow);
+gboolean t2pn_netlink_parse_answer (struct nlmsghdr *header,
+                                    T2pnRoute *out_route,
+                                    T2pIpAddress *out_source);
 
 G_END_DECLS

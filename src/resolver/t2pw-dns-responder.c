@@ -265,6 +265,29 @@ answer_own (T2pwDnsResponder *responder,
   return answer_address (responder, query, limit, writer);
 }
 
+const char *
+t2pw_dns_responder_explain (const T2pwDnsResponder *responder, const char *name)
+{
+  T2pDnsQuery query = { .type = T2P_DNS_TYPE_A, .klass = T2P_DNS_CLASS_IN };
+
+  g_strlcpy (query.name.text, name, sizeof query.name.text);
+  query.name.length = strlen (query.name.text);
+  query.name.is_plain = TRUE;
+  switch (t2pw_dns_route_of (responder, &query))
+    {
+    case T2PW_DNS_ROUTE_UPLINK:
+      return "uplink";
+    case T2PW_DNS_ROUTE_UPSTREAM:
+      return "upstream";
+    case T2PW_DNS_ROUTE_OWN:
+      break;
+    }
+  return responder->config.virtual_names != NULL && strcmp (name, CANARY_NAME) != 0 &&
+                 !is_localhost (&query) && can_be_virtual (&query.name)
+             ? "virtual"
+             : "own";
+}
+
 /* What is said when no server has said anything. */
 T2pwDnsVerdict
 t2pw_dns_answer_nothing (T2pwDnsResponder *responder,

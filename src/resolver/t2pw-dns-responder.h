@@ -65,6 +65,10 @@ void t2pw_dns_responder_set_ipv6 (T2pwDnsResponder *responder, gboolean has_ipv6
 void t2pw_dns_responder_set_exclude (T2pwDnsResponder *responder, const T2pwNameSet *exclude);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (T2pwDnsResponder, t2pw_dns_responder_free)
 
+/* How a question for the addresses of @name (lower case, no dot at the end) is answered:
+ * "virtual", "own" (by us, with none of a pool), "uplink", "upstream". */
+const char *t2pw_dns_responder_explain (const T2pwDnsResponder *responder, const char *name);
+
 T2pwDnsVerdict t2pw_dns_responder_answer (T2pwDnsResponder *responder,
                                           const guint8 *query,
                                           gsize length,

@@ -12,6 +12,7 @@
 #include "t2pw-control.h"
 #include "t2pw-data-plane.h"
 #include "t2pw-errands.h"
+#include "t2pw-explain.h"
 #include "t2pw-socket-broker.h"
 #include "t2pw-start-queue.h"
 #include "t2pw-start-settings.h"
@@ -334,6 +335,31 @@ handle_get_statistics_cb (T2pBusWorker *skeleton,
   return TRUE;
 }
 
+/* What is malformed is no destination that we know anything about. */
+static gboolean
+handle_explain_cb (T2pBusWorker *skeleton,
+                   GDBusMethodInvocation *invocation,
+                   const char *name,
+                   const char *address_text,
+                   guint16 port,
+                   guchar protocol,
+                   guint uid,
+                   gpointer data)
+{
+  Worker *worker = data;
+  T2pIpAddress address;
+  gboolean has_address = t2p_ip_address_parse (address_text, &address);
+  T2pwExplanation explanation;
+
+  if (!check_started (worker, invocation))
+    return TRUE;
+  explanation =
+      t2pw_explain (worker->plane, name, has_address ? &address : NULL, port, protocol, uid);
+  t2p_bus_worker_complete_explain (skeleton, invocation, explanation.names, explanation.action,
+                                   explanation.rule);
+  return TRUE;
+}
+
 static gboolean
 handle_get_upstreams_cb (T2pBusWorker *skeleton,
                          GDBusMethodInvocation *invocation,
@@ -450,6 +476,7 @@ connect_handlers (Worker *worker)
     { "handle-uplink", G_CALLBACK (handle_uplink_cb) },
     { "handle-set-ipv6", G_CALLBACK (handle_set_ipv6_cb) },
     { "handle-get-statistics", G_CALLBACK (handle_get_statistics_cb) },
+    { "handle-explain", G_CALLBACK (handle_explain_cb) },
     { "handle-get-upstreams", G_CALLBACK (handle_get_upstreams_cb) },
     { "handle-list-connections", G_CALLBACK (handle_list_connections_cb) },
     { "handle-close-connections", G_CALLBACK (handle_close_connections_cb) },

@@ -4,6 +4,7 @@
 import ctypes
 import os
 import pathlib
+import signal
 import socket
 import sys
 import time
@@ -188,6 +189,48 @@ def repair_is_for_administrators_and_spares_the_living(service, client, proxy):
     fails('InvalidArgument', client.manager, 'Repair', '(a{sv})', vardict(dry=True))
     equal(lab.dump(), before)
     equal(client.get(path, 'State'), 'active')
+
+
+def explain(client, destination, **options):
+    return client.manager('Explain', '(sa{sv})', destination, vardict(**options))[0]
+
+
+@test
+def explain_follows_the_tunnel(service, client, proxy):
+    equal(explain(client, '192.0.2.77')['path'], 'direct')
+    path, result = client.create('work', proxy.uri(), {'wait': True}, capture='routes',
+                                 routes=['192.0.2.77/32'], dns='off',
+                                 rules=['port:25 -> reject'])
+    told = explain(client, '192.0.2.77:80')
+    equal((told['path'], told['tunnel'], told['interface']), ('tunnel', path, result['interface']))
+    told = explain(client, '192.0.2.77:25')
+    equal((told['path'], told['rule']), ('blocked', 'port:25 -> reject'))
+    equal(explain(client, '192.0.2.78')['path'], 'direct')
+    equal(explain(client, 'localhost')['path'], 'direct')
+    # a worker that does not answer: it is still known what enters the tunnel
+    os.kill(service.workers()[0], signal.SIGSTOP)
+    equal(explain(client, '192.0.2.77:80')['path'], 'tunnel')
+    os.kill(service.workers()[0], signal.SIGCONT)
+    client.tunnel(path, 'Delete')
+    equal(explain(client, '192.0.2.77:80')['path'], 'direct')
+
+
+@test
+def explain_tells_users_about_themselves_only(service, client, proxy):
+    polkit = lab.Polkit(service.address)
+    status, text = lab.as_user('nobody', service.address, f'{lab.NAME}.Explain', "'192.0.2.77'",
+                               '@a{sv} {}')
+    assert status == 0 and "'path': <'direct'>" in text, text
+    equal(polkit.asked, [])
+    for options in ("{'uid': <uint32 0>}", "{'pid': <uint32 1>}", "{'pid': <uint32 4000000>}"):
+        status, text = lab.as_user('nobody', service.address, f'{lab.NAME}.Explain',
+                                   "'192.0.2.77'", options)
+        assert status != 0 and f'{ERROR}NotAuthorized' in text, text
+    equal({action for action, _, _ in polkit.asked}, {'org.tun2proxy.inspect'})
+    polkit.answers['org.tun2proxy.inspect'] = 'yes'
+    status, text = lab.as_user('nobody', service.address, f'{lab.NAME}.Explain', "'192.0.2.77'",
+                               "{'uid': <uint32 0>}")
+    assert status == 0, text
 
 
 if __name__ == '__main__':

@@ -125,6 +125,29 @@ test_rollback (Fixture *f, gconstpointer data)
 }
 
 static void
+test_explain (Fixture *f, gconstpointer data)
+{
+  RUN (f, "up", "socks5://p", "--name=work");
+  g_assert_cmpint (RUN (f, "explain", "example.org:443"), ==, T2P_CTL_OK);
+  g_assert_cmpstr (f->out, ==,
+                   "A connection to example.org:443 goes through a tunnel.\n"
+                   "  Tunnel: work\n"
+                   "  Interface: t2p0\n"
+                   "  Rule: priority 7 lookup 9\n"
+                   "  Reason: example.org:443 of 0\n");
+  g_assert_cmpint (RUN (f, "explain", "example.org", "--json", "--user=4711"), ==, T2P_CTL_OK);
+  assert_contains (f->out, "\"path\" : \"tunnel\"");
+  assert_contains (f->out, "example.org of 4711");
+  RUN (f, "explain", "example.org", "--user=root");
+  assert_contains (f->out, "example.org of 0");
+  RUN (f, "explain", "example.org", "--pid=815");
+  assert_contains (f->out, "example.org of 815");
+  g_assert_cmpint (RUN (f, "explain", "a", "--user=nobody-has-this-name"), ==, T2P_CTL_USAGE);
+  g_assert_cmpint (RUN (f, "explain"), ==, T2P_CTL_USAGE);
+  g_assert_cmpint (RUN (f, "explain", "a", "b"), ==, T2P_CTL_USAGE);
+}
+
+static void
 test_repair (Fixture *f, gconstpointer data)
 {
   g_assert_cmpint (RUN (f, "repair", "--dry-run"), ==, T2P_CTL_OK);
@@ -311,6 +334,7 @@ main (int argc, char **argv)
   ADD ("/ctl/up-and-down", test_up_and_down);
   ADD ("/ctl/down/profile-stays", test_profile_stays);
   ADD ("/ctl/up-with-rollback-says-how-to-keep-it", test_rollback);
+  ADD ("/ctl/explain", test_explain);
   ADD ("/ctl/repair", test_repair);
   ADD ("/ctl/list", test_list);
   ADD ("/ctl/show", test_show);

@@ -420,6 +420,30 @@ test_proxy_cb (T2pBusManager *manager,
 }
 
 static gboolean
+explain_cb (T2pBusManager *manager,
+            GDBusMethodInvocation *invocation,
+            const char *destination,
+            GVariant *options,
+            gpointer data)
+{
+  guint32 uid = 0;
+  g_autofree char *reason = NULL;
+  GVariantDict result = G_VARIANT_DICT_INIT (NULL);
+
+  note_call (data, invocation, NULL);
+  g_variant_lookup (options, "uid", "u", &uid);
+  g_variant_lookup (options, "pid", "u", &uid);
+  reason = g_strdup_printf ("%s of %u", destination, uid);
+  g_variant_dict_insert (&result, "path", "s", "tunnel");
+  g_variant_dict_insert (&result, "tunnel", "o", T2P_TUNNEL_PATH_PREFIX "0");
+  g_variant_dict_insert (&result, "rule", "s", "priority 7 lookup 9");
+  g_variant_dict_insert (&result, "interface", "s", "t2p0");
+  g_variant_dict_insert (&result, "reason", "s", reason);
+  t2p_bus_manager_complete_explain (manager, invocation, g_variant_dict_end (&result));
+  return TRUE;
+}
+
+static gboolean
 repair_cb (T2pBusManager *manager,
            GDBusMethodInvocation *invocation,
            GVariant *options,
@@ -474,6 +498,7 @@ export_manager (FakeService *service)
   g_signal_connect (manager, "handle-set-kill-switch", G_CALLBACK (set_kill_switch_cb),
                     service);
   g_signal_connect (manager, "handle-test-proxy", G_CALLBACK (test_proxy_cb), service);
+  g_signal_connect (manager, "handle-explain", G_CALLBACK (explain_cb), service);
   g_signal_connect (manager, "handle-repair", G_CALLBACK (repair_cb), service);
   g_signal_connect (manager, "handle-bypass-socket", G_CALLBACK (bypass_cb), service);
   t2p_bus_object_skeleton_set_manager (object, manager);

@@ -391,6 +391,20 @@ test_repair (Fixture *f, gconstpointer data)
 }
 
 static void
+test_explain (Fixture *f, gconstpointer data)
+{
+  GVariant *options = g_variant_new_parsed ("{'uid': <uint32 1000>}");
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) result =
+      t2p_client_explain_sync (f->client, "example.org:443", options, NULL, &error);
+  const char *reason = NULL;
+
+  g_assert_no_error (error);
+  g_assert_true (g_variant_lookup (result, "reason", "&s", &reason));
+  g_assert_cmpstr (reason, ==, "example.org:443 of 1000");
+}
+
+static void
 bypassed_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr (GError) error = NULL;
@@ -549,6 +563,7 @@ main (int argc, char **argv)
   ADD ("/tunnel/changes", set_up, test_changes);
   ADD ("/client/kill-switch", set_up, test_kill_switch);
   ADD ("/client/confirm-ends-the-rollback-timer", set_up, test_confirm);
+  ADD ("/client/explain-tells-the-path", set_up, test_explain);
   ADD ("/client/repair-tells-lines", set_up, test_repair);
   ADD ("/client/bypass-passes-a-socket", set_up, test_bypass);
   ADD ("/tunnel/queries", set_up, test_queries);

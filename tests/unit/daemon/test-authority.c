@@ -133,10 +133,15 @@ test_owner (void)
     const char *method;
     guint others;
   } cases[] = {
-    { "Deactivate", BIT (MANAGE_OTHERS) },    { "Delete", BIT (MANAGE_OTHERS) },
-    { "Confirm", BIT (MANAGE_OTHERS) },       { "CloseConnections", BIT (MANAGE_OTHERS) },
-    { "AttachProcess", BIT (MANAGE_OTHERS) }, { "GetSettings", BIT (INSPECT) },
-    { "GetDetails", BIT (INSPECT) },          { "GetStatistics", BIT (INSPECT) },
+    { "Deactivate", BIT (MANAGE_OTHERS) },
+    { "Delete", BIT (MANAGE_OTHERS) },
+    { "Confirm", BIT (MANAGE_OTHERS) },
+    { "CloseConnections", BIT (MANAGE_OTHERS) },
+    { "AttachProcess", BIT (MANAGE_OTHERS) },
+    { "GetSettings", BIT (INSPECT) },
+    { "GetDetails", BIT (INSPECT) },
+    { "GetStatistics", BIT (INSPECT) },
+    { "Explain", BIT (INSPECT) },
     { "ListConnections", BIT (INSPECT) },
   };
 

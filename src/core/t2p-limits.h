@@ -29,8 +29,11 @@
 #define T2P_MAX_STRING_BYTES 4096 /* one string of a setting */
 
 /* --- ways past the tunnel */
-#define T2P_MAX_BIND_LINKS 256 /* prefixes with the link that sockets are bound to */
-#define T2P_MAX_LOCAL_PEERS 64 /* whom a proxy on this machine is connected to */
+#define T2P_MAX_BIND_LINKS 256      /* prefixes with the link that sockets are bound to */
+#define T2P_MAX_LOOP_UPSTREAMS 256  /* endpoints that no flow may lead to */
+#define T2P_MAX_BLOCKED_LOOPS 16    /* destinations that go nowhere for a while */
+#define T2P_MAX_LEARNT_UPSTREAMS 64 /* that got a route when they were found */
+#define T2P_MAX_LOCAL_PEERS 64      /* whom a proxy on this machine is connected to */
 
 /* --- unix sockets that the daemon connects */
 #define T2P_MAX_SOCKETS_UNDER_WAY 32   /* of a worker */

@@ -6,6 +6,7 @@
 
 #include "t2p-log.h"
 #include "t2pd-bypass.h"
+#include "t2pd-loop-watch.h"
 
 /* --- what happens while it is up */
 
@@ -225,6 +226,7 @@ worker_spawned_cb (T2pdCarrier *carrier, int pid, gpointer user_data)
   T2pdBringUp *self = T2PD_BRING_UP (user_data);
   g_autoptr (GError) error = NULL;
 
+  t2pd_loop_watch_attach (self, t2pd_carrier_peek_worker (carrier));
   if (!t2pn_journal_add_worker (self->journal, pid, &error))
     t2p_log_warning (t2pd_tunnel_get_name (self->tunnel), error,
                      "the worker could not be written to the journal, ignoring");

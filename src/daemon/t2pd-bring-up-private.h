@@ -3,6 +3,7 @@
 
 #include "t2pd-apps.h"
 #include "t2pd-bring-up.h"
+#include "t2pd-loop-watch.h"
 #include "t2pd-second-hop.h"
 
 #include "t2pn-backend.h"
@@ -52,7 +53,8 @@ struct _T2pdBringUp
   guint32 resolver_uid;      /* of the machine's resolver, 0: none */
   GVariant *rule_uids;       /* a{su}: names in `rules`, looked up */
   T2pdSecondHop *second_hop; /* NULL before the first plan */
-  T2pnBypass *bypass;        /* NULL before the first plan */
+  T2pdLoopWatch *loop_watch;
+  T2pnBypass *bypass; /* NULL before the first plan */
   T2pnBackend *backend;
   T2pnResolver *resolver;
   T2pdApps *apps; /* NULL: none are chosen */

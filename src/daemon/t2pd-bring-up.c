@@ -46,6 +46,7 @@ t2pd_bring_up_finalize (GObject *object)
   g_clear_pointer (&self->device, t2pn_tun_device_free);
   g_free (self->resolver_redirect);
   g_clear_pointer (&self->journal, t2pn_journal_free);
+  g_clear_pointer (&self->loop_watch, t2pd_loop_watch_free);
   g_clear_pointer (&self->second_hop, t2pd_second_hop_free);
   g_clear_pointer (&self->bypass, t2pn_bypass_free);
   g_clear_pointer (&self->users, g_array_unref);
@@ -62,6 +63,8 @@ t2pd_bring_up_class_init (T2pdBringUpClass *klass)
 {
   G_OBJECT_CLASS (klass)->dispose = t2pd_bring_up_dispose;
   G_OBJECT_CLASS (klass)->finalize = t2pd_bring_up_finalize;
+  g_signal_new ("loop-detected", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+                NULL, G_TYPE_NONE, 1, G_TYPE_VARIANT);
   g_signal_new ("proxy-changed", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL,
                 NULL, G_TYPE_NONE, 3, G_TYPE_STRING, G_TYPE_STRING, G_TYPE_STRING);
 }
@@ -337,6 +340,7 @@ t2pd_bring_up_attach (T2pdService *service, T2pdTunnel *tunnel)
   self->service = service;
   self->tunnel = tunnel;
   self->settings = t2p_settings_ref (t2pd_tunnel_get_settings (tunnel));
+  self->loop_watch = t2pd_loop_watch_new (self);
   self->carrier = t2pd_carrier_new (service->options, label);
   t2pd_carrier_allow_sockets (self->carrier, t2pd_tunnel_get_owner (tunnel),
                               (const char *const *) paths);

@@ -402,6 +402,12 @@ proxy_changed_cb (T2pdBringUp *bring_up,
 }
 
 static void
+loop_detected_cb (T2pdBringUp *bring_up, GVariant *loop, gpointer user_data)
+{
+  tell_listeners (user_data, "LoopDetected", g_variant_new ("(@a{sv})", loop));
+}
+
+static void
 t2pd_bus_tunnel_dispose (GObject *object)
 {
   T2pdBusTunnel *self = T2PD_BUS_TUNNEL (object);
@@ -440,6 +446,8 @@ watch (T2pdBusTunnel *self)
   g_signal_connect_object (self->tunnel, "message", G_CALLBACK (message_cb), self, 0);
   g_signal_connect_object (t2pd_bring_up_of (self->tunnel), "proxy-changed",
                            G_CALLBACK (proxy_changed_cb), self, 0);
+  g_signal_connect_object (t2pd_bring_up_of (self->tunnel), "loop-detected",
+                           G_CALLBACK (loop_detected_cb), self, 0);
   g_signal_connect_object (self->service->callers, "vanished", G_CALLBACK (vanished_cb), self,
                            0);
 }

@@ -22,6 +22,7 @@ t2pd_bypass_renew (T2pdBringUp *self)
     return;
   for (guint i = 0; i < addresses->len; i++)
     t2pn_bypass_add_upstream (self->bypass, &g_array_index (addresses, T2pIpAddress, i));
+  t2pd_loop_watch_add_to (self->loop_watch, self->bypass);
   for (guint i = 0; i < servers->len; i++)
     t2pn_bypass_add_upstream (self->bypass, &g_array_index (servers, T2pIpEndpoint, i).address);
 }
@@ -70,5 +71,7 @@ t2pd_bypass_make_sockets (T2pdBringUp *self)
   g_variant_builder_init (&sockets, G_VARIANT_TYPE_VARDICT);
   if (links != NULL)
     add_links (&sockets, links);
+  if (self->second_hop != NULL && t2pd_second_hop_is_captured (self->second_hop))
+    g_variant_builder_add (&sockets, "{sv}", "suspects", g_variant_new_boolean (TRUE));
   return g_variant_builder_end (&sockets);
 }

@@ -15,9 +15,7 @@
 #define START_TIMEOUT_MS 10000
 #define FIRST_DELAY_MS 100
 #define LAST_DELAY_MS 10000
-#define STEADY_US                                                                              \
-  (30 * G_USEC_PER_SEC) /* who worked for so long begins with the first delay                  \
-                         */
+#define STEADY_US (30 * G_USEC_PER_SEC) /* who worked so long begins with the first delay */
 #define UNATTENDED_MS 1000
 #define MAX_WARNINGS 16
 
@@ -163,6 +161,12 @@ T2pdWorker *
 t2pd_carrier_get_worker (T2pdCarrier *self)
 {
   return t2pd_worker_is_ready (self->worker) ? self->worker : NULL;
+}
+
+T2pdWorker *
+t2pd_carrier_peek_worker (T2pdCarrier *self)
+{
+  return self->worker;
 }
 
 void

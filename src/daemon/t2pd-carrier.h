@@ -23,6 +23,8 @@ const char *t2pd_carrier_get_socket_path (T2pdCarrier *self);
 void t2pd_carrier_allow_sockets (T2pdCarrier *self, guint32 uid, const char *const *paths);
 /* The worker that can be asked, or NULL. */
 T2pdWorker *t2pd_carrier_get_worker (T2pdCarrier *self);
+/* The same, whether it can be asked yet or not. */
+T2pdWorker *t2pd_carrier_peek_worker (T2pdCarrier *self);
 /* What the last worker that was started could not have as asked for. */
 const char *const *t2pd_carrier_get_warnings (T2pdCarrier *self);
 

@@ -22,6 +22,7 @@
 #include "t2pn-app-search.h"
 #include "t2pn-local-proxy.h"
 #include "t2pn-loop-method.h"
+#include "t2pn-process-list.h"
 
 #include <string.h>
 
@@ -32,7 +33,8 @@ struct _T2pdSecondHop
   T2pdBringUp *bring_up; /* unowned: it owns us */
   T2pnBypass *bypass;    /* its users and peers */
   GPtrArray *units;      /* NULL at the end */
-  GSource *timer;        /* while peers are followed */
+  GPtrArray *captured;   /* of T2pnLocalProxy: would be, unless they are kept out */
+  GSource *timer;        /* while peers and processes are followed */
 };
 
 void
@@ -45,6 +47,7 @@ t2pd_second_hop_free (T2pdSecondHop *self)
   g_clear_pointer (&self->timer, g_source_unref);
   t2pn_bypass_free (self->bypass);
   g_ptr_array_unref (self->units);
+  g_ptr_array_unref (self->captured);
   g_free (self);
 }
 
@@ -200,7 +203,11 @@ call_for (T2pdSecondHop *self,
 {
   g_autoptr (T2pnLocalProxy) proxy = found;
 
-  return proxy == NULL || func (self, endpoint, proxy, error);
+  if (proxy != NULL && !func (self, endpoint, proxy, error))
+    return FALSE;
+  if (proxy != NULL && is_captured (self->bring_up, proxy))
+    g_ptr_array_add (self->captured, g_steal_pointer (&proxy));
+  return TRUE;
 }
 
 /* What cannot be listed is no reason to refuse: nothing is known against it. */
@@ -262,6 +269,7 @@ look_again_cb (gpointer user_data)
   T2pdSecondHop *self = user_data;
   guint n_before = self->bypass->peers->len;
 
+  g_ptr_array_set_size (self->captured, 0);
   look_at_all (self, follow, NULL);
   if (self->bypass->peers->len > n_before)
     t2pd_bring_up_update_plan (self->bring_up);
@@ -271,8 +279,8 @@ look_again_cb (gpointer user_data)
 static void
 start_following (T2pdSecondHop *self)
 {
-  if (self->bypass->peers->len == 0)
-    return;
+  if (self->bypass->peers->len == 0 && self->units->len == 1)
+    return; /* whose user tells it is known by that */
   self->timer = g_timeout_source_new_seconds (LOOK_AGAIN_S);
   g_source_set_callback (self->timer, look_again_cb, self, NULL);
   g_source_attach (self->timer, NULL);
@@ -290,6 +298,7 @@ t2pd_second_hop_find (T2pdBringUp *bring_up, GError **error)
   self->bring_up = bring_up;
   self->bypass = t2pn_bypass_new ();
   self->units = g_ptr_array_new_with_free_func (g_free);
+  self->captured = g_ptr_array_new_with_free_func ((GDestroyNotify) t2pn_local_proxy_free);
   g_ptr_array_add (self->units, NULL);
   if (t2p_settings_get_capture (bring_up->settings) == T2P_CAPTURE_NONE)
     return TRUE;
@@ -297,6 +306,35 @@ t2pd_second_hop_find (T2pdBringUp *bring_up, GError **error)
     return FALSE;
   start_following (self);
   return TRUE;
+}
+
+gboolean
+t2pd_second_hop_is_captured (const T2pdSecondHop *self)
+{
+  return self->captured->len > 0;
+}
+
+static gboolean
+has_socket (const T2pnLocalProxy *proxy, guint32 inode)
+{
+  for (guint i = 0; i < proxy->pids->len; i++)
+    if (t2pn_process_list_has_socket (g_array_index (proxy->pids, int, i), inode))
+      return TRUE;
+  return FALSE;
+}
+
+gboolean
+t2pd_second_hop_has_socket (const T2pdSecondHop *self, guint32 uid, guint32 inode)
+{
+  for (guint i = 0; i < self->captured->len; i++)
+    {
+      const T2pnLocalProxy *proxy = self->captured->pdata[i];
+
+      if (t2pn_local_proxy_has_uid (proxy, uid) &&
+          (proxy->has_own_users || has_socket (proxy, inode)))
+        return TRUE;
+    }
+  return FALSE;
 }
 
 void

@@ -13,6 +13,11 @@ typedef struct _T2pdSecondHop T2pdSecondHop;
 gboolean t2pd_second_hop_find (T2pdBringUp *bring_up, GError **error);
 void t2pd_second_hop_free (T2pdSecondHop *self);
 
+/* Whether one of them is captured unless it is kept out. */
+gboolean t2pd_second_hop_is_captured (const T2pdSecondHop *self);
+/* Whether such a one has a socket of user @uid and @inode. */
+gboolean t2pd_second_hop_has_socket (const T2pdSecondHop *self, guint32 uid, guint32 inode);
+
 /* Adds what has to stay outside. */
 void t2pd_second_hop_add_to (const T2pdSecondHop *self, T2pnBypass *bypass);
 /* Units that nftables leaves outside, as `exclude-apps` would: NULL at the end. */

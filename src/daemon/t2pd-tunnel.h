@@ -13,6 +13,7 @@ typedef enum
 {
   T2PD_IMPAIRMENT_WORKER,   /* it is being restarted */
   T2PD_IMPAIRMENT_UPLINK,   /* the machine has no default route */
+  T2PD_IMPAIRMENT_LOOP,     /* connections go round */
   T2PD_IMPAIRMENT_UPSTREAM, /* no proxy answers */
   T2PD_N_IMPAIRMENTS,
 } T2pdImpairment;

@@ -64,6 +64,18 @@ take_owner_wanted (T2pdWorker *self, GVariant *parameters)
   g_signal_emit_by_name (self, "owner-wanted", id, (guint) protocol, source, destination);
 }
 
+static void
+take_loop_seen (T2pdWorker *self, GVariant *parameters)
+{
+  const char *kind, *source, *destination;
+  guint8 protocol;
+
+  if (!g_variant_is_of_type (parameters, G_VARIANT_TYPE ("(syss)")))
+    return;
+  g_variant_get (parameters, "(&sy&s&s)", &kind, &protocol, &source, &destination);
+  g_signal_emit_by_name (self, "loop-seen", kind, (guint) protocol, source, destination);
+}
+
 /* What has another type than it should, and what is not known, is dropped. */
 void
 t2pd_worker_signals_take (T2pdWorker *self, const char *name, GVariant *parameters)
@@ -77,6 +89,7 @@ t2pd_worker_signals_take (T2pdWorker *self, const char *name, GVariant *paramete
     { "ActiveProxyChanged", take_active_proxy_changed },
     { "SocketWanted", take_socket_wanted },
     { "OwnerWanted", take_owner_wanted },
+    { "LoopSeen", take_loop_seen },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (rows); i++)

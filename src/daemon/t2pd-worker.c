@@ -122,6 +122,8 @@ t2pd_worker_class_init (T2pdWorkerClass *klass)
   signals[OWNER_WANTED] =
       g_signal_new ("owner-wanted", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE,
                     4, G_TYPE_UINT64, G_TYPE_UINT, G_TYPE_STRING, G_TYPE_STRING);
+  g_signal_new ("loop-seen", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 4,
+                G_TYPE_STRING, G_TYPE_UINT, G_TYPE_STRING, G_TYPE_STRING);
 }
 
 static void

@@ -14,6 +14,7 @@ G_BEGIN_DECLS
  * `upstream-changed (gboolean is_up, int reason, string message)`
  * `active-proxy-changed (string old, string new, string reason)`
  * `owner-wanted (guint64 id, uint protocol, string source, string destination)`: whose flow
+ * `loop-seen (string kind, uint protocol, string source, string destination)`
  * `socket-wanted (guint64 id, string path)`: as often as was said
  * t2pd_worker_socket_answered(), and T2P_MAX_SOCKETS_UNDER_WAY times more */
 G_DECLARE_FINAL_TYPE (T2pdWorker, t2pd_worker, T2PD, WORKER, GObject)

@@ -41,6 +41,7 @@ t2pn_local_proxy_free (T2pnLocalProxy *proxy)
     return;
   g_free (proxy->program);
   g_free (proxy->cgroup);
+  g_array_unref (proxy->pids);
   g_array_unref (proxy->uids);
   g_array_unref (proxy->peers);
   g_free (proxy);
@@ -146,7 +147,9 @@ take_users (T2pnLocalProxy *proxy, const Search *search)
   for (guint i = 0; i < search->program->len; i++)
     {
       const T2pnProcessEntry *process = search->program->pdata[i];
+      int pid = process->pid;
 
+      g_array_append_val (proxy->pids, pid);
       if (t2pn_local_proxy_has_uid (proxy, process->uid))
         continue;
       g_array_append_val (proxy->uids, process->uid);
@@ -285,6 +288,7 @@ proxy_new (const T2pnProcessEntry *first)
   proxy->program = clean_name (first->program);
   proxy->pid = first->pid;
   proxy->is_elsewhere = first->is_elsewhere;
+  proxy->pids = g_array_new (FALSE, FALSE, sizeof (int));
   proxy->uids = g_array_new (FALSE, FALSE, sizeof (guint32));
   proxy->peers = g_array_new (FALSE, FALSE, sizeof (T2pIpAddress));
   return proxy;

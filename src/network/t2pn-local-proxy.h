@@ -9,6 +9,7 @@ G_BEGIN_DECLS
  * T2pnLocalProxy:
  * @program: its name, cleaned for people
  * @pid: the first of its processes
+ * @pids: of int: all of them
  * @uids: of guint32: as whom its processes act
  * @cgroup: (nullable): that all of its processes are in, below the root of cgroup v2
  * @has_own_users: whether nobody else acts as one of @uids, nor will: accounts that no person
@@ -23,6 +24,7 @@ typedef struct
 {
   char *program;
   int pid;
+  GArray *pids;
   GArray *uids;
   char *cgroup;
   gboolean has_own_users;

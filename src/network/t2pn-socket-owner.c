@@ -180,3 +180,9 @@ t2pn_socket_owner_find (T2pnSocketOwner *self,
   *out_uid = self->answer.idiag_uid;
   return T2PN_OWNERSHIP_USER;
 }
+
+guint32
+t2pn_socket_owner_get_inode (const T2pnSocketOwner *self)
+{
+  return self->answer.idiag_inode;
+}

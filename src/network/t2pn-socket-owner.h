@@ -32,4 +32,7 @@ T2pnOwnership t2pn_socket_owner_find (T2pnSocketOwner *self,
                                       int ifindex,
                                       guint32 *out_uid);
 
+/* Of the socket that was found last; 0: it belongs to no process. */
+guint32 t2pn_socket_owner_get_inode (const T2pnSocketOwner *self);
+
 G_END_DECLS

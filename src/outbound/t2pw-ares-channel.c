@@ -28,6 +28,7 @@ struct _T2pwAresChannel
   ares_channel ares;
   gboolean has_servers;
   GHashTable *sockets; /* fd → ServerSocket */
+  GHashTable *own;     /* fd → T2pwOwnSocket */
   T2pTimer timer;
 };
 
@@ -128,7 +129,24 @@ socket_open_cb (int family, int type, int protocol, void *data)
 static int
 socket_close_cb (ares_socket_t fd, void *data)
 {
+  T2pwAresChannel *channel = data;
+  T2pwOwnSocket *own = g_hash_table_lookup (channel->own, GINT_TO_POINTER (fd));
+
+  if (own != NULL)
+    t2pw_loop_guard_forget (channel->policy->guard, own);
+  g_hash_table_remove (channel->own, GINT_TO_POINTER (fd));
   return close (fd);
+}
+
+static guint8
+protocol_of (int fd)
+{
+  int type = SOCK_DGRAM;
+  socklen_t length = sizeof type;
+
+  if (getsockopt (fd, SOL_SOCKET, SO_TYPE, &type, &length) < 0)
+    return IPPROTO_UDP;
+  return type == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP;
 }
 
 static int
@@ -136,6 +154,8 @@ socket_connect_cb (ares_socket_t fd, const struct sockaddr *name, socklen_t leng
 {
   T2pwAresChannel *channel = data;
   T2pIpEndpoint server;
+  T2pwOwnSocket *own;
+  int result, saved_errno;
 
   if (!t2p_ip_endpoint_from_sockaddr (name, length, &server))
     {
@@ -144,7 +164,13 @@ socket_connect_cb (ares_socket_t fd, const struct sockaddr *name, socklen_t leng
     }
   if (!t2pw_socket_policy_apply (channel->policy, fd, &server.address))
     return -1;
-  return connect (fd, name, length);
+  result = connect (fd, name, length);
+  saved_errno = errno;
+  own = g_new0 (T2pwOwnSocket, 1);
+  t2pw_loop_guard_watch (channel->policy->guard, own, protocol_of (fd), fd);
+  g_hash_table_insert (channel->own, GINT_TO_POINTER (fd), own);
+  errno = saved_errno;
+  return result;
 }
 
 static ares_ssize_t
@@ -215,6 +241,7 @@ t2pw_ares_channel_new (T2pReactor *reactor,
   channel->policy = policy;
   channel->has_servers = has_servers;
   channel->sockets = g_hash_table_new_full (NULL, NULL, NULL, server_socket_free);
+  channel->own = g_hash_table_new_full (NULL, NULL, NULL, g_free);
   ares_set_socket_functions (channel->ares, &socket_functions, channel);
   return channel;
 }
@@ -229,6 +256,7 @@ t2pw_ares_channel_free (T2pwAresChannel *channel)
 {
   ares_destroy (channel->ares);
   g_hash_table_unref (channel->sockets);
+  g_hash_table_unref (channel->own);
   t2p_reactor_disarm (channel->reactor, &channel->timer);
   g_free (channel);
 }

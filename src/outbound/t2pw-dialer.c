@@ -14,6 +14,7 @@
 #include "t2p-error.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -26,6 +27,7 @@ typedef struct
   T2pwDial *dial;
   gint64 started_us;
   T2pIpEndpoint peer;
+  T2pwOwnSocket own;
   gboolean is_deferred; /* the SYN waits for data */
 } Attempt;
 
@@ -50,6 +52,7 @@ struct _T2pwDial
 static void
 attempt_close (Attempt *attempt)
 {
+  t2pw_loop_guard_forget (attempt->dial->policy->guard, &attempt->own);
   t2p_reactor_close (attempt->dial->reactor, &attempt->watch);
 }
 
@@ -103,6 +106,7 @@ dial_succeed (T2pwDial *dial, Attempt *winner)
   gint64 rtt_us = winner->is_deferred ? 0 : g_get_monotonic_time () - winner->started_us;
 
   dial_stop (dial, winner);
+  t2pw_loop_guard_forget (dial->policy->guard, &winner->own);
   dial->done (&winner->watch, &winner->peer, rtt_us, T2P_REFUSAL_SILENCE, NULL,
               dial->user_data);
   g_warn_if_fail (winner->watch.fd < 0);
@@ -206,6 +210,7 @@ attempt_connect (Attempt *attempt, int fd, int *out_errno)
   *out_errno = result < 0 ? errno : EINPROGRESS;
   if (*out_errno == EINPROGRESS)
     {
+      t2pw_loop_guard_watch (dial->policy->guard, &attempt->own, IPPROTO_TCP, fd);
       if (t2p_reactor_add (dial->reactor, &attempt->watch, fd, EPOLLOUT, attempt_ready_cb,
                            NULL))
         return TRUE;

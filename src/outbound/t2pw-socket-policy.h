@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "t2p-ip.h"
+#include "t2pw-loop-guard.h"
 
 #include <net/if.h>
 
@@ -21,6 +21,7 @@ typedef struct
  *   which has a `uidrange` rule for that case
  * @bind_links: (nullable): of T2pwBindLink: the link that each socket is bound to, by the
  *   longest prefix; %NULL: to none
+ * @guard: (nullable): is told of each socket; owned by the owner
  * @refuses_foreign: for an ordinary user nothing is connected to that answers with secrets
  *   because it is this machine that asks (t2p_ip_address_is_foreign())
  * @n_shortages: connections that did not come about because we had no descriptor, port or
@@ -34,6 +35,7 @@ typedef struct
   guint32 mark;
   gboolean mark_was_refused;
   GArray *bind_links;
+  T2pwLoopGuard *guard;
   gboolean refuses_foreign;
   guint64 n_shortages;
   void (*ran_short) (const char *message, gpointer user_data);

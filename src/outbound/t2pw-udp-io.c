@@ -113,7 +113,10 @@ t2pw_udp_socket_open (T2pwUdpSocket *udp,
     {
       if (prepare (udp, fd, peer) &&
           t2p_reactor_add (io->reactor, &udp->watch, fd, EPOLLIN | EPOLLET, ready_cb, NULL))
-        return TRUE;
+        {
+          t2pw_loop_guard_watch (io->policy->guard, &udp->own, IPPROTO_UDP, fd);
+          return TRUE;
+        }
       saved_errno = errno;
       close (fd);
     }
@@ -139,6 +142,7 @@ t2pw_udp_socket_close (T2pwUdpSocket *socket)
     io->receiver = NULL;
   t2pw_udp_io_forget_sender (io, socket);
   t2p_reactor_cancel (io->reactor, &socket->task);
+  t2pw_loop_guard_forget (io->policy->guard, &socket->own);
   t2p_reactor_close (io->reactor, &socket->watch);
 }
 

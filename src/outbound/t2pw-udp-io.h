@@ -38,6 +38,7 @@ struct _T2pwUdpSocket
   const T2pwUdpSocketHandler *handler;
   T2pWatch watch;
   T2pTask task;
+  T2pwOwnSocket own;
   T2pIpEndpoint peer;     /* connected to; of no family: to none */
   guint16 most_gso_bytes; /* longer datagrams are sent one by one */
   guint8 family;

@@ -64,6 +64,8 @@ t2pw_upstream_set_addresses (T2pwUpstream *upstream, const T2pIpAddress *address
   for (guint i = 0; i < upstream->n_peers; i++)
     upstream->peers[i] = (T2pIpEndpoint){ .address = addresses[i],
                                           .port = t2p_endpoint_get_port (upstream->endpoint) };
+  for (guint i = 0; i < upstream->n_peers && upstream->context->policy->guard != NULL; i++)
+    t2pw_loop_guard_add_upstream (upstream->context->policy->guard, &upstream->peers[i]);
   upstream->is_stale = FALSE;
 }
 

@@ -272,9 +272,14 @@ take_new (T2pwDatagramRelay *relay, const Datagrams *datagrams, gboolean asks)
 {
   T2pwDatagramSocket *socket;
   gboolean is_carried;
+  T2pwLoopVerdict verdict;
 
   if (relay->refuses_new || is_hopeless (datagrams, asks))
     return FALSE;
+  verdict = t2pw_loop_guard_judge (relay->config.policy->guard, IPPROTO_UDP,
+                                   &datagrams->key.source, &datagrams->key.destination);
+  if (verdict != T2PW_LOOP_PASS)
+    return verdict == T2PW_LOOP_SILENCE;
   socket = t2pw_datagram_socket_new (relay, &datagrams->key);
   if (socket == NULL)
     return FALSE;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "t2pw-flow-owners.h"
+#include "t2pw-loop-guard.h"
 #include "t2pw-outbound.h"
 #include "t2pw-rule-set.h"
 
@@ -14,6 +15,7 @@ G_BEGIN_DECLS
  * @direct: (nullable): the way past all upstreams; %NULL only without @rules
  * @owners: (nullable): whom to ask for the user of a flow; %NULL: what depends on it is refused
  * @has_ipv6: whether upstreams are asked for IPv6 addresses
+ * @guard: (nullable): knows which flows go round
  */
 typedef struct
 {
@@ -22,6 +24,7 @@ typedef struct
   T2pwOutbound *direct;
   T2pwFlowOwners *owners;
   gboolean has_ipv6;
+  T2pwLoopGuard *guard;
 } T2pwFlowPolicy;
 
 /**

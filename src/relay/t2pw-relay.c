@@ -183,14 +183,25 @@ take_syn (T2pwRelay *relay,
     flow_inquire (flow, destination);
 }
 
+static T2pwLoopVerdict
+judge (const T2pwRelay *relay, guint8 protocol, const T2pwFlowKey *key)
+{
+  return t2pw_loop_guard_judge (relay->config.policy.guard, protocol, &key->source,
+                                &key->destination);
+}
+
 static void
 connecting_cb (T2pwHeldSyn *syn, const T2pwFlowKey *key, gpointer user_data)
 {
   T2pwRelay *relay = user_data;
   T2pwDestination destination;
   guint32 name_index;
+  T2pwLoopVerdict verdict = judge (relay, IPPROTO_TCP, key);
 
-  if (relay->dns != NULL && key->destination.port == DNS_PORT)
+  if (verdict != T2PW_LOOP_PASS)
+    t2pw_held_syn_refuse (syn, verdict == T2PW_LOOP_SILENCE ? T2P_REFUSAL_SILENCE
+                                                            : T2P_REFUSAL_HOST_UNREACHABLE);
+  else if (relay->dns != NULL && key->destination.port == DNS_PORT)
     t2pw_dns_relay_take_syn (relay->dns, syn);
   else if (relay->refuses_new)
     refuse (relay, syn, T2P_REFUSAL_RESET);
@@ -221,9 +232,13 @@ datagram_cb (const T2pwFlowKey *key,
              gpointer user_data)
 {
   T2pwRelay *relay = user_data;
+  T2pwLoopVerdict verdict;
 
   if (relay->dns == NULL || key->destination.port != DNS_PORT)
     return t2pw_datagram_relay_take (relay->datagrams, key, data, length, datagram_bytes);
+  verdict = judge (relay, IPPROTO_UDP, key);
+  if (verdict != T2PW_LOOP_PASS)
+    return verdict == T2PW_LOOP_SILENCE;
   t2pw_dns_relay_take_datagrams (relay->dns, key, data, length, datagram_bytes);
   return TRUE;
 }

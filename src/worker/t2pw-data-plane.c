@@ -190,6 +190,19 @@ ran_short_cb (const char *message, gpointer user_data)
 }
 
 static void
+loop_seen_cb (T2pwLoopKind kind,
+              guint8 protocol,
+              const T2pIpEndpoint *source,
+              const T2pIpEndpoint *destination,
+              gpointer user_data)
+{
+  T2pwDataPlane *plane = user_data;
+
+  if (plane->handler.loop_seen != NULL)
+    plane->handler.loop_seen (kind, protocol, source, destination, plane->user_data);
+}
+
+static void
 device_lost_cb (const GError *error, gpointer user_data)
 {
   T2pwDataPlane *plane = user_data;
@@ -205,7 +218,8 @@ plane_make_relay (T2pwDataPlane *plane, const T2pwPlaneConfig *config)
                                         .group = plane->group,
                                         .direct = plane->direct,
                                         .owners = plane->owners,
-                                        .has_ipv6 = config->has_ipv6 },
+                                        .has_ipv6 = config->has_ipv6,
+                                        .guard = plane->policy.guard },
                             .virtual_names = plane->virtual_names,
                             .responder = plane->responder,
                             .pings = plane->pings,
@@ -265,6 +279,7 @@ t2pw_data_plane_new (T2pReactor *reactor,
   plane->policy.ran_short = ran_short_cb;
   plane->policy.user_data = plane;
   plane->policy.refuses_foreign = !config->may_be_foreign;
+  plane->policy.guard = t2pw_loop_guard_new (reactor, loop_seen_cb, plane);
   plane->context = (T2pwOutboundContext){ .reactor = reactor,
                                           .policy = &plane->policy,
                                           .files = config->files,
@@ -323,6 +338,7 @@ t2pw_data_plane_free (T2pwDataPlane *plane)
   g_clear_pointer (&plane->names, t2pw_names_free);
   g_clear_pointer (&plane->context.udp, t2pw_udp_io_free);
   t2pw_socket_policy_clear (&plane->policy);
+  t2pw_loop_guard_free (plane->policy.guard);
   g_ptr_array_unref (plane->endpoints);
   g_free (plane);
 }
@@ -430,6 +446,12 @@ t2pw_data_plane_set_uplink (T2pwDataPlane *plane,
   if (plane->forwarder != NULL)
     t2pw_dns_forwarder_uplink_changed (plane->forwarder);
   return TRUE;
+}
+
+void
+t2pw_data_plane_block_loop (T2pwDataPlane *plane, const T2pIpEndpoint *destination)
+{
+  t2pw_loop_guard_block (plane->policy.guard, destination);
 }
 
 /**

@@ -104,6 +104,8 @@ typedef struct
                            T2pwUdpMode mode,
                            const GError *error,
                            gpointer user_data);
+  /* (nullable): a flow of the tunnel goes round, or might; now and then */
+  T2pwLoopFunc loop_seen;
   void (*device_lost) (const GError *error, gpointer user_data);
 } T2pwPlaneHandler;
 
@@ -132,6 +134,8 @@ gboolean t2pw_data_plane_set_uplink (T2pwDataPlane *plane,
                                      GError **error);
 void
 t2pw_data_plane_take_owner (T2pwDataPlane *plane, guint64 id, gboolean is_known, guint32 uid);
+/* Flows to @destination go round. */
+void t2pw_data_plane_block_loop (T2pwDataPlane *plane, const T2pIpEndpoint *destination);
 void t2pw_data_plane_set_ipv6 (T2pwDataPlane *plane, gboolean has_ipv6);
 T2pwRelay *t2pw_data_plane_get_relay (T2pwDataPlane *plane);
 T2pwOutbound *t2pw_data_plane_get_group (T2pwDataPlane *plane);

@@ -38,6 +38,8 @@ static void
 add_limit_counters (T2pwDataPlane *plane, GVariantBuilder *builder)
 {
   g_variant_builder_add (builder, "{st}", "dropped-limit", plane->policy.n_shortages);
+  g_variant_builder_add (builder, "{st}", "dropped-loop",
+                         t2pw_loop_guard_get_n_caught (plane->policy.guard));
 }
 
 static void

@@ -50,6 +50,7 @@ t2pw_socket_settings_take (GVariant *sockets, T2pwSocketPolicy *policy, GError *
   g_autoptr (GVariant) rows =
       g_variant_lookup_value (sockets, "bind-links", G_VARIANT_TYPE ("a(ss)"));
   GArray *links = NULL;
+  gboolean is_suspicious = FALSE;
 
   if (rows != NULL)
     {
@@ -58,5 +59,8 @@ t2pw_socket_settings_take (GVariant *sockets, T2pwSocketPolicy *policy, GError *
         return FALSE;
     }
   t2pw_socket_policy_take_bind_links (policy, links);
+  g_variant_lookup (sockets, "suspects", "b", &is_suspicious);
+  if (policy->guard != NULL)
+    t2pw_loop_guard_suspect (policy->guard, is_suspicious);
   return TRUE;
 }

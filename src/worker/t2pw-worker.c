@@ -97,6 +97,21 @@ handle_owner_cb (T2pBusWorker *skeleton,
   return TRUE;
 }
 
+static gboolean
+handle_loop_cb (T2pBusWorker *skeleton,
+                GDBusMethodInvocation *invocation,
+                const char *text,
+                gpointer data)
+{
+  Worker *worker = data;
+  T2pIpEndpoint destination;
+
+  if (worker->plane != NULL && t2p_ip_endpoint_parse (text, &destination))
+    t2pw_data_plane_block_loop (worker->plane, &destination);
+  t2p_bus_worker_complete_loop (skeleton, invocation);
+  return TRUE;
+}
+
 /* A tunnel learns from the probe that comes before its first flow. */
 static void
 probed_cb (T2pEndpoint *endpoint, const T2pwProbeResult *result, gpointer data)
@@ -150,6 +165,23 @@ owner_wanted_cb (guint64 id, guint8 protocol, const T2pwFlowKey *key, gpointer d
 }
 
 static void
+loop_seen_cb (T2pwLoopKind kind,
+              guint8 protocol,
+              const T2pIpEndpoint *source,
+              const T2pIpEndpoint *destination,
+              gpointer data)
+{
+  Worker *worker = data;
+  char from[T2P_ENDPOINT_STRLEN];
+  char to[T2P_ENDPOINT_STRLEN];
+
+  t2p_ip_endpoint_format (source, from);
+  t2p_ip_endpoint_format (destination, to);
+  t2p_bus_worker_emit_loop_seen (worker->skeleton, t2pw_loop_kind_to_string (kind), protocol,
+                                 from, to);
+}
+
+static void
 ran_short_cb (const char *message, gpointer data)
 {
   t2p_log_warning (NULL, NULL, "%s: refusing connections while that lasts", message);
@@ -170,6 +202,7 @@ static const T2pwPlaneHandler plane_handler = {
   .ran_short = ran_short_cb,
   .upstreams = { .state_changed = state_changed_cb, .active_changed = active_changed_cb },
   .owner_wanted = owner_wanted_cb,
+  .loop_seen = loop_seen_cb,
   .device_lost = device_lost_cb,
 };
 
@@ -472,6 +505,7 @@ connect_handlers (Worker *worker)
     { "handle-resolve", G_CALLBACK (handle_resolve_cb) },
     { "handle-socket", G_CALLBACK (handle_socket_cb) },
     { "handle-owner", G_CALLBACK (handle_owner_cb) },
+    { "handle-loop", G_CALLBACK (handle_loop_cb) },
     { "handle-start", G_CALLBACK (handle_start_cb) },
     { "handle-uplink", G_CALLBACK (handle_uplink_cb) },
     { "handle-set-ipv6", G_CALLBACK (handle_set_ipv6_cb) },

@@ -63,6 +63,7 @@ class Watched(LabCase):
             for _ in range(5):
                 self.assertEqual(self.fetch(url), egress)
         self.assertEqual(self.looped(), 0)
+        self.assertEqual(tunnel.statistics()['dropped-loop'], 0)
         self.unwatch()
 
     def mark_is_used(self):

@@ -26,6 +26,8 @@ class Watched(LabCase):
         self.addCleanup(self.service.__exit__, None)
         self.tunnel = self.service.create('work', self.upstream, capture='default',
                                           connect_timeout=3)
+        self.signals = self.service.bus.record(member='LoopDetected')
+        self.tunnel.details()  # who calls a method hears the tunnel's signals
         self.count_marked()
 
     def mark(self):
@@ -59,6 +61,10 @@ class Watched(LabCase):
         self.addCleanup(busy.kill)
         return busy
 
+    def caught(self):
+        """What our own detector has seen."""
+        return self.tunnel.statistics()['dropped-loop']
+
     def received(self):
         return self.tunnel.statistics()['tx-bytes']  # of the tun: what applications get
 
@@ -66,14 +72,26 @@ class Watched(LabCase):
         self.lab.sh(f'for f in -4 -6; do while ip $f rule del fwmark {self.mark()} 2>/dev/null; '
                     'do :; done; done')
 
+    def heard(self):
+        """Details of the LoopDetected signals that have come."""
+        self.service.bus.pump()
+        return [arguments[0] for _, _, _, arguments in self.signals]
+
     def without_bypass(self):
         self.service.daemon.kill(signal.SIGSTOP)  # it would put them back
         try:
             self.drop_bypass()
             self.traffic()
             self.lab.wait_for(lambda: self.marked() > 0, timeout=20, what='a marked packet')
+            time.sleep(2)
         finally:
             self.service.daemon.kill(signal.SIGCONT)
+        self.lab.wait_for(self.heard, timeout=20, what='LoopDetected')
+        self.assertGreater(self.caught(), 0)
+        told = self.heard()[0]
+        self.assertEqual(told['kind'], 'own-socket')
+        self.assertEqual(told['destination'].split(':')[-1], str(plan.DANTED))
+        self.assertLess(len(self.heard()), 10)  # one a second, whatever the worker has seen
 
     def uplink_lost(self):
         """Both default routes away under traffic, and back."""
@@ -102,6 +120,7 @@ class Loops(Watched):
         self.traffic()
         time.sleep(SECONDS)
         self.assertEqual(self.marked(), 0)
+        self.assertEqual(self.caught(), 0)
         self.assertGreater(self.received(), 1000000)
 
     def test_without_bypass(self):
@@ -118,6 +137,39 @@ class Loops(Watched):
     def test_uplink_lost(self):
         """without default routes still none, upstreams fail at once, degraded, then active"""
         self.uplink_lost()
+
+
+    def test_foreign_rule(self):
+        """a rule of somebody else that sends us into the tunnel: told, named, a state that ends"""
+        table = re.search(r'iif lo lookup (\d+)', self.lab.run('ip rule').stdout)[1]
+        self.lab.run(f'ip rule add priority 5 fwmark {self.mark()} lookup {table}')
+        try:
+            self.traffic()
+            told = self.lab.wait_for(self.heard, timeout=20, what='LoopDetected')[0]
+            self.assertEqual((told['kind'], told['protocol']), ('own-socket', 'tcp'))
+            self.assertEqual(told['destination'], f'{plan.PROXY4}:{plan.DANTED}')
+            self.assertEqual((told['program'], told['uid']), ('tun2proxy-worke', plan.WORKER_UID))
+            self.lab.wait_for(lambda: (self.tunnel.state, self.tunnel.prop('StateReason'))
+                              == ('degraded', 'loop'), timeout=30)
+            self.assertLess(self.caught(), 1000)  # no avalanche
+        finally:
+            self.lab.run('ip rule del priority 5')
+        self.service.wait_state(self.tunnel, 'active', timeout=60)
+        before = self.received()
+        self.lab.wait_for(lambda: self.received() > before + 1000000, timeout=20)
+
+    def test_upstream_by_tunnel(self):
+        """who connects to the proxy by the tunnel is refused, and named"""
+        outcome, seconds, _ = self.lab.client('connect', plan.PROXY4, plan.DANTED,
+                                              uid=plan.USER_UID)
+        self.assertNotIn(outcome, ('connected', 'timed out'))
+        self.assertLess(seconds, 3)
+        told = self.lab.wait_for(self.heard)[0]
+        self.assertEqual((told['kind'], told['uid']), ('upstream', plan.USER_UID))
+        self.assertIn('python3', told['program'])
+        time.sleep(3)
+        self.assertEqual(self.tunnel.state, 'active')  # nothing of ours goes round
+        self.assertLessEqual(self.caught(), 3)
 
 
 class Loops6(Watched):

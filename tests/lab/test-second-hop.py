@@ -111,6 +111,29 @@ class OwnUser(LocalProxy):
         self.lab.run(f'ip rule del uidrange {SERVICE_UID}-{SERVICE_UID} lookup main')
         self.lab.wait_for(lambda: self.rules() == before)
 
+    def test_exclusion_broken(self):
+        """where somebody's rule sends it into the tunnel all the same, the circle is cut"""
+        self.run_proxy(self.danted(SERVICE_USER), uid=SERVICE_UID)
+        tunnel = self.carries()
+        signals = self.service.bus.record(member='LoopDetected')
+        table = re.search(r'iif lo lookup (\d+)', self.rules())[1]
+        self.lab.run(f'ip rule add priority 5 uidrange {SERVICE_UID}-{SERVICE_UID} lookup {table}')
+
+        def heard():
+            self.fetch()
+            self.service.bus.pump()
+            return [arguments[0] for *_, arguments in signals]
+        try:
+            told = self.lab.wait_for(heard, timeout=60, what='LoopDetected')[0]
+        finally:
+            self.lab.run('ip rule del priority 5')
+        self.assertEqual((told['kind'], told['program'], told['uid']),
+                         ('local-proxy', 'danted', SERVICE_UID))
+        self.assertEqual(told['destination'], f'{plan.SERVER4}:80')
+        self.assertGreater(tunnel.statistics()['dropped-loop'], 0)
+        self.assertLess(tunnel.statistics()['connections-active'], 1000)
+        self.lab.wait_for(lambda: self.fetch() == plan.LAB4, timeout=60)
+
     def test_other_users_tunnel(self):
         """a tunnel for other users needs no rule for it"""
         self.run_proxy(self.danted(SERVICE_USER), uid=SERVICE_UID)

@@ -398,7 +398,7 @@ watch (GTask *task)
   const char *const signals[] = { NM_CLIENT_ANY_DEVICE_ADDED, NM_CLIENT_ANY_DEVICE_REMOVED,
                                   NM_CLIENT_ACTIVE_CONNECTION_ADDED,
                                   NM_CLIENT_ACTIVE_CONNECTION_REMOVED,
-                                  "notify::" NM_CLIENT_NM_RUNNING };
+                                  ("notify::" NM_CLIENT_NM_RUNNING) };
   Operation *operation = g_task_get_task_data (task);
   GMainContext *context = g_main_context_get_thread_default ();
   GCancellable *cancellable = g_task_get_cancellable (task);

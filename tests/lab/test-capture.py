@@ -45,6 +45,23 @@ try:
 except OSError:
     print("-")
 '''
+# The address that a name server gives www.example, "-" for none: argv is server, "tcp" or "udp", link.
+ASK = '''
+import socket, struct, sys
+server, kind, link = sys.argv[1:]
+family = socket.AF_INET6 if ":" in server else socket.AF_INET
+sock = socket.socket(family, socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
+if link:
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, link.encode())
+sock.settimeout(3)
+question = b"\\x12\\x34\\1\\0\\0\\1\\0\\0\\0\\0\\0\\0\\3www\\7example\\0\\0\\1\\0\\1"
+try:
+    sock.connect((server, 53))
+    sock.sendall((struct.pack("!H", len(question)) if kind == "tcp" else b"") + question)
+    print(socket.inet_ntoa(sock.recv(512)[-4:]))
+except OSError:
+    print("-")
+'''
 # A router advertisement with a route, from fe80::1: argv is link, prefix, length, seconds.
 ADVERTISE = '''
 import ipaddress, socket, struct, sys
@@ -72,9 +89,11 @@ class CaptureCase(LabCase):
         cls.lab.run('nft -f -', input=f'''
             table inet watch {{
                 counter seen {{ }}
+                counter asked {{ }}
                 chain out {{
                     type filter hook postrouting priority 300;
                     oifname "{plan.UPLINK}" meta l4proto {{ tcp, udp }} th dport {PORT} counter name seen
+                    oifname "{plan.UPLINK}" th dport {{ 53, 853 }} meta mark 0 counter name asked
                     oifname "{plan.UPLINK}" th dport {plan.HTTP} ip daddr {plan.SERVER4} counter name seen
                     oifname "{plan.UPLINK}" th dport {plan.HTTP} ip6 daddr {plan.SERVER6} counter name seen
                 }}
@@ -85,9 +104,9 @@ class CaptureCase(LabCase):
         self.addCleanup(service.__exit__, None)
         return service
 
-    def seen(self):
+    def seen(self, counter='seen'):
         """Packets that left by the uplink, since the last time."""
-        said = self.lab.run('nft reset counter inet watch seen').stdout
+        said = self.lab.run(f'nft reset counter inet watch {counter}').stdout
         return int(re.search(r'packets (\d+)', said)[1])
 
     def me(self, address, kind='tcp', **where):
@@ -145,6 +164,24 @@ class Lan(CaptureCase):
             self.assert_tunnelled(address, plan.PROXY4)
         for address in (plan.ROUTER6, plan.SERVER6):
             self.assert_tunnelled(address, plan.PROXY6)
+
+    def ask(self, server, kind, link=''):
+        """What a name server says, and how many packets to one left by the uplink for it."""
+        self.seen('asked')
+        said = self.lab.run(['/usr/bin/python3', '-c', ASK, server, kind, link]).stdout.strip()
+        return said, self.seen('asked')
+
+    def test_questions(self):
+        """name servers on the link are answered for by the tunnel, unless a program binds to the link"""
+        self.create()
+        for server in (plan.ROUTER4, plan.ROUTER6):
+            for kind in ('udp', 'tcp'):
+                said, packets = self.ask(server, kind, plan.UPLINK)
+                self.assertEqual(said, plan.SERVER4)
+                self.assertGreater(packets, 0)  # the watch sees it
+                said, packets = self.ask(server, kind)
+                self.assertRegex(said, r'198\.18\.')
+                self.assertEqual(packets, 0)
 
     def test_inbound(self):
         """who calls this machine from another subnet is answered, by TCP and by UDP servers"""

@@ -1,100 +1,21 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""NetworkManager as the owner of tunnels: what it installs, keeps, changes and leaves."""
+"""NetworkManager as the owner of tunnels: what it installs, changes and leaves to others."""
 import os
 import re
-import signal
 import sys
 import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from t2plab import LabCase, Service, changes, network_dump, plan, tap  # noqa: E402
-from t2plab.bus import BusError, vardict  # noqa: E402
-from t2plab.service import RUNTIME_DIR  # noqa: E402
-
-ADOPT_TIMEOUT = 2
-STEPS = ('configure-link', 'install-bypass', 'install-capture', 'apply-dns')
-PROFILES = '/run/NetworkManager/system-connections'
-
-
-class NmCase(LabCase):
-    """Each test leaves the machine, and what NetworkManager knows of it, as it was."""
-
-    options = {'nm': True, 'resolved': True, 'proxies': ('danted',)}
-    args = (f'--adopt-timeout={ADOPT_TIMEOUT}',)
-
-    def setUp(self):
-        self.settle()
-        self.before, self.known = network_dump(self.lab), self.nmcli()
-        self.route = self.uplink_routes()
-        self.service = Service(self.lab, self.args).start()
-        self.addCleanup(self.leave)
-
-    def settle(self):
-        """Waits until NetworkManager has learned all of the uplink, of both families."""
-        self.lab.wait_for(lambda: 'via fe80' in self.lab.run('ip -6 route').stdout)
-        if self.lab.config['resolved']:
-            self.lab.wait_for(lambda: len(self.lab.run('resolvectl dns eth0').stdout.split()) >= 5)
-
-    def leave(self):
-        if self.service.daemon.is_running():
-            for tunnel in self.service.list():
-                tunnel.delete()
-        self.service.__exit__(None)
-        self.assert_clean()
-
-    def assert_clean(self, timeout=15):
-        try:
-            self.lab.wait_for(lambda: not changes(self.before, network_dump(self.lab))
-                              and self.nmcli() == self.known, timeout=timeout, interval=0.2)
-        except TimeoutError:
-            self.assertEqual(changes(self.before, network_dump(self.lab)), [])
-            self.assertEqual(self.nmcli(), self.known)
-        self.assertEqual(self.uplink_routes(), self.route)
-        self.assertEqual([name for name in self.lab.sh(f'ls {PROFILES}').stdout.splitlines()
-                          if 'tun2proxy' in name], [])
-
-    def nmcli(self):
-        """What NetworkManager has: devices with their states, and profiles."""
-        said = self.lab.sh('nmcli -t -f DEVICE,TYPE,STATE,CONNECTION device;'
-                           'nmcli -t -f NAME,TYPE,DEVICE connection').stdout
-        return sorted(said.splitlines())
-
-    def uplink_routes(self):
-        """Byte for byte, but for what the clock changes."""
-        said = self.lab.sh('ip route show default; ip -6 route show default').stdout
-        return re.sub(r' expires \d+sec', '', said)
-
-    def create(self, name='work', **settings):
-        tunnel = self.service.create(name, plan.DANTED_URI, **settings)
-        self.assertEqual(tunnel.prop('NetworkBackend'), 'networkmanager')
-        self.assertIn(f'{tunnel.interface}:tun:connected:tun2proxy {name}', self.nmcli())
-        return tunnel
-
-    def fetch(self, url, *options):
-        return self.lab.run(['curl', '-sS', '-m', '10', *options, url], check=False).stdout.strip()
-
-    def assert_carried(self, families=(4, 6)):
-        for family in families:
-            host, proxy = ((plan.SERVER4, plan.PROXY4), (f'[{plan.SERVER6}]', plan.PROXY6))[
-                family == 6]
-            self.assertEqual(self.fetch(f'http://{host}/ip'), proxy)
-
-    def assert_outside(self):
-        self.assertEqual(self.fetch(f'http://{plan.SERVER4}/ip'), self.uplink_address())
-
-    def uplink_address(self):
-        said = self.lab.run('ip -4 -o address show eth0').stdout
-        return re.search(r'inet ([\d.]+)/', said).group(1)
-
-    def rp_filter(self, interface):
-        return self.lab.run(['cat', f'/proc/sys/net/ipv4/conf/{interface}/rp_filter']).stdout.strip()
+from t2plab import Service, changes, network_dump, plan, tap  # noqa: E402
+from t2plab.bus import BusError  # noqa: E402
+from t2plab.nmcase import NmCase  # noqa: E402
 
 
 class Captures(NmCase):
     def test_none(self):
-        """capture=none changes no rule and no resolver, and sends into the tun what is bound to it"""
+        """capture=none changes no rule and no resolver, and carries what is bound to the tun"""
         tunnel = self.create()
         self.assertEqual(tunnel.prop('ResolverBackend'), '')
         self.assertEqual([line for line in
@@ -202,6 +123,21 @@ class Changes(NmCase):
         self.assert_carried()
         self.assertNotIn('in the way', self.service.daemon.log())
 
+    def test_many_routes(self):
+        """4,000 routes are installed, changed with the uplink, and gone with the tunnel"""
+        routes = [f'198.51.{third}.{fourth}/32' for third in range(101, 117)
+                  for fourth in range(250)]
+        self.create(capture='routes', routes=[f'{plan.SERVER4}/32', f'{plan.SERVER6}/128',
+                                              *routes])
+        count = f'ip route show table {self.table()} | wc -l'
+        self.assertEqual(self.lab.sh(count).stdout.strip(), '4001')
+        self.lab.run('ip -6 address add 2001:db8:77::80/128 dev eth0 nodad')
+        self.lab.wait_for(lambda: len(self.rules('2001:db8:77::80')) == 1)
+        self.lab.run('ip -6 address del 2001:db8:77::80/128 dev eth0')
+        self.lab.wait_for(lambda: self.rules('2001:db8:77::80') == [])
+        self.assertEqual(self.lab.sh(count).stdout.strip(), '4001')
+        self.assert_carried()
+
     def test_two_tunnels(self):
         """a second tunnel finds no conflict in what NetworkManager installed for the first"""
         first = self.create('one', capture='routes', routes=[f'{plan.SERVER4}/32'])
@@ -227,131 +163,6 @@ class Changes(NmCase):
         self.lab.run(['ip', 'link', 'del', tunnel.interface])
         self.service.wait_state(tunnel, 'failed')
         self.assert_outside()
-
-
-class Restarts(NmCase):
-    def restart(self, sig):
-        tunnel = self.create(capture='default')
-        download = self.lab.start(
-            ['curl', '-sS', '--limit-rate', '400k', '-o', '/dev/null', '-w', '%{size_download}',
-             f'http://{plan.SERVER4}/bytes/2000000'], name='download')
-        rules = network_dump(self.lab)['rules4']
-        self.lab.halt('nm', sig)
-        self.assert_carried()
-        self.assertEqual(network_dump(self.lab)['rules4'], rules)
-        self.lab.resume('nm')
-        self.lab.wait_for(
-            lambda: f'{tunnel.interface}:tun:connected:tun2proxy work' in self.lab.run(
-                'nmcli -t -f DEVICE,TYPE,STATE,CONNECTION device', check=False).stdout, timeout=15)
-        self.assert_carried()
-        self.assertEqual(download.wait(20), 0)
-        self.assertTrue(download.log().strip().endswith('2000000'))
-        self.assertEqual(tunnel.state, 'active')
-        self.lab.wait_for(lambda: self.nmcli_uplink() == 'connected', timeout=15)
-        self.lab.run('ip -6 address add 2001:db8:77::79/128 dev eth0 nodad')
-        self.lab.wait_for(lambda: 'from 2001:db8:77::79 ' in '\n'.join(
-            network_dump(self.lab)['rules6']), timeout=5)
-        self.lab.run('ip -6 address del 2001:db8:77::79/128 dev eth0')
-        self.assertEqual(self.rp_filter(tunnel.interface), '2')
-        self.assertEqual(self.fetch('http://v4.example/ip'), plan.PROXY4)
-
-    def nmcli_uplink(self):
-        return next(line.split(':')[2] for line in self.nmcli() if line.startswith('eth0:eth'))
-
-    def test_term(self):
-        """a running connection and new ones live through a restart of NetworkManager by TERM"""
-        self.restart(signal.SIGTERM)
-
-    def test_kill(self):
-        """a running connection and new ones live through a restart of NetworkManager by KILL"""
-        self.restart(signal.SIGKILL)
-
-    def test_forgotten(self):
-        """a NetworkManager that has forgotten the profile gets it again"""
-        tunnel = self.create(capture='default')
-        self.lab.halt('nm', signal.SIGKILL)
-        self.lab.sh(f'rm -f "{PROFILES}"/tun2proxy*')
-        self.lab.resume('nm')
-        self.assert_carried()
-        self.lab.wait_for(
-            lambda: f'{tunnel.interface}:tun:connected:tun2proxy work' in self.lab.run(
-                'nmcli -t -f DEVICE,TYPE,STATE,CONNECTION device', check=False).stdout, timeout=20)
-        self.lab.wait_for(lambda: self.fetch('http://v4.example/ip') == plan.PROXY4)
-        self.assert_carried()
-        self.assertEqual(tunnel.state, 'active')
-
-    def test_deleted_while_away(self):
-        """a tunnel that is deleted while NetworkManager is away leaves nothing, nor does it later"""
-        tunnel = self.create(capture='default')
-        self.lab.halt('nm', signal.SIGKILL)
-        tunnel.delete()
-        rules = network_dump(self.lab)
-        self.assertEqual(rules['rules4'], self.before['rules4'])
-        self.assertEqual(rules['rules6'], self.before['rules6'])
-        self.lab.resume('nm')
-        self.lab.wait_for(lambda: self.lab.run('nmcli device', check=False).returncode == 0)
-
-    def test_resolved(self):
-        """names still go to the tunnel after a restart of systemd-resolved"""
-        self.create(capture='default')
-        self.lab.restart('resolved')
-        self.lab.wait_for(lambda: self.fetch('http://v4.example/ip') == plan.PROXY4)
-
-
-class Kills(NmCase):
-    """Nothing of ours is running any more: what was done goes with the last descriptor."""
-
-    def leave(self):
-        self.lab.wait_for(lambda: self.service.workers() == [], timeout=ADOPT_TIMEOUT + 10,
-                          what='workers to end')
-        self.service.bus.close()
-        self.assert_clean(ADOPT_TIMEOUT + 10)
-        self.lab.sh(f'rm -rf {RUNTIME_DIR}')
-        self.assert_outside()
-
-    def kill(self, with_worker):
-        workers = self.service.workers()
-        self.service.daemon.kill()
-        for pid in workers if with_worker else ():
-            os.kill(pid, signal.SIGKILL)
-        self.service.daemon.wait()
-
-    def test_daemon(self):
-        """a kill of the daemon leaves nothing once the worker has waited for another"""
-        self.create(capture='default')
-        self.kill(with_worker=False)
-
-    def test_both(self):
-        """a kill of daemon and worker leaves nothing"""
-        self.create(capture='default')
-        self.kill(with_worker=True)
-
-    def test_all(self):
-        """a kill of daemon, worker and NetworkManager leaves nothing"""
-        self.create(capture='default')
-        self.lab.halt('nm', signal.SIGKILL)
-        self.kill(with_worker=True)
-        self.lab.wait_for(lambda: network_dump(self.lab)['rules4'] == self.before['rules4'],
-                          timeout=ADOPT_TIMEOUT + 10)
-        self.lab.resume('nm')
-        self.lab.wait_for(lambda: self.lab.run('nmcli device', check=False).returncode == 0)
-
-    def test_steps(self):
-        """a kill behind each step that NetworkManager owns, which the journal names, leaves nothing"""
-        for step in STEPS:
-            with self.subTest(step):
-                self.service.stop()
-                self.service.bus.close()
-                self.service = Service(self.lab, (*self.args, f'--pause-at={step}')).start()
-                self.service.call('CreateTunnel', 'sa{sv}a{sv}', 'work',
-                                  vardict({'proxies': [plan.DANTED_URI], 'capture': 'default'}),
-                                  vardict({'wait': False}))
-                self.lab.wait_for(lambda step=step: f'paused at {step}'
-                                  in self.service.daemon.log())
-                journal = self.lab.sh(f'find {RUNTIME_DIR}/journal -type f | xargs cat').stdout
-                self.assertIn(step, journal)
-                self.kill(with_worker=True)
-                self.assert_clean(ADOPT_TIMEOUT + 10)
 
 
 class Fallbacks(NmCase):
@@ -411,6 +222,45 @@ class Forced(NmCase):
         self.assertEqual(tunnel.prop('NetworkBackend'), 'netlink')
         self.assertIn(f'{tunnel.interface}:tun:unmanaged:', self.nmcli())
         self.assert_carried()
+
+
+class PlainUplink(NmCase):
+    """An uplink without a domain: NetworkManager then tells resolved none of its servers."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.lab.sh(f'nmcli connection modify lan ipv4.ignore-auto-dns yes ipv4.dns {plan.ROUTER4} '
+                   'ipv6.ignore-auto-dns yes; nmcli connection up lan')
+
+    def settle(self):
+        self.lab.wait_for(lambda: 'via fe80' in self.lab.run('ip -6 route').stdout)
+        self.lab.wait_for(lambda: plan.ROUTER4 in self.lab.run('resolvectl dns eth0').stdout)
+
+    def test_excluded_names(self):
+        """its servers are asked for excluded names all the same, after a restart, too"""
+        tunnel = self.create(capture='default', dns_exclude=['bulk.example'])
+        for _ in range(2):
+            self.assertNotIn(plan.ROUTER4, self.lab.run('resolvectl dns eth0').stdout)
+            self.lab.wait_for(lambda: plan.SERVER4 in self.lab.run(
+                'getent ahostsv4 a.bulk.example', check=False).stdout)
+            self.assertEqual(self.fetch('http://v4.example/ip'), plan.PROXY4)
+            self.lab.restart('nm')
+            self.lab.wait_for(lambda: f'{tunnel.interface}:tun:connected' in self.lab.run(
+                'nmcli -t -f DEVICE,TYPE,STATE device', check=False).stdout, timeout=15)
+            time.sleep(1)  # for what is learned afterwards
+
+    def test_dnssec(self):
+        """where resolved validates signatures, it does not of virtual addresses"""
+        self.lab.write('/etc/systemd/resolved.conf.d/zz.conf', '[Resolve]\nDNSSEC=yes\n')
+        self.addCleanup(self.lab.restart, 'resolved')
+        self.addCleanup(self.lab.sh, 'rm /etc/systemd/resolved.conf.d/zz.conf')
+        self.lab.restart('resolved')
+        tunnel = self.create(capture='default')
+        said = self.lab.run(['resolvectl', 'dnssec', tunnel.interface]).stdout
+        self.assertIn('no', said.split())
+        self.assertEqual(self.fetch('http://v4.example/ip'), plan.PROXY4)
+        tunnel.delete()
 
 
 class FlatResolver(NmCase):

@@ -259,5 +259,60 @@ class Apps(LabCase):
                 self.service.create('bad', plan.DANTED_URI, capture='default', apps=[name])
 
 
+class WithSystemd(LabCase):
+    """systemd as it answers StartTransientUnit; the cgroup is real."""
+
+    def test_run(self):
+        """`run` has systemd make a scope, and the program is inside before it begins"""
+        if not self.lab.cgroup:
+            self.skipTest('needs a writable cgroup2 file system')
+        self.lab.sh('mkdir -p /run/systemd/system')
+        systemd = self.lab.start(['/usr/bin/python3', '-B', '-u', os.path.join(os.path.dirname(
+            os.path.abspath(__file__)), 't2plab', 'systemd.py')])
+        self.addCleanup(systemd.kill)
+        self.lab.wait_for(lambda: 'ready' in systemd.log() or not systemd.is_running(),
+                          what='systemd')
+        with Service(self.lab) as service:
+            service.create('inside', plan.DANTED_URI, capture='default',
+                           apps=['run.slice'])
+            library = os.path.dirname(find_program(self.lab, 'libtun2proxy-1.0.so.0'))
+            said = self.lab.run(
+                ['tun2proxyctl', 'run', 'sh', '-c', f'cat /proc/self/cgroup; curl -sS -m 15 {URL}'],
+                env={'LD_LIBRARY_PATH': library}).stdout
+            self.assertRegex(said, r'0::/system.slice/tun2proxy-inside-\d+\.scope\n')
+            self.assertTrue(said.endswith(plan.PROXY4 + '\n'), said)
+            service.list()[0].delete()
+        self.assertRegex(systemd.log(), r'tun2proxy-inside-\d+\.scope')
+
+
+class UnderNetworkManager(LabCase):
+    options = {'nm': True, 'resolved': True}
+
+    def seen(self, enter):
+        return self.lab.sh(f'{enter} exec curl -sS -m 15 {URL}').stdout.strip()
+
+    def test_profile(self):
+        """apps and exclude-apps hold when the rules are those of NetworkManager's profile"""
+        if not self.lab.cgroup:
+            self.skipTest('needs a writable cgroup2 file system')
+        self.lab.sh(f'mkdir -p {CGROUPS}/work.slice')
+        self.addCleanup(self.lab.sh, f'rmdir {CGROUPS}/work.slice')
+        inside = f'echo $$ >{CGROUPS}/work.slice/cgroup.procs;'
+        with Service(self.lab) as service:
+            tunnel = service.create('apps', plan.DANTED_URI, capture='default',
+                                    apps=['work.slice'])
+            self.assertEqual(tunnel.prop('NetworkBackend'), 'networkmanager')
+            self.assertEqual(self.seen(inside), plan.PROXY4)
+            self.assertNotEqual(self.seen(''), plan.PROXY4)
+            tunnel.delete()
+            tunnel = service.create('most', plan.DANTED_URI, capture='default',
+                                    exclude_apps=['work.slice'])
+            self.assertEqual(tunnel.prop('NetworkBackend'), 'networkmanager')
+            self.assertNotEqual(self.seen(inside), plan.PROXY4)
+            self.assertEqual(self.seen(''), plan.PROXY4)
+            tunnel.delete()
+            self.assertEqual(self.lab.sh('nft list tables').stdout, '')
+
+
 if __name__ == '__main__':
     tap.main()

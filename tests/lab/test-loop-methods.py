@@ -122,6 +122,89 @@ class Methods(Watched):
                 tunnel.delete()
 
 
+class Table(Watched):
+    """The methods by which such tools keep their own packets out, one row each: which setting does
+    it, or that none does and why. Descriptors of namespaces and BypassSocket have tests of their
+    own."""
+
+    def seen(self, *options, uid=None, url=URLS[0]):
+        return self.lab.run(['curl', '-sS', '-g', '-m', '10', *options, url], uid=uid).stdout.strip()
+
+    def passes(self, **settings):
+        """The tunnel carries, and the default route is what it was."""
+        defaults = self.lab.sh('ip route show default; ip -6 route show default').stdout
+        tunnel = self.create(**settings)
+        self.carries(tunnel)
+        self.assertEqual(self.lab.sh('ip route show default; ip -6 route show default').stdout,
+                         defaults)
+        return tunnel
+
+    def refused(self, method):
+        with self.assertRaisesRegex(BusError, 'InvalidSettings.*loop-avoidance.*expected mark'):
+            self.create(method)
+
+    def row_host_routes(self):
+        self.passes(method='host-route')
+
+    def row_half_defaults(self):
+        self.passes(method='half-default')
+
+    def row_source_rule(self):
+        """A socket that is bound to the uplink's address stays outside by itself."""
+        self.passes(method='mark')
+        self.assertEqual(self.seen('--interface', f'host!{plan.LAB4}'), plan.LAB4)
+        self.assertEqual(self.seen('--interface', f'host!{plan.LAB6}', url=URLS[1]), plan.LAB6)
+
+    def row_mark(self):
+        self.passes(method='mark')
+        self.assertTrue(self.mark_is_used())
+
+    def row_exclude_interface(self):
+        """Nor is one that is bound to the uplink captured."""
+        self.passes(method='mark')
+        self.assertEqual(self.seen('--interface', f'if!{plan.UPLINK}', uid=plan.USER_UID),
+                         plan.LAB4)
+
+    def row_suppress_ifgroup(self):
+        """Does not fall back to a shorter route of the same table: not used."""
+        self.passes(method='mark')
+        self.assertNotIn('suppress_ifgroup', self.lab.sh('ip rule; ip -6 rule').stdout)
+        self.refused('suppress-ifgroup')
+
+    def row_inverse_mark(self):
+        """What enters is told, by user here: everybody else stays outside."""
+        self.create('mark', users=[str(plan.USER_UID)])
+        self.assertEqual(self.seen(uid=plan.USER_UID), plan.PROXY4)
+        self.assertEqual(self.seen(uid=plan.ADMIN_UID), plan.LAB4)
+
+    def row_redirect(self):
+        """TCP only, and no device."""
+        self.refused('redirect')
+
+    def row_tproxy(self):
+        """For gateways, and no device."""
+        self.refused('tproxy')
+
+    def row_bind_to_device(self):
+        self.passes(method='bind-interface')
+
+    def row_unicast_if(self):
+        """Without effect on TCP."""
+        self.refused('unicast-if')
+
+    def test_table(self):
+        """each known method has its setting, or is refused"""
+        for name in dir(self):
+            if name.startswith('row_'):
+                with self.subTest(name.removeprefix('row_').replace('_', ' ')):
+                    try:
+                        getattr(self, name)()
+                    finally:
+                        self.unwatch()
+                        for tunnel in self.service.list():
+                            tunnel.delete()
+
+
 class Gateway(Watched):
     """What follows the uplink. The router has a second address."""
 

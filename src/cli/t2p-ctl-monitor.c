@@ -110,11 +110,35 @@ message_cb (T2pTunnel *tunnel, const char *text, Monitor *monitor)
 }
 
 static void
+loop_detected_cb (T2pTunnel *tunnel, GVariant *loop, Monitor *monitor)
+{
+  GVariantDict dict = G_VARIANT_DICT_INIT (loop);
+  const char *destination = "?";
+  const char *program = "?";
+  g_autofree char *name = t2p_ctl_printable (t2p_tunnel_get_name (tunnel));
+  g_autofree char *where = NULL;
+  g_autofree char *who = NULL;
+
+  if (monitor->ctl->is_json)
+    {
+      emit_event ("loop-detected", tunnel, &dict);
+      return;
+    }
+  g_variant_dict_clear (&dict);
+  g_variant_lookup (loop, "destination", "&s", &destination);
+  g_variant_lookup (loop, "program", "&s", &program);
+  where = t2p_ctl_printable (destination);
+  who = t2p_ctl_printable (program);
+  say (_ ("%s: a connection of '%s' to %s goes round, and was refused"), name, who, where);
+}
+
+static void
 watch_tunnel (Monitor *monitor, T2pTunnel *tunnel)
 {
   g_signal_connect (tunnel, "state-changed", G_CALLBACK (state_changed_cb), monitor);
   g_signal_connect (tunnel, "proxy-changed", G_CALLBACK (proxy_changed_cb), monitor);
   g_signal_connect (tunnel, "message", G_CALLBACK (message_cb), monitor);
+  g_signal_connect (tunnel, "loop-detected", G_CALLBACK (loop_detected_cb), monitor);
 }
 
 static void

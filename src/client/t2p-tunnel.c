@@ -54,6 +54,7 @@ enum
   SIGNAL_STATE_CHANGED,
   SIGNAL_PROXY_CHANGED,
   SIGNAL_MESSAGE,
+  SIGNAL_LOOP_DETECTED,
   N_SIGNALS,
 };
 
@@ -323,6 +324,17 @@ install_signals (void)
    * Since: 0.1
    */
   signals[SIGNAL_MESSAGE] = new_signal ("message", 1, G_TYPE_STRING, G_TYPE_NONE, G_TYPE_NONE);
+  /**
+   * T2pTunnel::loop-detected:
+   * @self: the tunnel
+   * @loop: "a{sv}": what LoopDetected says of a connection that went round and was refused
+   *
+   * To the same receivers as [signal@Tunnel::proxy-changed].
+   *
+   * Since: 0.1
+   */
+  signals[SIGNAL_LOOP_DETECTED] =
+      new_signal ("loop-detected", 1, G_TYPE_VARIANT, G_TYPE_NONE, G_TYPE_NONE);
 }
 
 static void
@@ -414,6 +426,13 @@ t2p_tunnel_handle_signal (T2pTunnel *self, const char *signal, GVariant *paramet
     {
       g_variant_get (parameters, "(&s)", &a);
       g_signal_emit (self, signals[SIGNAL_MESSAGE], 0, a);
+    }
+  else if (g_str_equal (signal, "LoopDetected") &&
+           g_variant_is_of_type (parameters, G_VARIANT_TYPE ("(a{sv})")))
+    {
+      g_autoptr (GVariant) loop = g_variant_get_child_value (parameters, 0);
+
+      g_signal_emit (self, signals[SIGNAL_LOOP_DETECTED], 0, loop);
     }
 }
 

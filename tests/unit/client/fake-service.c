@@ -208,6 +208,9 @@ close_connections_cb (T2pBusTunnel *tunnel,
                       gpointer data)
 {
   t2p_bus_tunnel_emit_message (tunnel, "connections were closed");
+  t2p_bus_tunnel_emit_loop_detected (
+      tunnel,
+      g_variant_new_parsed ("{'destination': <'192.0.2.80:1080'>, 'program': <'curl'>}"));
   t2p_bus_tunnel_complete_close_connections (tunnel, invocation, N_CONNECTIONS);
   return TRUE;
 }

@@ -503,18 +503,28 @@ message_cb (T2pTunnel *tunnel, const char *text, gpointer data)
 }
 
 static void
+loop_cb (T2pTunnel *tunnel, GVariant *loop, gpointer data)
+{
+  g_variant_lookup (loop, "program", "s", data);
+}
+
+static void
 test_message (Fixture *f, gconstpointer data)
 {
   g_autoptr (T2pTunnel) tunnel = create (f, "work");
   g_autofree char *text = NULL;
+  g_autofree char *program = NULL;
 
   while (g_main_context_iteration (NULL, FALSE))
     ;
   g_signal_connect (tunnel, "message", G_CALLBACK (message_cb), &text);
+  g_signal_connect (tunnel, "loop-detected", G_CALLBACK (loop_cb), &program);
   WAIT_FOR (t2p_client_get_is_running (f->client));
   t2p_tunnel_close_connections (tunnel, NULL, NULL, NULL, NULL);
   WAIT_FOR (text != NULL);
   g_assert_cmpstr (text, ==, "connections were closed");
+  WAIT_FOR (program != NULL);
+  g_assert_cmpstr (program, ==, "curl");
 }
 
 /* --- without a bus */

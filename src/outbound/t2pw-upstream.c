@@ -13,6 +13,8 @@ struct _T2pwUpstream
   guint n_peers;
   gboolean is_stale; /* the addresses did not answer: look the name up again */
   gboolean is_fast_open;
+  guint uplink;        /* that its addresses were asked for with */
+  T2pwLookup *renewal; /* of its name, for another uplink; NULL: none */
   gint64 rtt_us;
 };
 
@@ -36,6 +38,7 @@ t2pw_upstream_new (const T2pwOutboundContext *context, T2pEndpoint *endpoint)
   T2pIpAddress literal;
 
   upstream->context = context;
+  upstream->uplink = context->uplink;
   upstream->endpoint = t2p_endpoint_ref (endpoint);
   upstream->is_fast_open = g_strcmp0 (t2p_endpoint_get_option (endpoint, "tfo"), "yes") == 0;
   if (t2p_endpoint_get_address (endpoint, &literal))
@@ -46,6 +49,7 @@ t2pw_upstream_new (const T2pwOutboundContext *context, T2pEndpoint *endpoint)
 void
 t2pw_upstream_free (T2pwUpstream *upstream)
 {
+  g_clear_pointer (&upstream->renewal, t2pw_lookup_cancel);
   t2p_endpoint_unref (upstream->endpoint);
   g_free (upstream);
 }
@@ -127,6 +131,36 @@ lookup_done_cb (const T2pIpAddress *addresses,
   g_free (dial);
 }
 
+/* --- another uplink */
+
+static void
+renewed_cb (
+    const T2pIpAddress *addresses, guint n, guint32 ttl_s, const GError *error, gpointer data)
+{
+  T2pwUpstream *upstream = data;
+
+  upstream->renewal = NULL;
+  t2pw_upstream_set_addresses (upstream, addresses, n);
+}
+
+/* Nobody waits for it: the old addresses are most likely right, and the name servers of another
+ * uplink may not be known yet. */
+static void
+renew (T2pwUpstream *upstream)
+{
+  const T2pwOutboundContext *context = upstream->context;
+  T2pIpAddress literal;
+
+  if (upstream->uplink == context->uplink)
+    return;
+  upstream->uplink = context->uplink;
+  if (upstream->renewal == NULL && upstream->n_peers > 0 && context->names != NULL &&
+      !t2p_endpoint_get_address (upstream->endpoint, &literal))
+    upstream->renewal =
+        t2pw_names_lookup (context->names, t2p_endpoint_get_host (upstream->endpoint),
+                           context->connect_timeout_ms, renewed_cb, upstream);
+}
+
 T2pwUpstreamDial *
 t2pw_upstream_dial (T2pwUpstream *upstream, T2pwDialDone done, gpointer user_data)
 {
@@ -139,6 +173,7 @@ t2pw_upstream_dial (T2pwUpstream *upstream, T2pwDialDone done, gpointer user_dat
   dial->done = done;
   dial->user_data = user_data;
   g_return_val_if_fail (upstream->n_peers > 0 || context->names != NULL, dial);
+  renew (upstream);
   if (knows_enough)
     dial_connect (dial);
   else

@@ -24,6 +24,7 @@ G_BEGIN_DECLS
  * @udpgw_resolver: of no port: names cannot be sent to through the gateway
  * @udp_mode_learnt: (nullable): how an upstream carries datagrams, when that is news; @error
  *   (nullable) why it does not
+ * @uplink: another number for each uplink that the machine has had
  * @connect_timeout_ms: for the connection and the handshake together
  *
  * What all outbounds of a worker share. Outlives them.
@@ -44,6 +45,7 @@ typedef struct
                            const GError *error,
                            gpointer user_data);
   gpointer user_data;
+  guint uplink;
   guint connect_timeout_ms;
 } T2pwOutboundContext;
 
@@ -60,7 +62,7 @@ t2pw_upstream_set_addresses (T2pwUpstream *upstream, const T2pIpAddress *address
 gint64 t2pw_upstream_get_rtt_us (const T2pwUpstream *upstream);
 
 /* As t2pw_dial_start(); a name is looked up first when its addresses are not known or did not
- * answer the last time. */
+ * answer the last time; and meanwhile when the uplink is another than it was. */
 T2pwUpstreamDial *
 t2pw_upstream_dial (T2pwUpstream *upstream, T2pwDialDone done, gpointer user_data);
 void t2pw_upstream_dial_cancel (T2pwUpstreamDial *dial);

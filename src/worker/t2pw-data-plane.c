@@ -439,6 +439,7 @@ t2pw_data_plane_set_uplink (T2pwDataPlane *plane,
     return FALSE;
   if (plane->responder != NULL)
     plane_set_exclude (plane, dns_exclude);
+  plane->context.uplink++;
   t2pw_relay_uplink_changed (plane->relay);
   for (guint i = 0; i < t2pw_group_get_n_members (plane->group); i++)
     t2pw_udp_ways_forget (plane_get_outbound (plane, i));

@@ -231,6 +231,68 @@ while True:
         self.lab.wait_for(lambda: len(running.log().splitlines()) > had + 3, 3, 'answers')
 
 
+class Named(EventCase):
+    """A proxy with a name."""
+
+    proxy = f'socks5://proxy.example:{plan.DANTED}'
+
+    def test_asked_again(self):
+        """another uplink: the proxy's name is asked again, of whoever is the name server there"""
+        self.make_eth1()
+        self.assertEqual(self.fetch(V6_URL), plan.PROXY6)
+        mark = len(self.lab.log('router-dns'))
+        self.lose_eth0()
+        self.use_eth1()
+        self.lab.run(['resolvectl', 'dns', 'eth1', ETH1_ROUTER4])
+        self.cleanup.callback(self.lab.run, 'resolvectl revert eth1')
+        self.works_within(NEW_WITHIN + 1)
+        self.lab.wait_for(lambda: re.search(rf'proxy.example from ({ETH1_4}|{ETH1_6})',
+                                            self.lab.log('router-dns')[mark:]))
+
+
+class UplinkOfNetworkManager(EventCase):
+    """NetworkManager roams, and has the tunnel."""
+
+    options = {'nm': True, 'resolved': True, 'proxies': ('danted',)}
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        conf = '/run/lab/NetworkManager.conf'
+        cls.lab.write(conf, cls.lab.read(conf).replace('unmanaged-devices=interface-name:eth1', ''))
+        cls.lab.restart('nm')
+        cls.lab.wait_for(lambda: 'eth1:disconnected' in cls.lab.run(
+            'nmcli -t -f DEVICE,STATE device', check=False).stdout, what='eth1 to be managed')
+        cls.lab.run('nmcli con add type ethernet ifname eth1 con-name other ipv4.method auto '
+                    'ipv6.method auto autoconnect no')
+
+    def setUp(self):
+        self.roam('lan', plan.UPLINK)
+        super().setUp()
+
+    def restore(self):
+        self.roam('lan', plan.UPLINK)
+        self.lab.run('nmcli con down other', check=False)
+        self.lab.wait_for(lambda: len(self.lab.run('resolvectl dns eth0').stdout.split()) >= 5)
+
+    def roam(self, connection, link):
+        self.lab.run(['nmcli', '-w', '15', 'con', 'up', connection])
+        self.lab.wait_for(lambda: re.search(f'via fe80::.* dev {link}', self.lab.run('ip -6 route').stdout))
+
+    def test_roams(self):
+        """NetworkManager brings another link up and takes the first one down, and back"""
+        name, routes = self.tunnel.interface, network_dump(self.lab)['rules4']
+        for connection, link, other in (('other', 'eth1', 'lan'), ('lan', plan.UPLINK, 'other')):
+            old = self.download()
+            self.roam(connection, link)
+            self.lab.run(['nmcli', 'con', 'down', other])
+            self.works_within(NEW_WITHIN)
+            old.wait_broken(PROVEN_WITHIN)
+            self.works_within(NEW_WITHIN, V6_URL)
+            self.assertEqual(self.tunnel.state, 'active')
+        self.assertEqual((self.tunnel.interface, network_dump(self.lab)['rules4']), (name, routes))
+
+
 class Sleep(EventCase):
     def setUp(self):
         self.logind = self.lab.start(['/usr/bin/python3', '-B', LOGIND], name='logind')

@@ -120,7 +120,7 @@ show_properties (T2pdBusManager *self)
   static const char *const features[] = {
     "socks5",      "capture-routes", "capture-default", "scope-user", "scope-system",
     "virtual-dns", "netlink",        "networkmanager",  "apps",       "netns",
-    NULL,
+    "explain",     "rollback",       "bypass-socket",   NULL,
   };
 
   t2p_bus_manager_set_version (self->skeleton, PACKAGE_VERSION);

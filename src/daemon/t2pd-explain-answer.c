@@ -4,6 +4,8 @@
 
 #include "t2pd-explain-private.h"
 
+#include "t2pn-nft.h"
+
 #include <errno.h>
 #include <linux/rtnetlink.h>
 
@@ -63,6 +65,18 @@ path_name (Path path)
   return names[path];
 }
 
+/* What leaves past all tunnels has the kill switch before it; what stays here has not. */
+static const T2pnKillSwitchArm *
+find_refusal (const T2pdExplain *explain)
+{
+  const T2pnLink *link = t2pn_snapshot_find_link (explain->snapshot, explain->answer.ifindex);
+
+  if (explain->answer.errsv != 0 || explain->tunnel != NULL ||
+      explain->answer.type == RTN_LOCAL || (link != NULL && (link->flags & IFF_LOOPBACK) != 0))
+    return NULL;
+  return t2pd_kill_switch_find_refusal (explain->service->kill_switch, &explain->flow);
+}
+
 /* --- rule */
 
 /* Ours and the kernel's walk may differ (t2pn-explain.c): then what is not known is not said.
@@ -82,9 +96,12 @@ deciding_rule (const T2pdExplain *explain)
 
 /* A tunnel's rule when one has decided, else the kernel's. (transfer full) */
 static char *
-make_rule (const T2pdExplain *explain)
+make_rule (const T2pdExplain *explain, const T2pnKillSwitchArm *refusal)
 {
   const T2pnRule *rule = deciding_rule (explain);
+
+  if (refusal != NULL)
+    return g_strdup ("nftables table inet " T2PN_NFT_TABLE);
 
   if (explain->tunnel_rule != NULL && explain->tunnel != NULL &&
       may_see (explain, explain->tunnel))
@@ -218,12 +235,25 @@ add_provisos (const T2pdExplain *explain, Path path, GString *reason)
     add (reason, "said of addresses out there, its own was not looked at");
 }
 
+static void
+add_kill_switch (const T2pdExplain *explain, const T2pnKillSwitchArm *arm, GString *reason)
+{
+  if (explain->question.is_inspector || arm->owner_uid == explain->question.caller_uid ||
+      arm->owner_uid == 0)
+    add (reason, "the kill switch of tunnel '%s' refuses what does not go through it",
+         arm->name);
+  else
+    add (reason, "the kill switch of a tunnel refuses what does not go through it");
+}
+
 static char *
-make_reason (const T2pdExplain *explain, Path path)
+make_reason (const T2pdExplain *explain, Path path, const T2pnKillSwitchArm *refusal)
 {
   GString *reason = g_string_new (explain->about_name);
 
-  if (explain->answer.errsv != 0)
+  if (refusal != NULL)
+    add_kill_switch (explain, refusal, reason);
+  else if (explain->answer.errsv != 0)
     add_refused (explain, reason);
   else if (explain->tunnel != NULL)
     add_tunnel (explain, path, reason);
@@ -236,9 +266,10 @@ make_reason (const T2pdExplain *explain, Path path)
 GVariant *
 t2pd_explain_make_answer (const T2pdExplain *explain)
 {
-  Path path = path_of (explain);
-  g_autofree char *rule = make_rule (explain);
-  g_autofree char *reason = make_reason (explain, path);
+  const T2pnKillSwitchArm *refusal = find_refusal (explain);
+  Path path = refusal != NULL ? PATH_BLOCKED : path_of (explain);
+  g_autofree char *rule = make_rule (explain, refusal);
+  g_autofree char *reason = make_reason (explain, path, refusal);
   GVariantDict answer = G_VARIANT_DICT_INIT (NULL);
 
   g_variant_dict_insert (&answer, "path", "s", path_name (path));

@@ -519,3 +519,9 @@ t2pd_kill_switch_set_check_hosts (T2pdKillSwitch *self, const GArray *hosts)
   g_array_append_vals (self->current->check_hosts, hosts->data, hosts->len);
   reload (self);
 }
+
+const T2pnKillSwitchArm *
+t2pd_kill_switch_find_refusal (T2pdKillSwitch *self, const T2pnFlow *flow)
+{
+  return t2pn_kill_switch_find_refusal (self->current, flow);
+}

@@ -45,6 +45,10 @@ gboolean
 t2pd_kill_switch_allow (T2pdKillSwitch *self, guint32 mark, guint32 worker_uid, GError **error);
 /* NULL when @tunnel is not armed. (transfer none) */
 const T2pnKillSwitchArm *t2pd_kill_switch_find (T2pdKillSwitch *self, T2pdTunnel *tunnel);
+/* Because of which @flow is refused when it leaves by another link than a tunnel's; NULL: it
+ * passes. (transfer none) */
+const T2pnKillSwitchArm *t2pd_kill_switch_find_refusal (T2pdKillSwitch *self,
+                                                        const T2pnFlow *flow);
 /* @arm: (transfer full): of @tunnel, in place of the one that it has. On failure that stays. */
 gboolean t2pd_kill_switch_arm (T2pdKillSwitch *self,
                                T2pdTunnel *tunnel,

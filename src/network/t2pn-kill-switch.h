@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "t2pn-explain.h"
 #include "t2pn-route-plan.h"
 
 G_BEGIN_DECLS
@@ -94,6 +95,11 @@ void t2pn_kill_switch_add_worker_uid (T2pnKillSwitch *self, guint32 uid);
 /* Pure: puts the table in the place of the one that there is, in one transaction; without arms
  * there is none then. In the language of nft(8). (transfer full) */
 char *t2pn_kill_switch_to_script (const T2pnKillSwitch *self);
+
+/* Pure: the arm because of which the table refuses @flow when it leaves by another link than a
+ * tunnel's; NULL: it passes. What t2pn_kill_switch_to_script() says, of a first packet. */
+const T2pnKillSwitchArm *t2pn_kill_switch_find_refusal (const T2pnKillSwitch *self,
+                                                        const T2pnFlow *flow);
 
 /* Of guint16: ports that somebody accepts TCP connections on. (transfer full) */
 GArray *t2pn_kill_switch_list_servers (void);

@@ -163,6 +163,21 @@ class WithTunnel(ExplainCase):
         self.agrees('v6.example', 'direct')
         self.assertIn('of the first', self.explain('www.example')['reason'])
 
+    def test_kill_switch(self):
+        """what the kill switch refuses is said to be blocked, with the tunnel and without"""
+        self.addCleanup(self.service.call, 'SetKillSwitch', 'sa{sv}', 'off', {})
+        tunnel = self.create(kill_switch='always')
+        self.agrees(plan.SERVER4, 'tunnel')
+        tunnel.deactivate()
+        for host in (plan.SERVER4, plan.SERVER6):
+            told = self.agrees(host, 'blocked')
+            self.assertIn("kill switch of tunnel 'work'", told['reason'])
+        self.assertEqual(self.explain(plan.LAB4)['path'], 'direct')
+        self.assertEqual(self.explain('127.0.0.1')['path'], 'direct')
+        self.assertEqual(self.explain(f'{plan.LAB4.rpartition(".")[0]}.1:80')['path'], 'direct')
+        self.service.call('SetKillSwitch', 'sa{sv}', 'off', {})
+        self.agrees(plan.SERVER4, 'direct')
+
     def test_nothing_is_sent(self):
         """a question sends nothing to the destination, and no name to a name server"""
         self.create()

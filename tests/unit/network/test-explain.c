@@ -4,6 +4,7 @@
 #include "plan-fixture.h"
 #include "t2pn-explain.h"
 #include "t2pn-hosts.h"
+#include "t2pn-kill-switch.h"
 
 #include <netinet/in.h>
 
@@ -224,6 +225,52 @@ test_selectors (void)
 }
 
 static void
+test_kill_switch (void)
+{
+  static const struct
+  {
+    const char *destination;
+    guint32 uid, mark;
+    guint16 port;
+    gboolean is_refused;
+  } cases[] = {
+    { "198.51.100.1", USER, 0, 443, TRUE },   { "198.51.100.1", USER + 1, 0, 443, FALSE },
+    { "198.51.100.1", USER, 7, 443, FALSE },  { "198.51.100.1", USER, 8, 443, TRUE },
+    { "203.0.113.1", USER, 0, 443, FALSE },   { "203.0.113.1", USER, 0, 53, FALSE },
+    { "192.0.2.1", USER, 0, 443, FALSE },     { "192.0.2.1", USER, 0, 53, TRUE },
+    { "2001:db8::1", USER, 0, 443, FALSE },   { "2001:db8::1", USER, 0, 853, TRUE },
+    { "198.51.100.77", USER, 0, 443, FALSE },
+  };
+  g_autoptr (T2pnKillSwitch) table = t2pn_kill_switch_new ();
+  T2pnKillSwitchArm *arm = t2pn_kill_switch_arm_new (0, "work");
+  T2pnUidRange user = { USER, USER };
+  T2pIpPrefix excluded = parse_prefix ("203.0.113.0/24");
+  T2pIpPrefix lan = parse_prefix ("192.0.2.0/24");
+  T2pnBypassPeer peer = { .uid = USER };
+
+  g_assert_true (t2p_ip_address_parse ("198.51.100.77", &peer.address));
+  g_array_append_val (arm->users, user);
+  g_array_append_val (arm->excluded, excluded);
+  g_array_append_val (arm->lan, lan);
+  g_array_append_val (arm->passing_peers, peer);
+  arm->captures_all = TRUE;
+  arm->guards_dns = TRUE;
+  g_ptr_array_add (table->arms, arm);
+  t2pn_kill_switch_add_mark (table, 7);
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      T2pnFlow flow = make_flow (cases[i].destination);
+
+      flow.uid = cases[i].uid;
+      flow.mark = cases[i].mark;
+      flow.port = cases[i].port;
+      g_test_message ("%s port %u of %u", cases[i].destination, flow.port, flow.uid);
+      g_assert_true (t2pn_kill_switch_find_refusal (table, &flow) ==
+                     (cases[i].is_refused ? arm : NULL));
+    }
+}
+
+static void
 test_hosts (void)
 {
   static const char content[] = "# 192.0.2.9 commented\n"
@@ -259,6 +306,7 @@ main (int argc, char **argv)
   g_test_add_func ("/explain/no-route-is-nowhere", test_nowhere);
   g_test_add_func ("/explain/lower-metric-wins", test_metric);
   g_test_add_func ("/explain/selectors", test_selectors);
+  g_test_add_func ("/explain/kill-switch-as-its-table-says", test_kill_switch);
   g_test_add_func ("/hosts/first-address-of-a-name", test_hosts);
   return g_test_run ();
 }

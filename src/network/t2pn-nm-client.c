@@ -11,6 +11,8 @@
 /* Routes of type throw and unreachable in profiles. */
 #define LEAST_MAJOR 1
 #define LEAST_MINOR 36
+/* For which nobody waits longer: one that hangs is none. */
+#define READY_TIMEOUT_S 5
 
 struct _T2pnNmClient
 {
@@ -18,6 +20,7 @@ struct _T2pnNmClient
   NMClient *client;   /* NULL until it is there */
   GError *failure;    /* why it never will be */
   GPtrArray *waiting; /* of GTask */
+  GSource *patience;  /* of those who wait; NULL when it is over, or nobody does */
   GCancellable *cancellable;
 };
 
@@ -32,11 +35,48 @@ enum
 static guint signals[N_SIGNALS];
 
 static void
+stop_patience (T2pnNmClient *self)
+{
+  if (self->patience != NULL)
+    g_source_destroy (self->patience);
+  g_clear_pointer (&self->patience, g_source_unref);
+}
+
+static void
+answer_waiting (T2pnNmClient *self)
+{
+  g_autoptr (GPtrArray) waiting = g_steal_pointer (&self->waiting);
+
+  stop_patience (self);
+  self->waiting = g_ptr_array_new_with_free_func (g_object_unref);
+  for (guint i = 0; i < waiting->len; i++)
+    g_task_return_boolean (waiting->pdata[i], TRUE);
+}
+
+static gboolean
+patience_cb (gpointer user_data)
+{
+  answer_waiting (user_data);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+start_patience (T2pnNmClient *self)
+{
+  if (self->patience != NULL)
+    return;
+  self->patience = g_timeout_source_new_seconds (READY_TIMEOUT_S);
+  g_source_set_callback (self->patience, patience_cb, self, NULL);
+  g_source_attach (self->patience, g_main_context_get_thread_default ());
+}
+
+static void
 t2pn_nm_client_dispose (GObject *object)
 {
   T2pnNmClient *self = T2PN_NM_CLIENT (object);
 
   g_cancellable_cancel (self->cancellable);
+  stop_patience (self);
   g_clear_object (&self->client);
   G_OBJECT_CLASS (t2pn_nm_client_parent_class)->dispose (object);
 }
@@ -86,16 +126,6 @@ version_cb (NMClient *client, GParamSpec *property, gpointer user_data)
 }
 
 static void
-answer_waiting (T2pnNmClient *self)
-{
-  g_autoptr (GPtrArray) waiting = g_steal_pointer (&self->waiting);
-
-  self->waiting = g_ptr_array_new_with_free_func (g_object_unref);
-  for (guint i = 0; i < waiting->len; i++)
-    g_task_return_boolean (waiting->pdata[i], TRUE);
-}
-
-static void
 made_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr (T2pnNmClient) self = user_data;
@@ -140,6 +170,7 @@ t2pn_nm_client_ready_async (T2pnNmClient *self,
   if (self->client == NULL && self->failure == NULL)
     {
       g_ptr_array_add (self->waiting, task);
+      start_patience (self);
       return;
     }
   g_task_return_boolean (task, TRUE);
@@ -169,7 +200,10 @@ t2pn_nm_client_check (T2pnNmClient *self, GError **error)
   if (self->failure != NULL)
     g_set_error (error, T2P_ERROR, T2P_ERROR_NETWORK_MANAGER_FAILED,
                  "NetworkManager cannot be asked: %s", self->failure->message);
-  else if (self->client == NULL || !nm_client_get_nm_running (self->client))
+  else if (self->client == NULL)
+    g_set_error_literal (error, T2P_ERROR, T2P_ERROR_NETWORK_MANAGER_FAILED,
+                         "NetworkManager has not answered yet");
+  else if (!nm_client_get_nm_running (self->client))
     g_set_error_literal (error, T2P_ERROR, T2P_ERROR_NETWORK_MANAGER_FAILED,
                          "NetworkManager is not running");
   else if (!t2pn_nm_client_is_recent (version = nm_client_get_version (self->client)))

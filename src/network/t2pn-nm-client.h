@@ -16,7 +16,7 @@ G_DECLARE_FINAL_TYPE (T2pnNmClient, t2pn_nm_client, T2PN, NM_CLIENT, GObject)
 /* Begins to look. @bus: (transfer none) */
 T2pnNmClient *t2pn_nm_client_new (GDBusConnection *bus);
 
-/* Waits until it has looked; fails only when cancelled. */
+/* Waits until it has looked, but not for long; fails only when cancelled. */
 void t2pn_nm_client_ready_async (T2pnNmClient *self,
                                  GCancellable *cancellable,
                                  GAsyncReadyCallback callback,

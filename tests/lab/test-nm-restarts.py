@@ -91,6 +91,22 @@ class Hangs(NmCase):
     def signal_nm(self, sig):
         self.lab.sh(f'kill -{int(sig)} {json.loads(self.lab.read("/run/lab/nm.json"))["pid"]}')
 
+    def test_started_beside(self):
+        """a service that is started beside one that hangs says so, and uses it when it answers"""
+        self.service.stop()
+        self.service.bus.close()
+        self.signal_nm(signal.SIGSTOP)
+        try:
+            self.service = Service(self.lab, self.args).start()
+            with self.assertRaises(BusError) as caught:
+                self.service.create('work', plan.DANTED_URI, capture='default')
+            self.assertIn('NetworkManagerFailed', caught.exception.name)
+        finally:
+            self.signal_nm(signal.SIGCONT)
+        self.lab.wait_for(lambda: self.service.prop('DefaultNetworkBackend') == 'networkmanager')
+        self.create(capture='default')
+        self.assert_carried()
+
     def test_hung(self):
         """a tunnel is taken down, and another fails, when NetworkManager does not answer"""
         tunnel = self.create(capture='default')

@@ -13,7 +13,7 @@
 
 /* A machine with more has no use for the rest, and our rules would double its list. */
 #define MAX_UPLINK_ADDRESSES 512
-#define MAX_UDP_PORTS 64 /* the lowest */
+#define MAX_UDP_SERVERS 64 /* those with the lowest ports */
 #define LAST_WELL_KNOWN_PORT 1023
 
 static gboolean
@@ -61,17 +61,21 @@ append_from_uplinks (const T2pnRuleBuilder *builder, T2pnRuleSlot slot)
     }
 }
 
+/* For its owner alone: nobody else's packets go past the tunnel for it. */
 static void
-append_udp_port (const T2pnRuleBuilder *builder, guint16 port)
+append_udp_server (const T2pnRuleBuilder *builder, const T2pnUdpServer *server)
 {
   T2pnRule rule = t2pn_rule_builder_make (builder, T2PN_SLOT_ANSWERS);
 
   g_strlcpy (rule.input, "lo", sizeof rule.input);
   rule.ip_protocol = IPPROTO_UDP;
-  rule.source_port_first = port;
-  rule.source_port_last = port;
+  rule.source_port_first = server->port;
+  rule.source_port_last = server->port;
+  rule.has_uid_range = TRUE;
+  rule.uid_first = server->uid;
+  rule.uid_last = server->uid;
   rule.table = RT_TABLE_MAIN;
-  t2pn_rule_builder_append_for_users (builder, builder->plan->bypass_rules, &rule);
+  g_array_append_val (builder->plan->bypass_rules, rule);
 }
 
 static void
@@ -79,17 +83,15 @@ append_udp_servers (const T2pnRuleBuilder *builder)
 {
   const GArray *servers = builder->snapshot->udp_servers;
   guint n = 0;
-  guint16 last = 0;
 
-  for (guint i = 0; i < servers->len && n < MAX_UDP_PORTS; i++)
+  for (guint i = 0; i < servers->len && n < MAX_UDP_SERVERS; i++)
     {
       const T2pnUdpServer *server = &g_array_index (servers, T2pnUdpServer, i);
 
-      if (server->family != builder->family || server->port == last ||
+      if (server->family != builder->family ||
           !t2pn_rule_builder_is_captured (builder, server->uid))
         continue;
-      append_udp_port (builder, server->port);
-      last = server->port;
+      append_udp_server (builder, server);
       n++;
     }
 }

@@ -284,6 +284,18 @@ class Attacks(CaptureCase):
         self.lab.wait_for(lambda: self.lab.run('ip rule').stdout == rules, timeout=20)
         self.assertEqual(self.leaks(plan.SERVER4), (plan.PROXY4, 0))
 
+    def test_late_server(self):
+        """a UDP server that is started later answers by the uplink where NetworkManager has the rules"""
+        self.daemon.create('work', plan.DANTED_URI, capture='default')
+        port, rules = PORT + 1, self.lab.run('ip rule').stdout
+        late = self.lab.start(['/usr/bin/python3', '-c', WHO.replace(str(PORT), str(port))])
+        self.lab.wait_for(lambda: f'sport {port}' in self.lab.run('ip rule').stdout, timeout=8)
+        own = re.search(r'inet (10\.77\.0\.\d+)', self.lab.run(f'ip -4 address show {plan.UPLINK}').stdout)[1]
+        asked = self.lab.netns('srv').run(['/usr/bin/python3', '-c', AM_I.replace(str(PORT), str(port)), own, 'udp'])
+        self.assertEqual(asked.stdout.strip(), plan.SERVER4)
+        late.kill()
+        self.lab.wait_for(lambda: self.lab.run('ip rule').stdout == rules, timeout=8)
+
     def test_on_link(self):
         """option 121 with a gateway of 0.0.0.0, which makes an on-link route, neither"""
         self.daemon.create('work', plan.DANTED_URI, capture='default')

@@ -162,6 +162,7 @@ test_udp_answers (void)
   update (tunnel);
   assert_line ("ip route get 203.0.113.9 ipproto udp sport 5353", "dev up0");
   assert_line ("ip -6 route get 2a00::1 ipproto udp sport 5353", "dev up0");
+  assert_line ("ip route get 203.0.113.9 ipproto udp sport 5353 uid 12345", "dev t2p0");
   assert_line ("ip route get 203.0.113.9 ipproto tcp sport 5353", "dev t2p0");
   assert_line ("ip route get 203.0.113.9 ipproto udp sport 5354", "dev t2p0");
   close (server);

@@ -144,6 +144,27 @@ test_overrides_follow_main (void)
   finish (tunnel, runtime_dir);
 }
 
+/* As after SIGKILL: nothing but the journal knows of table X. */
+static void
+test_overrides_are_journalled (void)
+{
+  char *runtime_dir = make_runtime_dir ();
+  g_autofree char *before = run (DUMP_NETWORK), *after = NULL;
+  Tunnel *tunnel = tunnel_new (runtime_dir, DEFAULT_SYSTEM);
+
+  bring_up (tunnel);
+  must ("ip route add 128.0.0.0/1 via 192.0.2.1 proto dhcp");
+  update (tunnel);
+  must ("ip route del 128.0.0.0/1");
+  assert_line ("ip route show table 23710", "128.0.0.0/1 dev t2p0");
+  assert_line ("ip route show table 23710", "throw 192.0.2.0/24");
+  g_assert_true (t2pn_journal_undo (tunnel->journal, NULL));
+  tunnel_free (tunnel);
+  after = run (DUMP_NETWORK);
+  g_assert_cmpstr (after, ==, before);
+  remove_runtime_dir (runtime_dir);
+}
+
 /* Rules that a lost journal knew about go, those of a living tunnel and of others stay. */
 static void
 test_orphans_go (void)
@@ -187,6 +208,7 @@ main (int argc, char **argv)
   g_test_add_func ("/netns/device/persistent-one-is-left-alone",
                    test_persistent_device_is_left_alone);
   g_test_add_func ("/netns/update/overrides-follow-main", test_overrides_follow_main);
+  g_test_add_func ("/netns/repair/overrides-go", test_overrides_are_journalled);
   g_test_add_func ("/netns/update/foreign-rule-stops-nothing",
                    test_foreign_rule_stops_no_update);
   g_test_add_func ("/netns/update/one-failure-stops-nothing-else",

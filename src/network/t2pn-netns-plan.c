@@ -107,6 +107,7 @@ t2pn_netns_plan_new (const T2pnRoutePlanInput *input, const T2pnSnapshot *snapsh
   plan->mtu = t2p_settings_get_u32 (input->settings, "mtu");
   g_strlcpy (plan->ifname, input->ifname, sizeof plan->ifname);
   plan->addresses = g_array_new (FALSE, TRUE, sizeof (T2pnAddress));
+  plan->bypass_routes = g_array_new (FALSE, TRUE, sizeof (T2pnRoute));
   plan->bypass_rules = g_array_new (FALSE, TRUE, sizeof (T2pnRule));
   plan->routes = g_array_new (FALSE, TRUE, sizeof (T2pnRoute));
   plan->capture_rules = g_array_new (FALSE, TRUE, sizeof (T2pnRule));

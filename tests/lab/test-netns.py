@@ -195,6 +195,19 @@ class Netns(LabCase):
                 self.call_fd([fd], {'netns': 0}, {'capture': 'default', key: value})
         os.close(fd)
 
+    def test_failed(self):
+        """a tunnel that cannot be brought up is an error, and its guard is not needed to end it"""
+        self.lab.sh('ip netns add one')
+        self.addCleanup(self.lab.sh, 'ip netns del one')
+        fd = os.open(self.lab.path('/run/netns/one'), os.O_RDONLY)
+        for _ in range(3):
+            with self.assertRaisesRegex(t2pbus.BusError, 'ProxyUnreachable'):
+                self.call_fd([fd], {'netns': 0}, {'proxies': [f'socks5://{plan.PROXY4}:9']})
+        os.close(fd)
+        self.lab.wait_for(lambda: self.service.list() == [], what='no tunnel')
+        self.assertTrue(self.service.daemon.is_running())
+        self.assertNotIn('t2p', self.lab.run('ip link', netns='one').stdout)
+
     def test_file(self):
         """a file that a setting has as fd:NAME is read from its descriptor"""
         path = self.lab.path('/run/names')

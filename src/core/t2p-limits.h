@@ -56,6 +56,9 @@
 /* 64 tunnels with 4,096 routes each fit */
 #define T2P_MAX_KILL_SWITCH_BYTES (16 * 1024 * 1024)
 
+/* For how long at most web pages get past the kill switch to log in to a network. */
+#define T2P_PORTAL_OPEN_S 300
+
 /* --- the worker */
 #define T2P_ADOPT_TIMEOUT_S 10
 #define T2P_DEFAULT_MEMORY_LIMIT (128u * 1024 * 1024)

@@ -20,13 +20,11 @@
 #include "t2pd-kill-switch.h"
 
 #include "t2p-log.h"
+#include "t2pd-kill-switch-left.h"
 #include "t2pn-nft-monitor.h"
 #include "t2pn-nft.h"
 
 #include <string.h>
-#include <unistd.h>
-
-#define FILE_NAME "kill-switch.json"
 
 struct _T2pdKillSwitch
 {
@@ -134,33 +132,22 @@ show_state (T2pdKillSwitch *self)
 {
   T2pdKillSwitchState state = find_state (self);
 
-  if (state != self->state)
-    t2p_log_notice (NULL, NULL, "kill switch: %s -> %s",
-                    t2pd_kill_switch_state_to_string (self->state),
-                    t2pd_kill_switch_state_to_string (state));
+  if (state == self->state)
+    return;
+  t2p_log_notice (NULL, NULL, "kill switch: %s -> %s",
+                  t2pd_kill_switch_state_to_string (self->state),
+                  t2pd_kill_switch_state_to_string (state));
   self->state = state;
   g_signal_emit (self, changed_signal, 0);
 }
 
 /* --- the table and the files */
 
-static char *
-runtime_path (const T2pdOptions *options)
-{
-  return g_build_filename (options->runtime_dir, FILE_NAME, NULL);
-}
-
-static char *
-state_path (const T2pdOptions *options)
-{
-  return g_build_filename (options->state_dir, FILE_NAME, NULL);
-}
-
 static gboolean
 save (T2pdKillSwitch *self, GError **error)
 {
-  g_autofree char *runtime = runtime_path (self->options);
-  g_autofree char *state = state_path (self->options);
+  g_autofree char *runtime = t2pd_kill_switch_file_of_boot (self->options);
+  g_autofree char *state = t2pd_kill_switch_file_of_next_boot (self->options);
 
   return t2pn_kill_switch_save (self->current, runtime, FALSE, error) &&
          t2pn_kill_switch_save (self->current, state, TRUE, error);
@@ -347,35 +334,10 @@ t2pd_kill_switch_new (const T2pdOptions *options, T2pdManager *manager)
   return self;
 }
 
-/* Of this boot; at its beginning, what was saved for it. */
-static T2pnKillSwitch *
-read_left (const T2pdOptions *options, GError **error)
-{
-  g_autofree char *runtime = runtime_path (options);
-  g_autofree char *state = state_path (options);
-
-  return t2pn_kill_switch_load (g_file_test (runtime, G_FILE_TEST_EXISTS) ? runtime : state,
-                                error);
-}
-
-gboolean
-t2pd_kill_switch_load_saved (const T2pdOptions *options, GError **error)
-{
-  g_autoptr (T2pnKillSwitch) left = read_left (options, error);
-  g_autofree char *script = NULL;
-
-  if (left == NULL)
-    return FALSE;
-  if (left->arms->len == 0)
-    return TRUE;
-  script = t2pn_kill_switch_to_script (left);
-  return t2pn_nft_run (script, error);
-}
-
 gboolean
 t2pd_kill_switch_restore (T2pdKillSwitch *self, GError **error)
 {
-  T2pnKillSwitch *left = read_left (self->options, error);
+  T2pnKillSwitch *left = t2pd_kill_switch_read_left (self->options, error);
 
   if (left == NULL)
     return FALSE;
@@ -390,21 +352,6 @@ t2pd_kill_switch_restore (T2pdKillSwitch *self, GError **error)
     return FALSE;
   show_state (self);
   return save (self, error);
-}
-
-char **
-t2pd_kill_switch_list (T2pdKillSwitch *self, guint32 uid)
-{
-  g_autoptr (GStrvBuilder) names = g_strv_builder_new ();
-
-  for (guint i = 0; i < self->current->arms->len; i++)
-    {
-      const T2pnKillSwitchArm *arm = g_ptr_array_index (self->current->arms, i);
-      g_autofree char *foreign = g_strdup_printf ("%u/%s", arm->owner_uid, arm->name);
-
-      g_strv_builder_add (names, arm->owner_uid == uid ? arm->name : foreign);
-    }
-  return g_strv_builder_end (names);
 }
 
 gboolean

@@ -22,22 +22,16 @@ typedef enum
 } T2pdKillSwitchState;
 
 #define T2PD_TYPE_KILL_SWITCH (t2pd_kill_switch_get_type ())
-/* What must not leave by anything but its tunnel. Signal `changed ()`: the state, or what it is
- * about. */
+/* What must not leave by anything but its tunnel. Signal `changed ()`: the state. */
 G_DECLARE_FINAL_TYPE (T2pdKillSwitch, t2pd_kill_switch, T2PD, KILL_SWITCH, GObject)
 
 /* @options and @manager must outlive it. Nothing is touched yet. */
 T2pdKillSwitch *t2pd_kill_switch_new (const T2pdOptions *options, T2pdManager *manager);
 /* Takes up what an earlier instance, or an earlier boot, left armed. */
 gboolean t2pd_kill_switch_restore (T2pdKillSwitch *self, GError **error);
-/* Only that, for the unit that runs before the network is there. */
-gboolean t2pd_kill_switch_load_saved (const T2pdOptions *options, GError **error);
 
 T2pdKillSwitchState t2pd_kill_switch_get_state (T2pdKillSwitch *self);
 const char *t2pd_kill_switch_state_to_string (T2pdKillSwitchState state);
-/* Names of the tunnels that are armed, "NAME" of root's and @uid's, "UID/NAME" of others'.
- * (transfer full) */
-char **t2pd_kill_switch_list (T2pdKillSwitch *self, guint32 uid);
 
 /* Sockets of workers pass: before one is started that has this mark, or this uid without one;
  * 0: no matter. */

@@ -13,6 +13,7 @@
 #include "t2pd-bring-up.h"
 #include "t2pd-bus-manager.h"
 #include "t2pd-guardian.h"
+#include "t2pd-kill-switch-left.h"
 #include "t2pd-lock.h"
 #include "t2pd-options.h"
 #include "t2pd-service.h"
@@ -204,7 +205,7 @@ load_kill_switch (const T2pdOptions *options)
 {
   g_autoptr (GError) error = NULL;
 
-  return t2pd_kill_switch_load_saved (options, &error) ? 0 : fail (error);
+  return t2pd_kill_switch_load_left (options, &error) ? 0 : fail (error);
 }
 
 static gboolean

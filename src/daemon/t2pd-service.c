@@ -115,6 +115,7 @@ t2pd_service_new (const T2pdOptions *options, GDBusConnection *bus, GError **err
   service->kill_switch = t2pd_kill_switch_new (options, service->manager);
   if (!t2pd_kill_switch_restore (service->kill_switch, &ignored))
     t2p_log_error (NULL, ignored, "kill switch: what was left armed could not be taken up");
+  service->portal = t2pd_portal_new (bus, service->kill_switch, service->uplink);
   read_last_id (service);
   service->sleep = t2pd_sleep_new (bus, sleep_cb, service);
   g_signal_connect (service->callers, "vanished", G_CALLBACK (vanished_cb), service);
@@ -126,6 +127,7 @@ t2pd_service_free (T2pdService *service)
 {
   g_signal_handlers_disconnect_by_data (service->callers, service);
   g_clear_pointer (&service->sleep, t2pd_sleep_free);
+  g_clear_pointer (&service->portal, t2pd_portal_free);
   g_clear_object (&service->kill_switch);
   g_clear_object (&service->manager);
   g_clear_object (&service->objects);

@@ -5,6 +5,7 @@
 #include "t2pd-kill-switch.h"
 #include "t2pd-manager.h"
 #include "t2pd-options.h"
+#include "t2pd-portal.h"
 #include "t2pd-polkit.h"
 #include "t2pd-sleep.h"
 #include "t2pd-uplink.h"
@@ -25,6 +26,7 @@ G_BEGIN_DECLS
  * @sleep: tells of this machine's sleep
  * @nm: the machine's NetworkManager, if it has one
  * @kill_switch: what must not leave by it
+ * @portal: lets a login to the network through it
  * @mark: of the workers' own sockets, one for all tunnels; 0: not chosen yet
  * @is_ending: whether everything is being taken down: nothing new is begun
  *
@@ -42,6 +44,7 @@ typedef struct
   T2pdSleep *sleep;
   T2pnNmClient *nm;
   T2pdKillSwitch *kill_switch;
+  T2pdPortal *portal;
   guint32 mark;
   gboolean is_ending;
 } T2pdService;

@@ -316,6 +316,12 @@ t2pd_uplink_make_dns_exclude (T2pdUplink *self, const T2pSettings *settings)
   return (char **) g_ptr_array_free (names, FALSE);
 }
 
+const char *
+t2pd_uplink_get_check_host (T2pdUplink *self)
+{
+  return self->check_host;
+}
+
 gboolean
 t2pd_uplink_has_default (T2pdUplink *self)
 {

@@ -29,6 +29,8 @@ char **t2pd_uplink_get_server_texts (T2pdUplink *self);
 /* Names that keep their real addresses: those that the uplink itself needs, whatever @settings
  * say, then theirs. (transfer full) */
 char **t2pd_uplink_make_dns_exclude (T2pdUplink *self, const T2pSettings *settings);
+/* Whom NetworkManager asks whether there is an internet; NULL: nobody, or not known. */
+const char *t2pd_uplink_get_check_host (T2pdUplink *self);
 gboolean t2pd_uplink_has_default (T2pdUplink *self);
 /* Resolvers, gateways and addresses of this machine, the tunnels' own left out. (transfer full)
  * of T2pIpAddress. */

@@ -14,6 +14,9 @@
  * is refused. It holds without the daemon, and does not change by itself then: a LAN that is
  * new since is refused as well.
  *
+ * The output's chains see the link that the kernel chose first. What others reroute afterwards,
+ * by a mark or another destination, is judged by that one.
+ *
  * Sockets whose program has closed them have no uid any more, but may still have data. They are
  * told by their address, which is the tunnel's.
  *
@@ -24,41 +27,7 @@
 
 #include "t2pn-nft.h"
 
-#include <linux/rtnetlink.h>
 #include <string.h>
-
-T2pnKillSwitchArm *
-t2pn_kill_switch_arm_new (guint32 owner_uid, const char *name)
-{
-  T2pnKillSwitchArm *arm = g_new0 (T2pnKillSwitchArm, 1);
-
-  arm->owner_uid = owner_uid;
-  arm->name = g_strdup (name);
-  arm->users = g_array_new (FALSE, FALSE, sizeof (T2pnUidRange));
-  arm->captured = g_array_new (FALSE, TRUE, sizeof (T2pIpPrefix));
-  arm->excluded = g_array_new (FALSE, TRUE, sizeof (T2pIpPrefix));
-  arm->lan = g_array_new (FALSE, TRUE, sizeof (T2pIpPrefix));
-  arm->passing_uids = g_array_new (FALSE, FALSE, sizeof (guint32));
-  arm->passing_peers = g_array_new (FALSE, TRUE, sizeof (T2pnBypassPeer));
-  arm->own = g_array_new (FALSE, TRUE, sizeof (T2pIpPrefix));
-  return arm;
-}
-
-void
-t2pn_kill_switch_arm_free (T2pnKillSwitchArm *arm)
-{
-  if (arm == NULL)
-    return;
-  g_free (arm->name);
-  g_array_unref (arm->users);
-  g_array_unref (arm->captured);
-  g_array_unref (arm->excluded);
-  g_array_unref (arm->lan);
-  g_array_unref (arm->passing_uids);
-  g_array_unref (arm->passing_peers);
-  g_array_unref (arm->own);
-  g_free (arm);
-}
 
 T2pnKillSwitch *
 t2pn_kill_switch_new (void)
@@ -122,95 +91,6 @@ t2pn_kill_switch_add_worker_uid (T2pnKillSwitch *self, guint32 uid)
 {
   if (uid != 0)
     add_number (self->worker_uids, uid);
-}
-
-/* --- what a tunnel captures */
-
-static void
-append_setting (GArray *prefixes, const T2pSettings *settings, const char *key)
-{
-  guint n;
-  const T2pIpPrefix *values = t2p_settings_get_prefixes (settings, key, &n);
-
-  g_array_append_vals (prefixes, values, n);
-}
-
-static void
-append_host (GArray *prefixes, const T2pIpAddress *address)
-{
-  T2pIpPrefix prefix;
-
-  if (address->family == 0)
-    return;
-  prefix = t2p_ip_prefix_of (address, (guint8) t2p_ip_address_bits (address));
-  g_array_append_val (prefixes, prefix);
-}
-
-static void
-fill_users (T2pnKillSwitchArm *arm, const T2pnRoutePlanInput *input)
-{
-  T2pnUidRange owner = { input->owner_uid, input->owner_uid };
-
-  g_array_set_size (arm->users, 0);
-  if (t2p_settings_get_scope (input->settings) == T2P_SCOPE_USER)
-    g_array_append_val (arm->users, owner);
-  else
-    g_array_append_vals (arm->users, input->users, input->n_users);
-}
-
-static void
-fill_captured (T2pnKillSwitchArm *arm, const T2pnRoutePlanInput *input)
-{
-  g_array_set_size (arm->captured, 0);
-  g_array_set_size (arm->excluded, 0);
-  g_array_set_size (arm->own, 0);
-  append_host (arm->own, &input->pool.address4);
-  append_host (arm->own, &input->pool.address6);
-  append_setting (arm->excluded, input->settings, "exclude-routes");
-  if (arm->captures_all)
-    return;
-  append_setting (arm->captured, input->settings, "routes");
-  if (t2p_settings_get_dns (input->settings) != T2P_DNS_MODE_VIRTUAL)
-    return;
-  g_array_append_val (arm->captured, input->pool.pool4);
-  g_array_append_val (arm->captured, input->pool.pool6);
-}
-
-static void
-fill_passing (T2pnKillSwitchArm *arm, const T2pnBypass *bypass)
-{
-  g_array_set_size (arm->passing_uids, 0);
-  g_array_set_size (arm->passing_peers, 0);
-  if (bypass == NULL)
-    return;
-  g_array_append_vals (arm->passing_uids, bypass->uids->data, bypass->uids->len);
-  g_array_append_vals (arm->passing_peers, bypass->peers->data, bypass->peers->len);
-}
-
-void
-t2pn_kill_switch_arm_fill (T2pnKillSwitchArm *arm,
-                           const T2pnRoutePlanInput *input,
-                           const T2pnSnapshot *snapshot)
-{
-  const T2pSettings *settings = input->settings;
-
-  g_strlcpy (arm->ifname, input->ifname, sizeof arm->ifname);
-  arm->captures_all = t2p_settings_get_capture (settings) == T2P_CAPTURE_DEFAULT;
-  arm->captures_ipv6 = t2p_settings_get_ipv6 (settings) != T2P_IPV6_MODE_LEAVE;
-  arm->guards_dns = arm->captures_all && t2p_settings_get_dns (settings) != T2P_DNS_MODE_OFF;
-  arm->is_forwarded = t2p_settings_get_bool (settings, "forwarded");
-  fill_users (arm, input);
-  fill_captured (arm, input);
-  fill_passing (arm, input->bypass);
-  g_array_set_size (arm->lan, 0);
-  if (arm->captures_all)
-    {
-      g_autoptr (GArray) lan =
-          t2pn_kill_switch_list_lan (t2p_settings_get_string (settings, "lan"), snapshot,
-                                     input->own_ifindexes, input->n_own_ifindexes);
-
-      g_array_append_vals (arm->lan, lan->data, lan->len);
-    }
 }
 
 /* --- the text */
@@ -389,13 +269,8 @@ append_portal (GString *text, gboolean is_open)
 }
 
 static void
-append_jump (GString *text, const T2pnKillSwitchArm *arm, guint index)
+append_users (GString *text, const T2pnKillSwitchArm *arm)
 {
-  if (arm->users->len == 0)
-    {
-      g_string_append_printf (text, "    jump arm-%u\n", index);
-      return;
-    }
   g_string_append (text, "    meta skuid { ");
   for (guint i = 0; i < arm->users->len; i++)
     {
@@ -406,7 +281,19 @@ append_jump (GString *text, const T2pnKillSwitchArm *arm, guint index)
       else
         g_string_append_printf (text, "%s%u-%u", i > 0 ? ", " : "", range->first, range->last);
     }
-  g_string_append_printf (text, " } jump arm-%u\n", index);
+  g_string_append (text, " }");
+}
+
+static void
+append_jump (GString *text, const T2pnKillSwitchArm *arm, guint index)
+{
+  if (arm->users->len == 0)
+    {
+      g_string_append_printf (text, "    jump arm-%u\n", index);
+      return;
+    }
+  append_users (text, arm);
+  g_string_append_printf (text, " jump arm-%u\n", index);
 }
 
 static void
@@ -458,6 +345,37 @@ append_forward (GString *text, const T2pnKillSwitch *self)
   g_string_append (text, "  }\n");
 }
 
+static gboolean
+guards_local_dns (const T2pnKillSwitchArm *arm)
+{
+  return arm->guards_dns && arm->users->len > 0;
+}
+
+/* A redirect of the tunnel's takes its users' questions out of loopback; without it the
+ * machine's resolver would ask them by the uplink, as somebody else. Whether they were taken
+ * out is known behind the output only, where nothing can be refused with more than an error. */
+static void
+append_local_dns (GString *text, const T2pnKillSwitch *self)
+{
+  gboolean is_begun = FALSE;
+
+  for (guint i = 0; i < self->arms->len; i++)
+    {
+      const T2pnKillSwitchArm *arm = g_ptr_array_index (self->arms, i);
+
+      if (!guards_local_dns (arm))
+        continue;
+      if (!is_begun)
+        g_string_append (text, "  chain postrouting {\n"
+                               "    type filter hook postrouting priority 0; policy accept\n");
+      is_begun = TRUE;
+      append_users (text, arm);
+      g_string_append (text, " oifname \"lo\" meta l4proto { tcp, udp } th dport 53 drop\n");
+    }
+  if (is_begun)
+    g_string_append (text, "  }\n");
+}
+
 char *
 t2pn_kill_switch_to_script (const T2pnKillSwitch *self)
 {
@@ -478,6 +396,7 @@ t2pn_kill_switch_to_script (const T2pnKillSwitch *self)
     append_arm (text, self->arms->pdata[i], i);
   append_output (text, self);
   append_forward (text, self);
+  append_local_dns (text, self);
   g_string_append (text, "}\n");
   return g_string_free (text, FALSE);
 }

@@ -19,6 +19,9 @@ SECONDS = 1.5  # of tries, of which there are fifty in a second
 
 
 class KillSwitchCase(LabCase):
+    uid = 0  # whose traffic is watched
+    same = None  # sections that the end must find as before; None: all
+
     def setUp(self):
         self.before = network_dump(self.lab)
         self.service = None
@@ -36,7 +39,9 @@ class KillSwitchCase(LabCase):
             self.service.stop()
             self.service.bus.close()
         self.lab.sh(f'rm -rf {RUNTIME_DIR} {STATE_DIR}')
-        self.assertEqual(changes(self.before, network_dump(self.lab)), [])
+        after = network_dump(self.lab)
+        for section in self.same or self.before:
+            self.assertEqual(after[section], self.before[section])
 
     def python(self, program, *args, **kwargs):
         return self.lab.start(['/usr/bin/python3', '-B', HERE / program, *args],
@@ -55,7 +60,7 @@ class KillSwitchCase(LabCase):
 
     def attempts(self, seconds=SECONDS):
         """What programs got that tried for a while: set of (destination, kind, how, outcome)."""
-        running = self.python('traffic.py', plan.UPLINK, *self.addresses(), *AWAY)
+        running = self.python('traffic.py', plan.UPLINK, *self.addresses(), *AWAY, uid=self.uid)
         time.sleep(seconds)
         running.kill()
         running.wait()
@@ -212,6 +217,90 @@ class WhatLeaves(KillSwitchCase):
         self.assert_tight()
         self.lab.sh(f'ip -6 route del 2001:db8:113::/48; '
                     'for p in 0.0.0.0/1 128.0.0.0/1 203.0.113.0/24; do ip route del $p; done')
+
+
+class Portal(KillSwitchCase):
+    """NetworkManager's connectivity check, and a router that wants a login."""
+    options = {'nm': True, 'resolved': True, 'connectivity': True, 'proxies': ('danted',)}
+    uid = plan.USER_UID  # root may go to where NetworkManager asks
+    same = ('rules4', 'rules6', 'nft')  # routes and servers are what DHCP gives anew
+    PAGE = ('import http.server, socket\n'
+            'class Login(http.server.BaseHTTPRequestHandler):\n'
+            '    def do_GET(self):\n'
+            '        self.send_response(302)\n'
+            '        self.send_header("Location", "http://login.example/")\n'
+            '        self.end_headers()\n'
+            '    do_HEAD = do_GET\n'
+            'http.server.HTTPServer.address_family = socket.AF_INET6\n'
+            'http.server.HTTPServer(("::", 8099), Login).serve_forever()\n')
+    GATE = ('table inet portal {{\n'
+            ' chain pre {{\n  type nat hook prerouting priority -100;\n'
+            '  tcp dport 80 ip saddr 10.77.0.0/24 redirect to :8099\n'
+            '  tcp dport 80 ip6 saddr 2001:db8:77::/64 redirect to :8099\n }}\n'
+            ' chain gate {{\n  type filter hook forward priority 0;\n'
+            '  tcp dport {port} reject with tcp reset\n }}\n}}\n')
+
+    def addresses(self):
+        said = self.lab.run(f'ip -o address show dev {plan.UPLINK} scope global').stdout.split()
+        four, six = (next(said[i + 1] for i, word in enumerate(said) if word == family)
+                     for family in ('inet', 'inet6'))
+        return four.split('/')[0], six.split('/')[0]
+
+    def connectivity(self):
+        return self.lab.run('nmcli networking connectivity check').stdout.strip()
+
+    def wait_connectivity(self, wanted):
+        self.lab.wait_for(lambda: self.connectivity() == wanted, timeout=20, interval=0.3,
+                          what=f'connectivity to be {wanted}')
+
+    def test_dhcp(self):
+        """an armed machine gets its addresses by DHCP and router advertisement again"""
+        self.wait_connectivity('full')
+        self.start()
+        self.create()
+        self.kill_daemon(workers=True)
+        self.wait_repaired()
+        self.leaks()
+        name = self.lab.run(f'nmcli -g GENERAL.CONNECTION device show {plan.UPLINK}').stdout.strip()
+        self.lab.run(['nmcli', 'connection', 'down', name])
+        self.lab.run(['nmcli', 'connection', 'up', name])
+        self.lab.wait_for(lambda: self.lab.run(
+            f'ip -6 address show dev {plan.UPLINK} scope global').stdout.strip(),
+            what='an address by router advertisement')
+        self.assert_tight()
+        self.start()
+
+    def test_login(self):
+        """the check passes; a portal opens web pages until the login, nothing else"""
+        self.wait_connectivity('full')
+        self.start()
+        tunnel = self.create()
+        self.assert_state('armed')
+        self.lab.wait_for(lambda: 'tcp dport 80 accept' in self.lab.run(
+            'nft list table inet tun2proxy').stdout, what='the way for the check')
+        for _ in range(3):
+            self.assertEqual(self.connectivity(), 'full')
+        page = self.lab.start(['/usr/bin/python3', '-c', self.PAGE], netns='wan')
+        self.addCleanup(page.kill)
+        self.lab.netns('wan').run('nft -f -', input=self.GATE.format(port=plan.DANTED))
+        self.addCleanup(self.lab.netns('wan').run, 'nft delete table inet portal', check=False)
+        self.lab.kill('danted')
+        self.addCleanup(self.lab.resume, 'danted')
+        self.lab.run(['curl', '-sS', '-m', '5', URL], check=False)
+        self.service.wait_state(tunnel, 'degraded', timeout=60)
+        self.wait_connectivity('portal')
+        self.lab.wait_for(lambda: 'wants a login' in self.service.daemon.log(),
+                          what='the way to the portal')
+        said = self.lab.run(['curl', '-sS', '-m', '5', '-i', '--interface', plan.UPLINK, URL])
+        self.assertIn('login.example', said.stdout)
+        bound = self.lab.run(['curl', '-sS', '-m', '5', '--interface', plan.UPLINK,
+                              f'http://{plan.SERVER4}:{plan.HTTP_ALT}/'], check=False)
+        self.assertEqual(bound.returncode, 7, bound)
+        self.lab.netns('wan').run('nft delete table inet portal')
+        self.wait_connectivity('full')
+        self.lab.wait_for(lambda: 'portal is closed' in self.service.daemon.log(),
+                          what='the way to be closed')
+        self.assertNotIn('dport { 80, 443 }', self.lab.run('nft list table inet tun2proxy').stdout)
 
 
 class WhatGoesOn(KillSwitchCase):
@@ -405,9 +494,15 @@ class Modes(KillSwitchCase):
         self.start()
         self.service.create('work', plan.DANTED_URI, **{
             'capture': 'default', 'scope': 'system', 'users': [str(plan.USER_UID)],
-            'kill-switch': 'on-failure', 'dns': 'off'})
+            'kill-switch': 'on-failure'})
+        look_up = ['timeout', '3', 'getent', 'ahostsv4']
+        self.lab.run([*look_up, 'www.example'], uid=plan.USER_UID)
         self.kill_daemon(workers=True)
         self.wait_repaired()
+        mark = len(self.lab.log('router-dns'))
+        self.lab.run([*look_up, 'secret-user.bulk.example'], uid=plan.USER_UID, check=False)
+        self.assertNotIn('secret-user', self.lab.log('router-dns')[mark:])
+        self.lab.run([*look_up, 'www.example'])
         self.assertEqual(self.fetches(), plan.LAB4)
         self.assertEqual(self.lab.client('connect', plan.SERVER4, '80', '3',
                                          uid=plan.USER_UID)[0], 'refused')

@@ -112,6 +112,12 @@ test_scope (void)
   T2pnKillSwitchArm *arm = users->arms->pdata[0];
 
   assert_has (user, "    meta skuid { 1000 } jump arm-0\n");
+  assert_has (user,
+              "  chain postrouting {\n"
+              "    type filter hook postrouting priority 0; policy accept\n"
+              "    meta skuid { 1000 } oifname \"lo\" meta l4proto { tcp, udp } th dport 53 "
+              "drop\n  }\n");
+  assert_lacks (users, "chain postrouting");
   g_array_append_vals (arm->users, ranges, G_N_ELEMENTS (ranges));
   assert_has (users, "    meta skuid { 1001, 2000-2999 } jump arm-0\n");
   assert_lacks (users, "\n    jump arm-0");

@@ -494,6 +494,62 @@ test_wrong_descriptors (Fixture *f, gconstpointer data)
 }
 
 static void
+assert_explained (T2pBusWorker *proxy,
+                  const char *name,
+                  const char *address,
+                  guint16 port,
+                  guint32 uid,
+                  const char *expected)
+{
+  g_autofree char *names = NULL, *action = NULL, *rule = NULL, *seen = NULL;
+  g_autoptr (GError) error = NULL;
+
+  t2p_bus_worker_call_explain_sync (proxy, name, address, port, 6, uid, &names, &action, &rule,
+                                    NULL, &error);
+  g_assert_no_error (error);
+  seen = g_strjoin ("|", names, action, rule, NULL);
+  g_assert_cmpstr (seen, ==, expected);
+}
+
+/* What would become of flows, without one: nothing comes out of the device. */
+static void
+test_explain (Fixture *f, gconstpointer data)
+{
+  T2pBusWorker *proxy = connect_peer (f);
+  g_autoptr (GError) error = NULL;
+  GVariant *settings = g_variant_new_parsed (
+      "{'proxies': <['socks5://192.0.2.1:1080']>, 'dns': <'virtual'>,"
+      " 'dns-pool4': <'198.18.0.0/18'>, 'uplink-dns': <['192.0.2.53:53']>,"
+      " 'dns-exclude': <['home.example']>, 'mark': <uint32 0>,"
+      " 'rules': <['domain:a.example -> direct', 'cidr:203.0.113.0/24 -> reject',"
+      "            'user:7 & port:25 -> drop', 'port:26 -> proxy:1']>}");
+  int pair[2];
+  guint8 byte;
+
+  g_assert_cmpint (socketpair (AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair), ==, 0);
+  g_assert_false (t2p_bus_worker_call_explain_sync (proxy, "a", "", 1, 6, 0, NULL, NULL, NULL,
+                                                    NULL, &error));
+  g_assert_error (error, T2P_ERROR, T2P_ERROR_NOT_FOUND);
+  g_clear_error (&error);
+  start (proxy, settings, pair[1], &error);
+  g_assert_no_error (error);
+  assert_explained (proxy, "a.example", "", 80, 0, "virtual|direct|domain:a.example -> direct");
+  assert_explained (proxy, "b.example", "", 80, 0, "virtual|proxy|");
+  assert_explained (proxy, "home.example", "", 80, 0, "uplink|proxy|");
+  assert_explained (proxy, "printer", "", 80, 0, "uplink|proxy|");
+  assert_explained (proxy, "use-application-dns.net", "", 80, 0, "own|proxy|");
+  assert_explained (proxy, "", "203.0.113.5", 80, 0, "|reject|cidr:203.0.113.0/24 -> reject");
+  assert_explained (proxy, "", "192.0.2.9", 25, 7, "|drop|user:7 & port:25 -> drop");
+  assert_explained (proxy, "", "192.0.2.9", 25, 8, "|proxy|");
+  assert_explained (proxy, "", "192.0.2.9", 26, 8, "|proxy|port:26 -> proxy:1");
+  assert_explained (proxy, "", "no address", 80, 0, "|proxy|");
+  g_assert_cmpint (recv (pair[0], &byte, 1, MSG_DONTWAIT), <, 0);
+  disconnect_peer (proxy);
+  close (pair[0]);
+  close (pair[1]);
+}
+
+static void
 test_wrong_settings (Fixture *f, gconstpointer data)
 {
   static const char *const wrong[] = {
@@ -643,6 +699,7 @@ main (int argc, char **argv)
   ADD ("/worker/ends-without-a-daemon", "0.5", test_abandoned);
   ADD ("/worker/starts-answers-and-survives-its-daemon", NULL, test_start);
   ADD ("/worker/lists-and-closes-connections", NULL, test_lists);
+  ADD ("/worker/explains-without-sending", NULL, test_explain);
   ADD ("/worker/silent-peer-is-hung-up-on", "1", test_silent_peer);
   ADD ("/worker/second-peer-waits", NULL, test_second_peer_waits);
   ADD ("/worker/wrong-descriptor-is-invalid-fd", NULL, test_wrong_descriptors);

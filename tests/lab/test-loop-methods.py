@@ -3,6 +3,7 @@
 """Every way to keep our own packets out of our own tunnel (`loop-avoidance`)."""
 import os
 import re
+import signal
 import sys
 
 sys.dont_write_bytecode = True
@@ -261,6 +262,55 @@ class Gateway(Watched):
         finally:
             self.lab.sh(f'''ip link del {other}
                             ip route replace default via {plan.ROUTER4} dev {plan.UPLINK}''')
+
+
+class Kept(Watched):
+    """What is in main as well, and whoever ends."""
+
+    def test_killed(self):
+        """after SIGKILL of daemon and worker nothing is left of routes in main"""
+        for method in ('host-route', 'half-default'):
+            with self.subTest(method):
+                self.create(method)
+                self.assertNotEqual(changes(self.before, network_dump(self.lab)), [])
+                workers = self.service.workers()
+                self.service.daemon.kill(signal.SIGKILL)
+                for pid in workers:
+                    os.kill(pid, signal.SIGKILL)
+                self.lab.wait_for(lambda: changes(self.before, network_dump(self.lab)) == [],
+                                  timeout=30, what='the guardian')
+                self.service.daemon.wait()
+                self.service.start()
+
+    def test_upstream_moves(self):
+        """an upstream whose name stands for another address gets a route when it is found"""
+        px = self.lab.netns('px')
+        link = px.run(f'ip -o addr show to {plan.PROXY4}').stdout.split()[1]
+        places = [plan.PROXY4.rsplit('.', 1)[0] + end for end in ('.31', '.32')]
+        for place in places:
+            px.run(f'ip addr add {place}/24 dev {link}')
+            self.addCleanup(px.run, f'ip addr del {place}/24 dev {link}')
+        hosts = self.lab.read('/etc/hosts')
+        self.addCleanup(self.lab.write, '/etc/hosts', hosts)
+
+        def serve(place):
+            self.lab.write('/etc/hosts', f'{hosts}\n{place} moving.example\n')
+            relay = px.start(['socat', f'TCP-LISTEN:1998,fork,reuseaddr,bind={place}',
+                              f'TCP:{plan.PROXY4}:{plan.DANTED}'], name='relay')
+            self.addCleanup(relay.kill)
+            self.lab.wait_for(lambda: f'{place}:1998' in px.run('ss -ltn').stdout)
+            return relay
+        first = serve(places[0])
+        tunnel = self.create('host-route', 'socks5://moving.example:1998', connect_timeout=2)
+        self.carries(tunnel)
+        first.kill()
+        first.wait()
+        serve(places[1])
+        self.lab.wait_for(lambda: self.lab.run(['curl', '-sS', '-m', '5', URLS[0]],
+                                               check=False).stdout.strip() == plan.PROXY4,
+                          timeout=60, what='the new address')
+        self.assertIn('via', self.lab.run(f'ip route show {places[1]}/32').stdout)
+        self.assertGreater(tunnel.statistics()['dropped-loop'], 0)
 
 
 class Refused(Watched):

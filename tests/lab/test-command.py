@@ -152,7 +152,7 @@ class WithService(CommandCase):
         self.fails(USAGE, '', 'fly')
         self.fails(NOT_FOUND, 'NotFound', 'show', 'nobody')
         self.fails(NOT_FOUND, 'NotFound', 'down', 'nobody')
-        self.fails(FAILED, 'NotSupported', 'up', plan.DANTED_URI, 'kill-switch=always')
+        self.fails(FAILED, 'NotSupported', 'up', plan.DANTED_URI, 'queues=2')
         self.fails(PROXY, 'ProxyUnreachable', 'up', f'socks5://{plan.PROXY4}:1999')
         self.fails(PROXY, 'ProxyUnreachable', 'up', f'socks5://{plan.PROXY4}:{plan.SQUID}',
                    'connect-timeout=1')

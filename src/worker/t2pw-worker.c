@@ -1,44 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
-#include "t2pw-worker.h"
+#include "t2pw-worker-private.h"
 
-#include "t2p-bus-worker.h"
 #include "t2p-error.h"
-#include "t2p-limits.h"
 #include "t2p-log.h"
-#include "t2pw-association.h"
 #include "t2pw-connection-list.h"
-#include "t2pw-control.h"
-#include "t2pw-data-plane.h"
-#include "t2pw-errands.h"
 #include "t2pw-explain.h"
-#include "t2pw-socket-broker.h"
-#include "t2pw-start-queue.h"
-#include "t2pw-start-settings.h"
 #include "t2pw-upstream-list.h"
 
 #include <gio/gunixfdlist.h>
-#include <unistd.h>
 
 #define DRAIN_LOOK_MS 50
 
-typedef struct
-{
-  const T2pwWorkerOptions *options;
-  GMainLoop *loop;
-  T2pReactor *reactor;
-  T2pBusWorker *skeleton;
-  T2pwControl *control;
-  T2pwSocketBroker *sockets;
-  T2pwErrands *errands;
-  T2pwDataPlane *plane; /* NULL until Start */
-  gint64 drain_until_us;
-  T2pWorkerExit status;
-} Worker;
-
-static void
-worker_exit (Worker *worker, T2pWorkerExit status)
+void
+t2pw_worker_exit (T2pwWorker *worker, T2pWorkerExit status)
 {
   worker->status = status;
   g_main_loop_quit (worker->loop);
@@ -52,7 +28,7 @@ handle_probe_cb (T2pBusWorker *skeleton,
                  GVariant *options,
                  gpointer data)
 {
-  t2pw_errands_probe (((Worker *) data)->errands, invocation, fd_list, uri, options);
+  t2pw_errands_probe (((T2pwWorker *) data)->errands, invocation, fd_list, uri, options);
   return TRUE;
 }
 
@@ -63,7 +39,7 @@ handle_resolve_cb (T2pBusWorker *skeleton,
                    GVariant *options,
                    gpointer data)
 {
-  t2pw_errands_resolve (((Worker *) data)->errands, invocation, name, options);
+  t2pw_errands_resolve (((T2pwWorker *) data)->errands, invocation, name, options);
   return TRUE;
 }
 
@@ -76,7 +52,7 @@ handle_socket_cb (T2pBusWorker *skeleton,
                   const char *reason,
                   gpointer data)
 {
-  t2pw_socket_broker_take (((Worker *) data)->sockets, id, handles, fd_list, reason);
+  t2pw_socket_broker_take (((T2pwWorker *) data)->sockets, id, handles, fd_list, reason);
   t2p_bus_worker_complete_socket (skeleton, invocation, NULL);
   return TRUE;
 }
@@ -89,7 +65,7 @@ handle_owner_cb (T2pBusWorker *skeleton,
                  guint uid,
                  gpointer data)
 {
-  Worker *worker = data;
+  T2pwWorker *worker = data;
 
   if (worker->plane != NULL)
     t2pw_data_plane_take_owner (worker->plane, id, is_known, uid);
@@ -103,7 +79,7 @@ handle_loop_cb (T2pBusWorker *skeleton,
                 const char *text,
                 gpointer data)
 {
-  Worker *worker = data;
+  T2pwWorker *worker = data;
   T2pIpEndpoint destination;
 
   if (worker->plane != NULL && t2p_ip_endpoint_parse (text, &destination))
@@ -116,202 +92,17 @@ handle_loop_cb (T2pBusWorker *skeleton,
 static void
 probed_cb (T2pEndpoint *endpoint, const T2pwProbeResult *result, gpointer data)
 {
-  Worker *worker = data;
+  T2pwWorker *worker = data;
 
   if (worker->plane != NULL)
     t2pw_data_plane_take_probe (worker->plane, endpoint, result);
-}
-
-/* --- Start */
-
-static void
-state_changed_cb (gboolean is_up, T2pStateReason reason, const char *message, gpointer data)
-{
-  Worker *worker = data;
-
-  t2p_bus_worker_emit_upstream_changed (worker->skeleton, is_up ? "up" : "down",
-                                        t2p_state_reason_to_string (reason), message);
-}
-
-static void
-active_changed_cb (const char *old_label,
-                   const char *new_label,
-                   T2pStateReason reason,
-                   gpointer data)
-{
-  Worker *worker = data;
-
-  t2p_bus_worker_emit_active_proxy_changed (worker->skeleton, old_label, new_label,
-                                            t2p_state_reason_to_string (reason));
-}
-
-static void
-device_lost_cb (const GError *error, gpointer data)
-{
-  t2p_log_notice (NULL, error, "the device is gone, the worker ends");
-  worker_exit (data, T2P_WORKER_EXIT_DEVICE_LOST);
-}
-
-static void
-owner_wanted_cb (guint64 id, guint8 protocol, const T2pwFlowKey *key, gpointer data)
-{
-  Worker *worker = data;
-  char source[T2P_ENDPOINT_STRLEN];
-  char destination[T2P_ENDPOINT_STRLEN];
-
-  t2p_ip_endpoint_format (&key->source, source);
-  t2p_ip_endpoint_format (&key->destination, destination);
-  t2p_bus_worker_emit_owner_wanted (worker->skeleton, id, protocol, source, destination);
-}
-
-static void
-loop_seen_cb (T2pwLoopKind kind,
-              guint8 protocol,
-              const T2pIpEndpoint *source,
-              const T2pIpEndpoint *destination,
-              gpointer data)
-{
-  Worker *worker = data;
-  char from[T2P_ENDPOINT_STRLEN];
-  char to[T2P_ENDPOINT_STRLEN];
-
-  t2p_ip_endpoint_format (source, from);
-  t2p_ip_endpoint_format (destination, to);
-  t2p_bus_worker_emit_loop_seen (worker->skeleton, t2pw_loop_kind_to_string (kind), protocol,
-                                 from, to);
-}
-
-static void
-ran_short_cb (const char *message, gpointer data)
-{
-  t2p_log_warning (NULL, NULL, "%s: refusing connections while that lasts", message);
-}
-
-/* One line for each upstream, whatever the number of applications that try. */
-static void
-udp_mode_learnt_cb (const char *label, T2pwUdpMode mode, const GError *error, gpointer data)
-{
-  if (mode == T2PW_UDP_NONE)
-    t2p_log_notice (NULL, error, "%s carries no UDP, applications are told so", label);
-  else
-    t2p_log_info (NULL, NULL, "%s carries UDP: %s", label, t2pw_udp_mode_to_string (mode));
-}
-
-static const T2pwPlaneHandler plane_handler = {
-  .udp_mode_learnt = udp_mode_learnt_cb,
-  .ran_short = ran_short_cb,
-  .upstreams = { .state_changed = state_changed_cb, .active_changed = active_changed_cb },
-  .owner_wanted = owner_wanted_cb,
-  .loop_seen = loop_seen_cb,
-  .device_lost = device_lost_cb,
-};
-
-/* Takes no more flows than descriptors are there. That is told when somebody asked for more:
- * few machines allow what the default would. */
-static void
-limit_connections (Worker *worker,
-                   GVariant *settings,
-                   T2pwPlaneConfig *config,
-                   GStrvBuilder *warnings)
-{
-  guint most = worker->options->max_descriptors > T2P_RESERVED_FDS
-                   ? worker->options->max_descriptors - T2P_RESERVED_FDS
-                   : 1;
-  g_autofree char *text = NULL;
-
-  if (config->max_connections <= most)
-    return;
-  text = g_strdup_printf ("max-connections: %u, but the limit of descriptors allows %u",
-                          config->max_connections, most);
-  if (g_variant_lookup (settings, "max-connections", "u", NULL))
-    g_strv_builder_add (warnings, text);
-  else
-    t2p_log_info (NULL, NULL, "%s", text);
-  config->max_connections = most;
-}
-
-/* What the daemon is told, which knows no domain but ours: the settings are wrong, or it is the
- * descriptor that the system refuses. */
-static GError *
-start_error_new (const GError *error)
-{
-  int code = error->code;
-
-  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT) ||
-      g_error_matches (error, T2P_ERROR, T2P_ERROR_INVALID_ARGUMENT))
-    code = T2P_ERROR_INVALID_SETTINGS;
-  else if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_NO_SPACE) ||
-           g_error_matches (error, G_IO_ERROR, G_IO_ERROR_TOO_MANY_OPEN_FILES))
-    code = T2P_ERROR_LIMIT_EXCEEDED;
-  else if (error->domain != T2P_ERROR)
-    code = T2P_ERROR_INVALID_FD;
-  return g_error_new_literal (T2P_ERROR, code, error->message);
-}
-
-static gboolean
-worker_start (Worker *worker,
-              GUnixFDList *fd_list,
-              GVariant *settings,
-              GVariant *handle,
-              GStrvBuilder *warnings,
-              GError **error)
-{
-  g_autoptr (T2pwPlaneConfig) config = t2pw_start_settings_parse (settings, fd_list, error);
-  int fd = config != NULL
-               ? t2pw_start_queue_take (fd_list, g_variant_get_handle (handle), error)
-               : -1;
-
-  if (fd < 0)
-    return FALSE;
-  limit_connections (worker, settings, config, warnings);
-  config->socket_helper = t2pw_socket_broker_get_helper (worker->sockets);
-  worker->plane =
-      t2pw_data_plane_new (worker->reactor, fd, config, &plane_handler, worker, error);
-  if (worker->plane == NULL)
-    return FALSE;
-  if (!t2pw_data_plane_mark_works (worker->plane))
-    g_strv_builder_add (warnings, "mark: the kernel refuses it (no CAP_NET_RAW)");
-  if (t2pw_data_plane_get_ping_error (worker->plane) != NULL)
-    g_strv_builder_add (warnings, t2pw_data_plane_get_ping_error (worker->plane)->message);
-  return TRUE;
-}
-
-static gboolean
-handle_start_cb (T2pBusWorker *skeleton,
-                 GDBusMethodInvocation *invocation,
-                 GUnixFDList *fd_list,
-                 GVariant *settings,
-                 GVariant *handle,
-                 gpointer data)
-{
-  Worker *worker = data;
-  g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
-  g_auto (GStrv) warnings = NULL;
-  g_autoptr (GError) error = NULL;
-
-  if (worker->plane != NULL)
-    {
-      g_dbus_method_invocation_return_error_literal (
-          invocation, T2P_ERROR, T2P_ERROR_ALREADY_EXISTS, "Start was called before");
-      return TRUE;
-    }
-  if (!worker_start (worker, fd_list, settings, handle, builder, &error))
-    {
-      g_autoptr (GError) named = start_error_new (error);
-
-      g_dbus_method_invocation_return_gerror (invocation, named);
-      return TRUE;
-    }
-  warnings = g_strv_builder_end (builder);
-  t2p_bus_worker_complete_start (skeleton, invocation, NULL, (const char *const *) warnings);
-  return TRUE;
 }
 
 /* --- a running tunnel */
 
 /* FALSE when there is none: the call was answered. */
 static gboolean
-check_started (Worker *worker, GDBusMethodInvocation *invocation)
+check_started (T2pwWorker *worker, GDBusMethodInvocation *invocation)
 {
   if (worker->plane != NULL)
     return TRUE;
@@ -328,7 +119,7 @@ handle_uplink_cb (T2pBusWorker *skeleton,
                   GVariant *sockets,
                   gpointer data)
 {
-  Worker *worker = data;
+  T2pwWorker *worker = data;
   g_autoptr (GError) error = NULL;
 
   if (!check_started (worker, invocation))
@@ -346,7 +137,7 @@ handle_set_ipv6_cb (T2pBusWorker *skeleton,
                     gboolean is_asked,
                     gpointer data)
 {
-  Worker *worker = data;
+  T2pwWorker *worker = data;
 
   if (!check_started (worker, invocation))
     return TRUE;
@@ -360,7 +151,7 @@ handle_get_statistics_cb (T2pBusWorker *skeleton,
                           GDBusMethodInvocation *invocation,
                           gpointer data)
 {
-  Worker *worker = data;
+  T2pwWorker *worker = data;
 
   if (check_started (worker, invocation))
     t2p_bus_worker_complete_get_statistics (skeleton, invocation,
@@ -379,7 +170,7 @@ handle_explain_cb (T2pBusWorker *skeleton,
                    guint uid,
                    gpointer data)
 {
-  Worker *worker = data;
+  T2pwWorker *worker = data;
   T2pIpAddress address;
   gboolean has_address = t2p_ip_address_parse (address_text, &address);
   T2pwExplanation explanation;
@@ -398,7 +189,7 @@ handle_get_upstreams_cb (T2pBusWorker *skeleton,
                          GDBusMethodInvocation *invocation,
                          gpointer data)
 {
-  Worker *worker = data;
+  T2pwWorker *worker = data;
 
   if (check_started (worker, invocation))
     t2p_bus_worker_complete_get_upstreams (
@@ -415,7 +206,7 @@ handle_list_connections_cb (T2pBusWorker *skeleton,
                             guint max,
                             gpointer data)
 {
-  Worker *worker = data;
+  T2pwWorker *worker = data;
   g_autoptr (GError) error = NULL;
   T2pwFlowFilter parsed;
   guint64 next_id = 0;
@@ -440,7 +231,7 @@ handle_close_connections_cb (T2pBusWorker *skeleton,
                              GVariant *filter,
                              gpointer data)
 {
-  Worker *worker = data;
+  T2pwWorker *worker = data;
   g_autoptr (GError) error = NULL;
   T2pwFlowFilter parsed;
 
@@ -460,13 +251,13 @@ handle_close_connections_cb (T2pBusWorker *skeleton,
 static gboolean
 drain_cb (gpointer data)
 {
-  Worker *worker = data;
+  T2pwWorker *worker = data;
 
   if (worker->plane != NULL &&
       t2pw_relay_get_n_flows (t2pw_data_plane_get_relay (worker->plane)) > 0 &&
       g_get_monotonic_time () < worker->drain_until_us)
     return G_SOURCE_CONTINUE;
-  worker_exit (worker, T2P_WORKER_EXIT_STOPPED);
+  t2pw_worker_exit (worker, T2P_WORKER_EXIT_STOPPED);
   return G_SOURCE_REMOVE;
 }
 
@@ -476,7 +267,7 @@ handle_stop_cb (T2pBusWorker *skeleton,
                 guint drain_ms,
                 gpointer data)
 {
-  Worker *worker = data;
+  T2pwWorker *worker = data;
 
   t2p_bus_worker_complete_stop (skeleton, invocation);
   if (worker->plane != NULL)
@@ -490,11 +281,11 @@ static void
 abandoned_cb (gpointer data)
 {
   t2p_log_notice (NULL, NULL, "no daemon came, the worker ends");
-  worker_exit (data, T2P_WORKER_EXIT_NO_PEER);
+  t2pw_worker_exit (data, T2P_WORKER_EXIT_NO_PEER);
 }
 
 static void
-connect_handlers (Worker *worker)
+connect_handlers (T2pwWorker *worker)
 {
   static const struct
   {
@@ -506,7 +297,7 @@ connect_handlers (Worker *worker)
     { "handle-socket", G_CALLBACK (handle_socket_cb) },
     { "handle-owner", G_CALLBACK (handle_owner_cb) },
     { "handle-loop", G_CALLBACK (handle_loop_cb) },
-    { "handle-start", G_CALLBACK (handle_start_cb) },
+    { "handle-start", G_CALLBACK (t2pw_worker_handle_start_cb) },
     { "handle-uplink", G_CALLBACK (handle_uplink_cb) },
     { "handle-set-ipv6", G_CALLBACK (handle_set_ipv6_cb) },
     { "handle-get-statistics", G_CALLBACK (handle_get_statistics_cb) },
@@ -522,7 +313,7 @@ connect_handlers (Worker *worker)
 }
 
 static void
-worker_clear (Worker *worker)
+worker_clear (T2pwWorker *worker)
 {
   g_clear_pointer (&worker->plane, t2pw_data_plane_free);
   g_clear_pointer (&worker->errands, t2pw_errands_free);
@@ -543,7 +334,7 @@ worker_clear (Worker *worker)
 T2pWorkerExit
 t2pw_worker_run (const T2pwWorkerOptions *options)
 {
-  Worker worker = { .options = options };
+  T2pwWorker worker = { .options = options };
   g_autoptr (GError) error = NULL;
 
   worker.reactor = t2p_reactor_new (NULL, &error);

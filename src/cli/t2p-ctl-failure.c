@@ -36,7 +36,7 @@ static const struct
   { T2P_ERROR_ADDRESS_CONFLICT, T2P_CTL_CONFLICT,
     N_ ("Leave the key addresses out, and free ones are chosen.") },
   { T2P_ERROR_ROUTING_LOOP, T2P_CTL_FAILED,
-    N_ ("Name the proxy by an address that is not behind the tunnel.") },
+    N_ ("Run the proxy as a service or as a user of its own.") },
   { T2P_ERROR_RESOLVE_FAILED, T2P_CTL_PROXY,
     N_ ("Check the proxy's name, or give its address instead.") },
   { T2P_ERROR_PROXY_UNREACHABLE, T2P_CTL_PROXY,

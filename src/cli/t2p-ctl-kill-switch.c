@@ -33,20 +33,26 @@ print_for_people (const char *state)
   g_print (_ ("Kill switch: %s\n"), state); /* of a newer service */
 }
 
-static void
-show (T2pCtl *ctl)
+/* The table is there without the service, which therefore is started to tell. */
+static gboolean
+show (T2pCtl *ctl, GError **error)
 {
-  const char *state = t2p_client_get_kill_switch (ctl->client);
+  g_autoptr (GPtrArray) tunnels = t2p_client_list_tunnels_sync (ctl->client, NULL, error);
+  const char *state;
   GVariantBuilder builder;
 
+  if (tunnels == NULL)
+    return FALSE;
+  state = t2p_client_get_kill_switch (ctl->client);
   if (!ctl->is_json)
     {
-      print_for_people (*state != '\0' ? state : "off");
-      return;
+      print_for_people (state);
+      return TRUE;
     }
   g_variant_builder_init (&builder, G_VARIANT_TYPE_VARDICT);
   g_variant_builder_add (&builder, "{sv}", "kill-switch", g_variant_new_string (state));
   t2p_ctl_print_json (g_variant_builder_end (&builder));
+  return TRUE;
 }
 
 static gboolean
@@ -76,10 +82,7 @@ run (T2pCtl *ctl, char **arguments, GError **error)
   if (!t2p_ctl_connect (ctl, error))
     return FALSE;
   if (g_str_equal (mode, "status"))
-    {
-      show (ctl);
-      return TRUE;
-    }
+    return show (ctl, error);
   if (!set (ctl, mode, tunnel, error))
     {
       g_prefix_error (error, _ ("could not change the kill switch: "));

@@ -125,6 +125,9 @@ class WithService(CommandCase):
             self.ctl('down', 'work')
             return all(monitor.log() for monitor in monitors)
         self.lab.wait_for(listens, what='the monitors to tell something')
+        # and that it was the last of those
+        self.lab.wait_for(lambda: all('removed' in monitor.log().splitlines()[-1]
+                                      for monitor in monitors))
         mark = len(people.log()), len(programs.log())
         self.up()
         self.ctl('down', 'work')

@@ -354,6 +354,12 @@ t2pd_kill_switch_restore (T2pdKillSwitch *self, GError **error)
   return save (self, error);
 }
 
+guint32
+t2pd_kill_switch_get_mark (T2pdKillSwitch *self)
+{
+  return self->current->marks->len > 0 ? g_array_index (self->current->marks, guint32, 0) : 0;
+}
+
 gboolean
 t2pd_kill_switch_allow (T2pdKillSwitch *self, guint32 mark, guint32 worker_uid, GError **error)
 {

@@ -33,6 +33,8 @@ gboolean t2pd_kill_switch_restore (T2pdKillSwitch *self, GError **error);
 T2pdKillSwitchState t2pd_kill_switch_get_state (T2pdKillSwitch *self);
 const char *t2pd_kill_switch_state_to_string (T2pdKillSwitchState state);
 
+/* A mark that passes; 0: none is known. */
+guint32 t2pd_kill_switch_get_mark (T2pdKillSwitch *self);
 /* Sockets of workers pass: before one is started that has this mark, or this uid without one;
  * 0: no matter. */
 gboolean

@@ -88,6 +88,17 @@ sleep_cb (gboolean is_asleep, gpointer user_data)
     resume_all (user_data);
 }
 
+/* With everything blocked even a test of a proxy needs the mark that passes. */
+static void
+take_mark (T2pdService *service)
+{
+  g_autoptr (T2pnSnapshot) snapshot = t2pn_snapshot_take_around_tunnels (0, NULL);
+  guint32 mark = t2pd_kill_switch_get_mark (service->kill_switch);
+
+  if (snapshot != NULL && !t2pn_route_ids_is_mark_selected (snapshot, mark))
+    service->mark = mark;
+}
+
 /**
  * t2pd_service_new:
  * @options: must outlive the service
@@ -115,6 +126,7 @@ t2pd_service_new (const T2pdOptions *options, GDBusConnection *bus, GError **err
   service->kill_switch = t2pd_kill_switch_new (options, service->manager);
   if (!t2pd_kill_switch_restore (service->kill_switch, &ignored))
     t2p_log_error (NULL, ignored, "kill switch: what was left armed could not be taken up");
+  take_mark (service);
   service->portal = t2pd_portal_new (bus, service->kill_switch, service->uplink);
   read_last_id (service);
   service->sleep = t2pd_sleep_new (bus, sleep_cb, service);

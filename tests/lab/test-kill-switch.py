@@ -406,6 +406,7 @@ class Modes(KillSwitchCase):
         self.assert_tight()
         self.start()
         self.assert_state('blocking')
+        self.assertTrue(self.service.call('TestProxy', 'sa{sv}', plan.DANTED_URI, {})['reachable'])
         self.assert_tight()
         self.ctl('kill-switch', 'off')
         self.assert_state('off')

@@ -30,6 +30,7 @@ typedef struct
 {
   GMainLoop *loop;
   T2pdService *service;
+  guint name_id; /* 0: not asked for yet */
   gboolean is_ending;
   int exit_status;
 } Daemon;
@@ -115,6 +116,19 @@ servers_known_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   t2pd_uplink_refresh_finish (T2PD_UPLINK (source), result, NULL);
 }
 
+/* Whoever starts us reads what backend there is, and should not read it too early. */
+static void
+nm_known_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  Daemon *self = user_data;
+
+  if (!t2pn_nm_client_ready_finish (T2PN_NM_CLIENT (source), result, NULL))
+    return; /* it ended first, and @self with it */
+  self->name_id = g_bus_own_name_on_connection (self->service->bus, T2P_BUS_NAME,
+                                                G_BUS_NAME_OWNER_FLAGS_DO_NOT_QUEUE,
+                                                name_acquired_cb, name_lost_cb, self, NULL);
+}
+
 static int
 serve (GDBusConnection *bus, T2pdService *service)
 {
@@ -124,13 +138,14 @@ serve (GDBusConnection *bus, T2pdService *service)
   guint term_id = g_unix_signal_add (SIGTERM, terminated_cb, &self);
   guint int_id = g_unix_signal_add (SIGINT, terminated_cb, &self);
   gulong closed_id = g_signal_connect (bus, "closed", G_CALLBACK (bus_closed_cb), &self);
-  guint name_id =
-      g_bus_own_name_on_connection (bus, T2P_BUS_NAME, G_BUS_NAME_OWNER_FLAGS_DO_NOT_QUEUE,
-                                    name_acquired_cb, name_lost_cb, &self, NULL);
+  g_autoptr (GCancellable) starting = g_cancellable_new ();
 
+  t2pn_nm_client_ready_async (service->nm, starting, nm_known_cb, &self);
   t2pd_uplink_refresh_async (service->uplink, NULL, servers_known_cb, NULL);
   g_main_loop_run (loop);
-  g_bus_unown_name (name_id);
+  g_cancellable_cancel (starting);
+  if (self.name_id != 0)
+    g_bus_unown_name (self.name_id);
   g_dbus_connection_flush_sync (bus, NULL, NULL);
   g_signal_handler_disconnect (bus, closed_id);
   g_source_remove (int_id);

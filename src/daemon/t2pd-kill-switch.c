@@ -13,18 +13,13 @@
  *   STATE_DIR/kill-switch.json     arms of `always`: loaded before the network is there
  *
  * An arm whose tunnel this daemon does not know waits for its return: the same owner and name.
- *
- * The table is deleted by others, too: a firewall that is reloaded flushes all there is. It is
- * looked for after each change of tables that the kernel tells of. */
+ */
 
 #include "t2pd-kill-switch.h"
 
 #include "t2p-log.h"
 #include "t2pd-kill-switch-left.h"
-#include "t2pn-nft-monitor.h"
-#include "t2pn-nft.h"
-
-#include <string.h>
+#include "t2pd-kill-switch-table.h"
 
 struct _T2pdKillSwitch
 {
@@ -32,8 +27,7 @@ struct _T2pdKillSwitch
   const T2pdOptions *options;
   T2pdManager *manager;
   T2pnKillSwitch *current;
-  char *loaded; /* script of the table that is there; NULL: none of ours */
-  T2pnNftMonitor *monitor;
+  T2pdKillSwitchTable *table;
   T2pdKillSwitchState state;
   gboolean is_held;
 };
@@ -47,7 +41,7 @@ t2pd_kill_switch_dispose (GObject *object)
 {
   T2pdKillSwitch *self = T2PD_KILL_SWITCH (object);
 
-  g_clear_pointer (&self->monitor, t2pn_nft_monitor_free);
+  g_clear_pointer (&self->table, t2pd_kill_switch_table_free);
   g_clear_object (&self->manager);
   G_OBJECT_CLASS (t2pd_kill_switch_parent_class)->dispose (object);
 }
@@ -58,7 +52,6 @@ t2pd_kill_switch_finalize (GObject *object)
   T2pdKillSwitch *self = T2PD_KILL_SWITCH (object);
 
   g_clear_pointer (&self->current, t2pn_kill_switch_free);
-  g_free (self->loaded);
   G_OBJECT_CLASS (t2pd_kill_switch_parent_class)->finalize (object);
 }
 
@@ -141,7 +134,7 @@ show_state (T2pdKillSwitch *self)
   g_signal_emit (self, changed_signal, 0);
 }
 
-/* --- the table and the files */
+/* --- the files and the table */
 
 static gboolean
 save (T2pdKillSwitch *self, GError **error)
@@ -153,78 +146,10 @@ save (T2pdKillSwitch *self, GError **error)
          t2pn_kill_switch_save (self->current, state, TRUE, error);
 }
 
-/* Every link of ours: what a tunnel carries does not leave by the uplink, whichever it is. */
-static void
-list_links (T2pdKillSwitch *self)
-{
-  g_autoptr (GPtrArray) tunnels = t2pd_manager_list (self->manager);
-
-  g_ptr_array_set_size (self->current->links, 0);
-  for (guint i = 0; i < tunnels->len; i++)
-    {
-      const char *name = t2pd_tunnel_get_facts (tunnels->pdata[i])->interface;
-
-      if (name != NULL)
-        g_ptr_array_add (self->current->links, g_strdup (name));
-    }
-}
-
-static gboolean load (T2pdKillSwitch *self, GError **error);
-
-/* Somebody has changed tables: ours may be among those that are gone. */
-static void
-tables_changed_cb (gpointer user_data)
-{
-  T2pdKillSwitch *self = user_data;
-  g_autoptr (GError) error = NULL;
-  gboolean is_there;
-
-  if (self->loaded == NULL ||
-      (t2pn_nft_has_table (T2PN_NFT_TABLE, &is_there, NULL) && is_there))
-    return;
-  g_clear_pointer (&self->loaded, g_free);
-  t2p_log_warning (NULL, NULL,
-                   "kill switch: another program has removed its table, "
-                   "putting it back");
-  if (!load (self, &error))
-    t2p_log_error (NULL, error, "kill switch: could not be put back, nothing is blocked");
-}
-
-static void
-watch (T2pdKillSwitch *self)
-{
-  g_autoptr (GError) error = NULL;
-
-  if (self->monitor != NULL)
-    return;
-  self->monitor = t2pn_nft_monitor_new (tables_changed_cb, self, &error);
-  if (self->monitor == NULL)
-    t2p_log_warning (NULL, error,
-                     "kill switch: it would not be noticed when another program "
-                     "removes its table, ignoring");
-}
-
-/* In one transaction: there is no moment without a table. */
 static gboolean
 load (T2pdKillSwitch *self, GError **error)
 {
-  g_autofree char *script = NULL;
-
-  list_links (self);
-  script = t2pn_kill_switch_to_script (self->current);
-  if (g_strcmp0 (script, self->loaded) == 0)
-    return TRUE;
-  if (self->loaded == NULL && self->current->arms->len == 0)
-    return TRUE;
-  if (!t2pn_nft_run (script, error))
-    return FALSE;
-  g_free (self->loaded);
-  self->loaded = self->current->arms->len > 0 ? g_steal_pointer (&script) : NULL;
-  if (self->loaded != NULL)
-    watch (self);
-  else
-    g_clear_pointer (&self->monitor, t2pn_nft_monitor_free);
-  return TRUE;
+  return t2pd_kill_switch_table_load (self->table, self->current, error);
 }
 
 /* For what nobody waits for. */
@@ -330,6 +255,7 @@ t2pd_kill_switch_new (const T2pdOptions *options, T2pdManager *manager)
 
   self->options = options;
   self->manager = g_object_ref (manager);
+  self->table = t2pd_kill_switch_table_new (manager);
   g_signal_connect_object (manager, "added", G_CALLBACK (added_cb), self, 0);
   return self;
 }

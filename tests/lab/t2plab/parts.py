@@ -140,6 +140,8 @@ interval=300
     subprocess.run([*nmcli, 'con', 'add', 'type', 'ethernet', 'ifname', plan.UPLINK, 'con-name',
                     'lan', 'ipv4.method', 'auto', 'ipv6.method', 'auto'], **quiet)
     subprocess.run([*nmcli, 'con', 'up', 'lan'], **quiet)
+    starter.wait('both families of the LAN', 'sh', '-c',  # "up" is said after the first
+                 'ip route show default | grep -q . && ip -6 route show default | grep -q .')
 
 
 def start_all(starter, config):

@@ -6,6 +6,8 @@
 #include "t2p-error.h"
 #include "t2p-names.h"
 
+#include <gio/gunixfdlist.h>
+
 static const struct
 {
   const char *bus_name;
@@ -72,13 +74,29 @@ t2p_bus_vardict (GVariant *vardict)
   return vardict != NULL ? vardict : g_variant_new ("a{sv}", NULL);
 }
 
+gboolean
+t2p_bus_reply_is_there (GVariant *reply)
+{
+  g_autoptr (GVariant) owned = reply;
+
+  return owned != NULL;
+}
+
+GVariant *
+t2p_bus_reply_value (GVariant *reply)
+{
+  g_autoptr (GVariant) owned = reply;
+
+  return reply != NULL ? g_variant_get_child_value (reply, 0) : NULL;
+}
+
 static void
 call_cb (GObject *connection, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr (GTask) task = user_data;
   GError *error = NULL;
-  GVariant *reply =
-      g_dbus_connection_call_finish (G_DBUS_CONNECTION (connection), result, &error);
+  GVariant *reply = g_dbus_connection_call_with_unix_fd_list_finish (
+      G_DBUS_CONNECTION (connection), NULL, result, &error);
 
   if (reply != NULL)
     {
@@ -87,6 +105,47 @@ call_cb (GObject *connection, GAsyncResult *result, gpointer user_data)
     }
   t2p_bus_error_translate (error);
   g_task_return_error (task, error);
+}
+
+/* Takes @task. */
+static void
+send_async (const T2pBusTarget *target,
+            const char *method,
+            GVariant *arguments,
+            GUnixFDList *descriptors,
+            const char *reply_type,
+            GTask *task)
+{
+  (void) T2P_ERROR; /* registers the names before a reply needs them */
+  g_dbus_connection_call_with_unix_fd_list (
+      target->connection, T2P_BUS_NAME, target->path, target->interface, method, arguments,
+      G_VARIANT_TYPE (reply_type), G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION, G_MAXINT,
+      descriptors, g_task_get_cancellable (task), call_cb, task);
+}
+
+static GVariant *
+send_sync (const T2pBusTarget *target,
+           const char *method,
+           GVariant *arguments,
+           GUnixFDList *descriptors,
+           const char *reply_type,
+           GCancellable *cancellable,
+           GError **error)
+{
+  GError *local_error = NULL;
+  GVariant *reply = NULL;
+
+  (void) T2P_ERROR; /* registers the names before a reply needs them */
+  reply = g_dbus_connection_call_with_unix_fd_list_sync (
+      target->connection, T2P_BUS_NAME, target->path, target->interface, method, arguments,
+      G_VARIANT_TYPE (reply_type), G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION, G_MAXINT,
+      descriptors, NULL, cancellable, &local_error);
+  if (reply == NULL)
+    {
+      t2p_bus_error_translate (local_error);
+      g_propagate_error (error, local_error);
+    }
+  return reply;
 }
 
 void
@@ -102,12 +161,8 @@ t2p_bus_call_async (const T2pBusTarget *target,
 {
   GTask *task = g_task_new (source, cancellable, callback, user_data);
 
-  (void) T2P_ERROR; /* registers the names before a reply needs them */
   g_task_set_source_tag (task, tag);
-  g_dbus_connection_call (target->connection, T2P_BUS_NAME, target->path, target->interface,
-                          method, arguments, G_VARIANT_TYPE (reply_type),
-                          G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION, G_MAXINT,
-                          cancellable, call_cb, task);
+  send_async (target, method, arguments, NULL, reply_type, task);
 }
 
 GVariant *
@@ -127,18 +182,54 @@ t2p_bus_call_sync (const T2pBusTarget *target,
                    GCancellable *cancellable,
                    GError **error)
 {
-  GError *local_error = NULL;
-  GVariant *reply = NULL;
+  return send_sync (target, method, arguments, NULL, reply_type, cancellable, error);
+}
 
-  (void) T2P_ERROR; /* registers the names before a reply needs them */
-  reply = g_dbus_connection_call_sync (
-      target->connection, T2P_BUS_NAME, target->path, target->interface, method, arguments,
-      G_VARIANT_TYPE (reply_type), G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION, G_MAXINT,
-      cancellable, &local_error);
-  if (reply == NULL)
-    {
-      t2p_bus_error_translate (local_error);
-      g_propagate_error (error, local_error);
-    }
-  return reply;
+/* --- with a descriptor */
+
+static GVariant *
+descriptor_arguments (int descriptor, GVariant *options, GUnixFDList *list, GError **error)
+{
+  g_autoptr (GVariant) owned = g_variant_ref_sink (t2p_bus_vardict (options));
+  int handle = g_unix_fd_list_append (list, descriptor, error);
+
+  return handle >= 0 ? g_variant_new ("(h@a{sv})", handle, owned) : NULL;
+}
+
+void
+t2p_bus_call_descriptor_async (const T2pBusTarget *target,
+                               const char *method,
+                               int descriptor,
+                               GVariant *options,
+                               gpointer source,
+                               gpointer tag,
+                               GCancellable *cancellable,
+                               GAsyncReadyCallback callback,
+                               gpointer user_data)
+{
+  g_autoptr (GTask) task = g_task_new (source, cancellable, callback, user_data);
+  g_autoptr (GUnixFDList) list = g_unix_fd_list_new ();
+  GError *error = NULL;
+  GVariant *arguments = descriptor_arguments (descriptor, options, list, &error);
+
+  g_task_set_source_tag (task, tag);
+  if (arguments != NULL)
+    send_async (target, method, arguments, list, "()", g_steal_pointer (&task));
+  else
+    g_task_return_error (task, error);
+}
+
+gboolean
+t2p_bus_call_descriptor_sync (const T2pBusTarget *target,
+                              const char *method,
+                              int descriptor,
+                              GVariant *options,
+                              GCancellable *cancellable,
+                              GError **error)
+{
+  g_autoptr (GUnixFDList) list = g_unix_fd_list_new ();
+  GVariant *arguments = descriptor_arguments (descriptor, options, list, error);
+
+  return arguments != NULL && t2p_bus_reply_is_there (send_sync (
+                                  target, method, arguments, list, "()", cancellable, error));
 }

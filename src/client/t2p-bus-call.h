@@ -36,6 +36,28 @@ GVariant *t2p_bus_call_sync (const T2pBusTarget *target,
                              GCancellable *cancellable,
                              GError **error);
 
+/* Of a method that takes a descriptor, which stays the caller's, and @options (nullable), and
+ * answers nothing. t2p_bus_call_finish() is its end, too. */
+void t2p_bus_call_descriptor_async (const T2pBusTarget *target,
+                                    const char *method,
+                                    int descriptor,
+                                    GVariant *options,
+                                    gpointer source,
+                                    gpointer tag,
+                                    GCancellable *cancellable,
+                                    GAsyncReadyCallback callback,
+                                    gpointer user_data);
+gboolean t2p_bus_call_descriptor_sync (const T2pBusTarget *target,
+                                       const char *method,
+                                       int descriptor,
+                                       GVariant *options,
+                                       GCancellable *cancellable,
+                                       GError **error);
+
+/* Take a reply, NULL for a call that has failed: whether there is one, and its first member. */
+gboolean t2p_bus_reply_is_there (GVariant *reply);
+GVariant *t2p_bus_reply_value (GVariant *reply);
+
 /* @vardict itself, or an empty one for NULL (floating as it came). */
 GVariant *t2p_bus_vardict (GVariant *vardict);
 

@@ -5,16 +5,9 @@
 
 #include "t2p-client-private.h"
 #include "t2p-error.h"
-#include "t2p-names.h"
 
 /* Methods that answer with object paths. The answer may overtake the signal that announces the
  * object, so a path that is not known yet is looked for in a new snapshot. */
-
-static T2pBusTarget
-manager (T2pClient *self)
-{
-  return (T2pBusTarget){ self->connection, T2P_MANAGER_PATH, T2P_MANAGER_INTERFACE };
-}
 
 /* Takes the path from member 0 of @reply. */
 static T2pTunnel *
@@ -92,7 +85,7 @@ ask_async (T2pClient *self,
            GAsyncReadyCallback callback,
            gpointer user_data)
 {
-  const T2pBusTarget target = manager (self);
+  const T2pBusTarget target = t2p_client_get_target (self);
   GTask *outer = g_task_new (self, cancellable, callback, user_data);
 
   g_task_set_source_tag (outer, tag);
@@ -108,7 +101,7 @@ ask_sync (T2pClient *self,
           GCancellable *cancellable,
           GError **error)
 {
-  const T2pBusTarget target = manager (self);
+  const T2pBusTarget target = t2p_client_get_target (self);
   g_autoptr (GVariant) reply = NULL;
 
   reply = t2p_bus_call_sync (&target, method, arguments, reply_type, cancellable, error);

@@ -4,15 +4,6 @@
 #include "t2p-client.h"
 
 #include "t2p-client-private.h"
-#include "t2p-names.h"
-
-static gboolean
-drop_reply (GVariant *reply)
-{
-  g_autoptr (GVariant) owned = reply;
-
-  return owned != NULL;
-}
 
 /**
  * t2p_client_set_kill_switch:
@@ -37,14 +28,16 @@ t2p_client_set_kill_switch (T2pClient *self,
                             GAsyncReadyCallback callback,
                             gpointer user_data)
 {
+  T2pBusTarget target;
+
   g_return_if_fail (T2P_IS_CLIENT (self));
   g_return_if_fail (mode != NULL);
   g_return_if_fail (options == NULL || g_variant_is_of_type (options, G_VARIANT_TYPE_VARDICT));
 
-  t2p_bus_call_async (
-      &(T2pBusTarget){ self->connection, T2P_MANAGER_PATH, T2P_MANAGER_INTERFACE },
-      "SetKillSwitch", g_variant_new ("(s@a{sv})", mode, t2p_bus_vardict (options)), "()", self,
-      t2p_client_set_kill_switch, cancellable, callback, user_data);
+  target = t2p_client_get_target (self);
+  t2p_bus_call_async (&target, "SetKillSwitch",
+                      g_variant_new ("(s@a{sv})", mode, t2p_bus_vardict (options)), "()", self,
+                      t2p_client_set_kill_switch, cancellable, callback, user_data);
 }
 
 /**
@@ -62,7 +55,8 @@ t2p_client_set_kill_switch_finish (T2pClient *self, GAsyncResult *result, GError
 {
   g_return_val_if_fail (T2P_IS_CLIENT (self), FALSE);
 
-  return drop_reply (t2p_bus_call_finish (self, t2p_client_set_kill_switch, result, error));
+  return t2p_bus_reply_is_there (
+      t2p_bus_call_finish (self, t2p_client_set_kill_switch, result, error));
 }
 
 /**
@@ -86,13 +80,15 @@ t2p_client_set_kill_switch_sync (T2pClient *self,
                                  GCancellable *cancellable,
                                  GError **error)
 {
+  T2pBusTarget target;
+
   g_return_val_if_fail (T2P_IS_CLIENT (self), FALSE);
   g_return_val_if_fail (mode != NULL, FALSE);
   g_return_val_if_fail (
       options == NULL || g_variant_is_of_type (options, G_VARIANT_TYPE_VARDICT), FALSE);
 
-  return drop_reply (t2p_bus_call_sync (
-      &(T2pBusTarget){ self->connection, T2P_MANAGER_PATH, T2P_MANAGER_INTERFACE },
-      "SetKillSwitch", g_variant_new ("(s@a{sv})", mode, t2p_bus_vardict (options)), "()",
-      cancellable, error));
+  target = t2p_client_get_target (self);
+  return t2p_bus_reply_is_there (t2p_bus_call_sync (
+      &target, "SetKillSwitch", g_variant_new ("(s@a{sv})", mode, t2p_bus_vardict (options)),
+      "()", cancellable, error));
 }

@@ -53,4 +53,7 @@ void t2p_client_unfollow (T2pClient *self);
 /* The tunnel of that object path, NULL when it is not known. (transfer none) */
 T2pTunnel *t2p_client_lookup (T2pClient *self, const char *path);
 
+/* Where the methods of org.tun2proxy.Manager are. */
+T2pBusTarget t2p_client_get_target (T2pClient *self);
+
 G_END_DECLS

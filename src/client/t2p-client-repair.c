@@ -4,7 +4,6 @@
 #include "t2p-client.h"
 
 #include "t2p-client-private.h"
-#include "t2p-names.h"
 
 static char **
 unpack (GVariant *reply)
@@ -37,13 +36,14 @@ t2p_client_repair (T2pClient *self,
                    GAsyncReadyCallback callback,
                    gpointer user_data)
 {
+  T2pBusTarget target;
+
   g_return_if_fail (T2P_IS_CLIENT (self));
   g_return_if_fail (options == NULL || g_variant_is_of_type (options, G_VARIANT_TYPE_VARDICT));
 
-  t2p_bus_call_async (
-      &(T2pBusTarget){ self->connection, T2P_MANAGER_PATH, T2P_MANAGER_INTERFACE }, "Repair",
-      g_variant_new ("(@a{sv})", t2p_bus_vardict (options)), "(as)", self, t2p_client_repair,
-      cancellable, callback, user_data);
+  target = t2p_client_get_target (self);
+  t2p_bus_call_async (&target, "Repair", g_variant_new ("(@a{sv})", t2p_bus_vardict (options)),
+                      "(as)", self, t2p_client_repair, cancellable, callback, user_data);
 }
 
 /**
@@ -85,11 +85,14 @@ t2p_client_repair_sync (T2pClient *self,
                         GCancellable *cancellable,
                         GError **error)
 {
+  T2pBusTarget target;
+
   g_return_val_if_fail (T2P_IS_CLIENT (self), NULL);
   g_return_val_if_fail (
       options == NULL || g_variant_is_of_type (options, G_VARIANT_TYPE_VARDICT), NULL);
 
-  return unpack (t2p_bus_call_sync (
-      &(T2pBusTarget){ self->connection, T2P_MANAGER_PATH, T2P_MANAGER_INTERFACE }, "Repair",
-      g_variant_new ("(@a{sv})", t2p_bus_vardict (options)), "(as)", cancellable, error));
+  target = t2p_client_get_target (self);
+  return unpack (t2p_bus_call_sync (&target, "Repair",
+                                    g_variant_new ("(@a{sv})", t2p_bus_vardict (options)),
+                                    "(as)", cancellable, error));
 }

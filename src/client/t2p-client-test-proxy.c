@@ -4,15 +4,6 @@
 #include "t2p-client.h"
 
 #include "t2p-client-private.h"
-#include "t2p-names.h"
-
-static GVariant *
-unpack (GVariant *reply)
-{
-  g_autoptr (GVariant) owned = reply;
-
-  return reply != NULL ? g_variant_get_child_value (reply, 0) : NULL;
-}
 
 /**
  * t2p_client_test_proxy:
@@ -35,14 +26,16 @@ t2p_client_test_proxy (T2pClient *self,
                        GAsyncReadyCallback callback,
                        gpointer user_data)
 {
+  T2pBusTarget target;
+
   g_return_if_fail (T2P_IS_CLIENT (self));
   g_return_if_fail (uri != NULL);
   g_return_if_fail (options == NULL || g_variant_is_of_type (options, G_VARIANT_TYPE_VARDICT));
 
-  t2p_bus_call_async (
-      &(T2pBusTarget){ self->connection, T2P_MANAGER_PATH, T2P_MANAGER_INTERFACE }, "TestProxy",
-      g_variant_new ("(s@a{sv})", uri, t2p_bus_vardict (options)), "(a{sv})", self,
-      t2p_client_test_proxy, cancellable, callback, user_data);
+  target = t2p_client_get_target (self);
+  t2p_bus_call_async (&target, "TestProxy",
+                      g_variant_new ("(s@a{sv})", uri, t2p_bus_vardict (options)), "(a{sv})",
+                      self, t2p_client_test_proxy, cancellable, callback, user_data);
 }
 
 /**
@@ -63,7 +56,7 @@ t2p_client_test_proxy_finish (T2pClient *self, GAsyncResult *result, GError **er
 {
   g_return_val_if_fail (T2P_IS_CLIENT (self), NULL);
 
-  return unpack (t2p_bus_call_finish (self, t2p_client_test_proxy, result, error));
+  return t2p_bus_reply_value (t2p_bus_call_finish (self, t2p_client_test_proxy, result, error));
 }
 
 /**
@@ -87,13 +80,15 @@ t2p_client_test_proxy_sync (T2pClient *self,
                             GCancellable *cancellable,
                             GError **error)
 {
+  T2pBusTarget target;
+
   g_return_val_if_fail (T2P_IS_CLIENT (self), NULL);
   g_return_val_if_fail (uri != NULL, NULL);
   g_return_val_if_fail (
       options == NULL || g_variant_is_of_type (options, G_VARIANT_TYPE_VARDICT), NULL);
 
-  return unpack (t2p_bus_call_sync (
-      &(T2pBusTarget){ self->connection, T2P_MANAGER_PATH, T2P_MANAGER_INTERFACE }, "TestProxy",
-      g_variant_new ("(s@a{sv})", uri, t2p_bus_vardict (options)), "(a{sv})", cancellable,
-      error));
+  target = t2p_client_get_target (self);
+  return t2p_bus_reply_value (t2p_bus_call_sync (
+      &target, "TestProxy", g_variant_new ("(s@a{sv})", uri, t2p_bus_vardict (options)),
+      "(a{sv})", cancellable, error));
 }

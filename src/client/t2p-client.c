@@ -4,6 +4,7 @@
 #include "t2p-client.h"
 
 #include "t2p-client-private.h"
+#include "t2p-names.h"
 
 /**
  * T2pClient:
@@ -365,4 +366,10 @@ t2p_client_init (T2pClient *self)
 {
   self->cache = t2p_property_cache_new (G_OBJECT (self), rows, pspecs, T2P_CLIENT_N_PROPS);
   self->tunnels = g_ptr_array_new_with_free_func (g_object_unref);
+}
+
+T2pBusTarget
+t2p_client_get_target (T2pClient *self)
+{
+  return (T2pBusTarget){ self->connection, T2P_MANAGER_PATH, T2P_MANAGER_INTERFACE };
 }

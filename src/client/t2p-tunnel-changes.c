@@ -25,9 +25,7 @@ change_async (T2pTunnel *self,
 static gboolean
 change_finish (T2pTunnel *self, gpointer tag, GAsyncResult *result, GError **error)
 {
-  g_autoptr (GVariant) reply = t2p_bus_call_finish (self, tag, result, error);
-
-  return reply != NULL;
+  return t2p_bus_reply_is_there (t2p_bus_call_finish (self, tag, result, error));
 }
 
 static gboolean

@@ -14,16 +14,13 @@ list_arguments (GVariant *filter, guint64 after_id, guint max)
                         t2p_bus_vardict (NULL));
 }
 
+/* Takes @reply. */
 static GVariant *
 unpack_list (GVariant *reply, guint64 *out_next_id)
 {
-  g_autoptr (GVariant) owned = reply;
-
-  if (reply == NULL)
-    return NULL;
-  if (out_next_id != NULL)
+  if (reply != NULL && out_next_id != NULL)
     g_variant_get_child (reply, 1, "t", out_next_id);
-  return g_variant_get_child_value (reply, 0);
+  return t2p_bus_reply_value (reply);
 }
 
 /**

@@ -35,18 +35,13 @@ ask_sync (T2pTunnel *self,
                             reply_type, cancellable, error);
 }
 
-/* Takes @reply, a tuple whose second member, if it has one, is the number that goes to
- * @out_number. */
+/* Takes @reply; the version is its second member. */
 static GVariant *
-unpack (GVariant *reply, guint64 *out_number)
+unpack_settings (GVariant *reply, guint64 *out_version)
 {
-  g_autoptr (GVariant) owned = reply;
-
-  if (reply == NULL)
-    return NULL;
-  if (out_number != NULL)
-    g_variant_get_child (reply, 1, "t", out_number);
-  return g_variant_get_child_value (reply, 0);
+  if (reply != NULL && out_version != NULL)
+    g_variant_get_child (reply, 1, "t", out_version);
+  return t2p_bus_reply_value (reply);
 }
 
 /**
@@ -91,15 +86,10 @@ t2p_tunnel_get_settings_finish (T2pTunnel *self,
                                 guint64 *out_version,
                                 GError **error)
 {
-  guint64 version = 0;
-  GVariant *value = NULL;
-
   g_return_val_if_fail (T2P_IS_TUNNEL (self), NULL);
 
-  value = unpack (t2p_bus_call_finish (self, t2p_tunnel_get_settings, result, error), &version);
-  if (value != NULL && out_version != NULL)
-    *out_version = version;
-  return value;
+  return unpack_settings (t2p_bus_call_finish (self, t2p_tunnel_get_settings, result, error),
+                          out_version);
 }
 
 /**
@@ -123,15 +113,10 @@ t2p_tunnel_get_settings_sync (T2pTunnel *self,
                               guint64 *out_version,
                               GError **error)
 {
-  guint64 version = 0;
-  GVariant *value = NULL;
-
   g_return_val_if_fail (T2P_IS_TUNNEL (self), NULL);
 
-  value = unpack (ask_sync (self, "GetSettings", "(a{sv}t)", cancellable, error), &version);
-  if (value != NULL && out_version != NULL)
-    *out_version = version;
-  return value;
+  return unpack_settings (ask_sync (self, "GetSettings", "(a{sv}t)", cancellable, error),
+                          out_version);
 }
 
 /**
@@ -174,7 +159,8 @@ t2p_tunnel_get_details_finish (T2pTunnel *self, GAsyncResult *result, GError **e
 {
   g_return_val_if_fail (T2P_IS_TUNNEL (self), NULL);
 
-  return unpack (t2p_bus_call_finish (self, t2p_tunnel_get_details, result, error), NULL);
+  return t2p_bus_reply_value (
+      t2p_bus_call_finish (self, t2p_tunnel_get_details, result, error));
 }
 
 /**
@@ -196,7 +182,7 @@ t2p_tunnel_get_details_sync (T2pTunnel *self, GCancellable *cancellable, GError 
 {
   g_return_val_if_fail (T2P_IS_TUNNEL (self), NULL);
 
-  return unpack (ask_sync (self, "GetDetails", "(a{sv})", cancellable, error), NULL);
+  return t2p_bus_reply_value (ask_sync (self, "GetDetails", "(a{sv})", cancellable, error));
 }
 
 /**
@@ -239,7 +225,8 @@ t2p_tunnel_get_statistics_finish (T2pTunnel *self, GAsyncResult *result, GError 
 {
   g_return_val_if_fail (T2P_IS_TUNNEL (self), NULL);
 
-  return unpack (t2p_bus_call_finish (self, t2p_tunnel_get_statistics, result, error), NULL);
+  return t2p_bus_reply_value (
+      t2p_bus_call_finish (self, t2p_tunnel_get_statistics, result, error));
 }
 
 /**
@@ -261,5 +248,5 @@ t2p_tunnel_get_statistics_sync (T2pTunnel *self, GCancellable *cancellable, GErr
 {
   g_return_val_if_fail (T2P_IS_TUNNEL (self), NULL);
 
-  return unpack (ask_sync (self, "GetStatistics", "(a{st})", cancellable, error), NULL);
+  return t2p_bus_reply_value (ask_sync (self, "GetStatistics", "(a{st})", cancellable, error));
 }

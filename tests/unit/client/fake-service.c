@@ -215,6 +215,28 @@ close_connections_cb (T2pBusTunnel *tunnel,
   return TRUE;
 }
 
+/* Takes whatever pidfd_open(2) has made. */
+static gboolean
+attach_cb (T2pBusTunnel *tunnel,
+           GDBusMethodInvocation *invocation,
+           GUnixFDList *descriptors,
+           GVariant *process,
+           GVariant *options,
+           gpointer data)
+{
+  int fd = g_unix_fd_list_peek_fds (descriptors, NULL)[g_variant_get_handle (process)];
+  g_autofree char *path = g_strdup_printf ("/proc/self/fdinfo/%d", fd);
+  g_autofree char *facts = NULL;
+
+  note_call (data, invocation, NULL);
+  if (g_file_get_contents (path, &facts, NULL, NULL) && strstr (facts, "\nPid:") != NULL)
+    t2p_bus_tunnel_complete_attach_process (tunnel, invocation, NULL);
+  else
+    g_dbus_method_invocation_return_error (invocation, T2P_ERROR, T2P_ERROR_INVALID_FD,
+                                           "the descriptor is no process");
+  return TRUE;
+}
+
 static T2pBusTunnel *
 make_tunnel (FakeService *service, const char *name)
 {
@@ -243,6 +265,7 @@ make_tunnel (FakeService *service, const char *name)
                     service);
   g_signal_connect (tunnel, "handle-close-connections", G_CALLBACK (close_connections_cb),
                     service);
+  g_signal_connect (tunnel, "handle-attach-process", G_CALLBACK (attach_cb), service);
   return tunnel;
 }
 

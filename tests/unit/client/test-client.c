@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "fake-service.h"
@@ -438,6 +440,41 @@ test_bypass (Fixture *f, gconstpointer data)
 }
 
 static void
+attached_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GError) error = NULL;
+
+  t2p_tunnel_attach_process_finish (T2P_TUNNEL (source), result, &error);
+  g_assert_no_error (error);
+  *(gboolean *) user_data = TRUE;
+}
+
+static void
+test_attach (Fixture *f, gconstpointer data)
+{
+  g_autoptr (T2pTunnel) tunnel = create (f, "work");
+  g_autoptr (GError) error = NULL;
+  int process = (int) syscall (SYS_pidfd_open, getpid (), 0);
+  int nothing = open ("/dev/null", O_RDONLY | O_CLOEXEC);
+  gboolean is_done = FALSE;
+
+  g_assert_no_errno (process);
+  g_assert_no_errno (nothing);
+  t2p_tunnel_attach_process (tunnel, process, NULL, NULL, attached_cb, &is_done);
+  WAIT_FOR (is_done);
+  g_assert_true (t2p_tunnel_attach_process_sync (tunnel, process, NULL, NULL, &error));
+  g_assert_no_error (error);
+  g_assert_false (t2p_tunnel_attach_process_sync (tunnel, nothing, NULL, NULL, &error));
+  g_assert_error (error, T2P_ERROR, T2P_ERROR_INVALID_FD);
+  g_clear_error (&error);
+  close (process);
+  close (nothing);
+  /* A descriptor that is none gets nowhere. */
+  g_assert_false (t2p_tunnel_attach_process_sync (tunnel, G_MAXINT, NULL, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_FAILED);
+}
+
+static void
 test_queries (Fixture *f, gconstpointer data)
 {
   g_autoptr (T2pTunnel) tunnel = create (f, "work");
@@ -576,6 +613,7 @@ main (int argc, char **argv)
   ADD ("/client/explain-tells-the-path", set_up, test_explain);
   ADD ("/client/repair-tells-lines", set_up, test_repair);
   ADD ("/client/bypass-passes-a-socket", set_up, test_bypass);
+  ADD ("/tunnel/attach-passes-a-process", set_up, test_attach);
   ADD ("/tunnel/queries", set_up, test_queries);
   ADD ("/tunnel/queries-async", set_up, test_queries_async);
   ADD ("/tunnel/connections-by-the-page", set_up, test_connections);

@@ -20,6 +20,7 @@ build_packages=(
   libpolkit-agent-1-dev     # password prompts on a terminal
   libjson-glib-dev          # profiles, journal, output for programs
   libcap-ng-dev             # drops what workers do not need
+  libsystemd-dev            # has descriptors kept over a restart
   gobject-introspection libgirepository1.0-dev # the library for other languages
   gettext                   # translations
   python3-docutils          # manual pages

@@ -15,6 +15,7 @@
 #include "t2pd-bring-up-private.h"
 
 #include "t2p-log.h"
+#include "t2pd-name-map.h"
 #include "t2pd-bypass.h"
 #include "t2pd-worker-sockets.h"
 #include "t2pn-netns-backend.h"
@@ -333,6 +334,8 @@ t2pd_bring_up_attach (T2pdService *service, T2pdTunnel *tunnel)
   static const T2pdActivationHooks hooks = { begin_cb, undone_cb, drain_cb };
   g_autoptr (T2pdBringUp) self = g_object_new (T2PD_TYPE_BRING_UP, NULL);
   g_autofree char *label = g_strdup_printf ("%" G_GUINT64_FORMAT, t2pd_tunnel_get_id (tunnel));
+  g_autofree char *names_key =
+      t2pd_name_map_make_key (t2pd_tunnel_get_owner (tunnel), t2pd_tunnel_get_name (tunnel));
   g_auto (GStrv) paths = t2pd_worker_sockets_of_settings (t2pd_tunnel_get_settings (tunnel));
   g_autoptr (T2pdActivation) activation = t2pd_activation_new (
       steps, G_N_ELEMENTS (steps), &hooks, self, service->options->pause_at);
@@ -341,7 +344,7 @@ t2pd_bring_up_attach (T2pdService *service, T2pdTunnel *tunnel)
   self->tunnel = tunnel;
   self->settings = t2p_settings_ref (t2pd_tunnel_get_settings (tunnel));
   self->loop_watch = t2pd_loop_watch_new (self);
-  self->carrier = t2pd_carrier_new (service->options, label);
+  self->carrier = t2pd_carrier_new (service->options, label, service->fd_store, names_key);
   t2pd_carrier_allow_sockets (self->carrier, t2pd_tunnel_get_owner (tunnel),
                               (const char *const *) paths);
   t2pd_bring_up_watch (self);

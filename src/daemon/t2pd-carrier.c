@@ -33,6 +33,8 @@ struct _T2pdCarrier
   int queue_fd;
   T2pdFiles *files; /* NULL: none */
   int names_fd;     /* of the worker's virtual names; -1: none */
+  T2pdFdStore *store;
+  char *names_key; /* there */
   guint delay_ms;
   gint64 working_since_us;
   GSource *restart;
@@ -103,6 +105,7 @@ t2pd_carrier_finalize (GObject *object)
   g_strfreev (self->socket_paths);
   g_strfreev (self->warnings);
   g_free (self->label);
+  g_free (self->names_key);
   G_OBJECT_CLASS (t2pd_carrier_parent_class)->finalize (object);
 }
 
@@ -141,11 +144,16 @@ t2pd_carrier_init (T2pdCarrier *self)
 }
 
 T2pdCarrier *
-t2pd_carrier_new (const T2pdOptions *options, const char *label)
+t2pd_carrier_new (const T2pdOptions *options,
+                  const char *label,
+                  T2pdFdStore *store,
+                  const char *names_key)
 {
   T2pdCarrier *self = g_object_new (T2PD_TYPE_CARRIER, NULL);
 
   self->options = options;
+  self->store = store;
+  self->names_key = g_strdup (names_key);
   self->label = g_strdup (label);
   self->worker = t2pd_worker_new (options, label);
   return self;
@@ -308,7 +316,7 @@ add_names (T2pdCarrier *self, GVariantDict *dict, GUnixFDList *fds, GError **err
   if (!t2pd_name_map_is_wanted (self->settings))
     return TRUE;
   if (self->names_fd < 0)
-    self->names_fd = t2pd_name_map_new (self->settings, error);
+    self->names_fd = t2pd_name_map_obtain (self->settings, self->store, self->names_key, error);
   handle = self->names_fd >= 0 ? g_unix_fd_list_append (fds, self->names_fd, error) : -1;
   if (handle < 0)
     return FALSE;

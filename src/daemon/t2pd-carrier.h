@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "t2pd-fd-store.h"
 #include "t2pd-files.h"
 #include "t2pd-worker.h"
 
@@ -17,7 +18,11 @@ G_BEGIN_DECLS
  * `upstream-changed`, `active-proxy-changed`: as T2pdWorker */
 G_DECLARE_FINAL_TYPE (T2pdCarrier, t2pd_carrier, T2PD, CARRIER, GObject)
 
-T2pdCarrier *t2pd_carrier_new (const T2pdOptions *options, const char *label);
+/* @store: outlives the carrier; keeps the memory of virtual names under @names_key */
+T2pdCarrier *t2pd_carrier_new (const T2pdOptions *options,
+                               const char *label,
+                               T2pdFdStore *store,
+                               const char *names_key);
 const char *t2pd_carrier_get_socket_path (T2pdCarrier *self);
 /* From the next worker on: see t2pd_worker_sockets_attach(). */
 void t2pd_carrier_allow_sockets (T2pdCarrier *self, guint32 uid, const char *const *paths);

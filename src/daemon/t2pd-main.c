@@ -161,7 +161,7 @@ fail (const GError *error)
 }
 
 static int
-run_on_bus (const T2pdOptions *options)
+run_on_bus (const T2pdOptions *options, T2pdFdStore *fd_store)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (GDBusConnection) bus = connect_bus (options->bus, &error);
@@ -170,7 +170,7 @@ run_on_bus (const T2pdOptions *options)
   if (bus == NULL)
     return fail (error);
   g_dbus_connection_set_exit_on_close (bus, FALSE);
-  service = t2pd_service_new (options, bus, &error);
+  service = t2pd_service_new (options, bus, fd_store, &error);
   return service != NULL ? serve (bus, service) : fail (error);
 }
 
@@ -178,6 +178,7 @@ static int
 run_service (const T2pdOptions *options)
 {
   g_autoptr (GError) error = NULL;
+  g_autoptr (T2pdFdStore) fd_store = t2pd_fd_store_new ();
   int lock = t2pd_lock_take (options->runtime_dir, "daemon", &error);
   int guardian = -1;
   int status;
@@ -194,7 +195,7 @@ run_service (const T2pdOptions *options)
   if (!t2pd_repair (options, &error))
     t2p_log_warning (NULL, error,
                      "could not undo everything that a dead instance left, ignoring");
-  status = run_on_bus (options);
+  status = run_on_bus (options, fd_store);
   t2pd_guardian_dismiss (guardian);
   close (lock);
   return status;

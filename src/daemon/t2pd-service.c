@@ -6,6 +6,7 @@
 #include "t2p-log.h"
 #include "t2p-names.h"
 #include "t2pd-bring-up.h"
+#include "t2pd-name-map.h"
 #include "t2pd-proxy-test.h"
 
 #define LAST_ID_FILE "last-id"
@@ -102,18 +103,23 @@ take_mark (T2pdService *service)
 /**
  * t2pd_service_new:
  * @options: must outlive the service
+ * @fd_store: must outlive the service
  *
  * Nothing is exported yet.
  *
  * Since: 0.1
  */
 T2pdService *
-t2pd_service_new (const T2pdOptions *options, GDBusConnection *bus, GError **error)
+t2pd_service_new (const T2pdOptions *options,
+                  GDBusConnection *bus,
+                  T2pdFdStore *fd_store,
+                  GError **error)
 {
   g_autoptr (T2pdService) service = g_new0 (T2pdService, 1);
   g_autoptr (GError) ignored = NULL;
 
   service->options = options;
+  service->fd_store = fd_store;
   service->bus = g_object_ref (bus);
   service->callers = t2pd_callers_new (bus);
   service->polkit = t2pd_polkit_new (bus);
@@ -176,6 +182,17 @@ t2pd_service_create_tunnel (T2pdService *service,
   return tunnel;
 }
 
+/* Names of a tunnel that somebody deleted mean nothing to the next one of that name. */
+static void
+forget_names (T2pdService *service, T2pdTunnel *tunnel)
+{
+  g_autofree char *key =
+      t2pd_name_map_make_key (t2pd_tunnel_get_owner (tunnel), t2pd_tunnel_get_name (tunnel));
+
+  if (!service->is_ending)
+    t2pd_fd_store_forget (service->fd_store, key);
+}
+
 static void
 down_for_delete_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
@@ -184,6 +201,7 @@ down_for_delete_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   T2pdService *service = g_task_get_task_data (task);
 
   t2pd_tunnel_deactivate_finish (tunnel, result);
+  forget_names (service, tunnel);
   t2pd_manager_remove (service->manager, tunnel);
   g_task_return_boolean (task, TRUE);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "t2pd-caller.h"
+#include "t2pd-fd-store.h"
 #include "t2pd-kill-switch.h"
 #include "t2pd-manager.h"
 #include "t2pd-options.h"
@@ -28,6 +29,7 @@ G_BEGIN_DECLS
  * @kill_switch: what must not leave by it
  * @portal: lets a login to the network through it
  * @mark: of the workers' own sockets, one for all tunnels; 0: not chosen yet
+ * @fd_store: what the next process of the service is to have; the caller's
  * @is_ending: whether everything is being taken down: nothing new is begun
  *
  * What the parts of the daemon share; one for the process.
@@ -41,6 +43,7 @@ typedef struct
   T2pdPolkit *polkit;
   T2pdManager *manager;
   T2pdUplink *uplink;
+  T2pdFdStore *fd_store;
   T2pdSleep *sleep;
   T2pnNmClient *nm;
   T2pdKillSwitch *kill_switch;
@@ -49,8 +52,10 @@ typedef struct
   gboolean is_ending;
 } T2pdService;
 
-T2pdService *
-t2pd_service_new (const T2pdOptions *options, GDBusConnection *bus, GError **error);
+T2pdService *t2pd_service_new (const T2pdOptions *options,
+                               GDBusConnection *bus,
+                               T2pdFdStore *fd_store,
+                               GError **error);
 void t2pd_service_free (T2pdService *service);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (T2pdService, t2pd_service_free)
 

@@ -66,6 +66,14 @@ class Bus:
         return self.call('/', 'org.freedesktop.DBus', 'NameHasOwner', 's', name,
                          name='org.freedesktop.DBus')
 
+    def owner(self, name=NAME):
+        """The unique name of whoever has it now; None when nobody does."""
+        try:
+            return self.call('/', 'org.freedesktop.DBus', 'GetNameOwner', 's', name,
+                             name='org.freedesktop.DBus')
+        except BusError:
+            return None
+
     def record(self, interface=None, member=None, path=None):
         """A list that grows by (path, interface, member, arguments) while pump() is called."""
         seen = []

@@ -27,17 +27,17 @@ def find_program(lab, name):
 class Service:
     """Starts the daemon, waits for its name, makes tunnels, checks on the way out."""
 
-    def __init__(self, lab, args=(), env=None):
+    def __init__(self, lab, args=(), env=None, under=()):
         # says that this system bus is a test's own, which --pause-at wants to know
         self.env = {'DBUS_SYSTEM_BUS_ADDRESS': 'unix:path=/run/dbus/system_bus_socket',
                     **(env or {})}
-        self.lab, self.args = lab, list(args)
+        self.lab, self.args, self.under = lab, list(args), list(under)
         self.bus = t2pbus.Bus(lab)
         self.daemon = None
         self._starts = 0
 
     def start(self, wait=True):
-        argv = [find_program(self.lab, DAEMON), '--bus=system', '--runtime-dir', RUNTIME_DIR,
+        argv = [*self.under, find_program(self.lab, DAEMON), '--bus=system', '--runtime-dir', RUNTIME_DIR,
                 '--state-dir', STATE_DIR, '--config-dir', CONFIG_DIR, *self.args]
         self.lab.sh(f'mkdir -p {RUNTIME_DIR} {STATE_DIR} {CONFIG_DIR}/tunnels.d')
         self._starts += 1

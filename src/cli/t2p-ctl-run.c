@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <gio/gio.h>
 #include <glib/gi18n.h>
+#include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -68,12 +69,14 @@ enter (T2pTunnel *tunnel, GError **error)
   return is_inside;
 }
 
-/* As shells and env(1) do. */
+/* As shells and env(1) do. GLib ignores SIGPIPE once it has made a socket, and what is ignored
+ * stays so in the program: @broken_pipe is what the caller wanted. */
 static void
-become (char **program)
+become (char **program, const struct sigaction *broken_pipe)
 {
   int errsv;
 
+  (void) sigaction (SIGPIPE, broken_pipe, NULL);
   execvp (program[0], program);
   errsv = errno;
   g_printerr ("tun2proxyctl: %s: %s\n", program[0], g_strerror (errsv));
@@ -84,7 +87,9 @@ static gboolean
 run (T2pCtl *ctl, char **arguments, GError **error)
 {
   g_autoptr (T2pTunnel) tunnel = NULL;
+  struct sigaction broken_pipe;
 
+  (void) sigaction (SIGPIPE, NULL, &broken_pipe);
   if (arguments[0] != NULL && g_str_equal (arguments[0], "--"))
     arguments++;
   if (arguments[0] == NULL)
@@ -101,7 +106,7 @@ run (T2pCtl *ctl, char **arguments, GError **error)
       g_prefix_error (error, _ ("could not start “%s” inside: "), arguments[0]);
       return FALSE;
     }
-  become (arguments);
+  become (arguments, &broken_pipe);
   return FALSE;
 }
 

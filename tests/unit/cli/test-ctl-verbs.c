@@ -23,6 +23,8 @@ set_up (Fixture *f, gconstpointer data)
   f->bus = g_test_dbus_new (G_TEST_DBUS_NONE);
   g_test_dbus_up (f->bus);
   f->service = fake_service_start (g_test_dbus_get_bus_address (f->bus));
+  /* No systemd of this machine makes a scope for a test. */
+  g_setenv ("DBUS_SYSTEM_BUS_ADDRESS", g_test_dbus_get_bus_address (f->bus), TRUE);
 }
 
 static void
@@ -176,6 +178,25 @@ test_kill_switch (Fixture *f, gconstpointer data)
   g_assert_cmpint (RUN (f, "kill-switch", "off", "a", "b"), ==, T2P_CTL_USAGE);
   g_assert_cmpint (RUN (f, "kill-switch", "status", "work"), ==, T2P_CTL_USAGE);
   g_assert_cmpint (RUN (f, "kill-switch", "off"), ==, T2P_CTL_OK);
+}
+
+static void
+test_run (Fixture *f, gconstpointer data)
+{
+  g_assert_cmpint (RUN (f, "run", "true"), ==, T2P_CTL_NOT_FOUND);
+  RUN (f, "up", "socks5://p", "--name=work");
+  g_assert_cmpint (RUN (f, "run", "--tunnel=work", "sh", "-c", "echo \"$0\"; exit 9", "--json"),
+                   ==, 9);
+  g_assert_cmpstr (f->out, ==, "--json\n");
+  /* GLib ignores it, and a program would inherit that. */
+  g_assert_cmpint (RUN (f, "run", "sed", "-n", "s/^SigIgn:.//p", "/proc/self/status"), ==, 0);
+  g_assert_cmpuint (g_ascii_strtoull (f->out, NULL, 16) & (1U << (SIGPIPE - 1)), ==, 0);
+  g_assert_cmpint (RUN (f, "run", "/does/not/exist"), ==, 127);
+  g_assert_cmpint (RUN (f, "run", "/dev/null"), ==, 126);
+  g_assert_cmpint (RUN (f, "run"), ==, T2P_CTL_USAGE);
+  RUN (f, "up", "socks5://p", "--name=more");
+  g_assert_cmpint (RUN (f, "run", "true"), ==, T2P_CTL_USAGE);
+  assert_contains (f->err, "--tunnel=NAME");
 }
 
 static void
@@ -336,6 +357,7 @@ main (int argc, char **argv)
   ADD ("/ctl/up-with-rollback-says-how-to-keep-it", test_rollback);
   ADD ("/ctl/explain", test_explain);
   ADD ("/ctl/repair", test_repair);
+  ADD ("/ctl/run/becomes-the-program", test_run);
   ADD ("/ctl/list", test_list);
   ADD ("/ctl/show", test_show);
   ADD ("/ctl/connections/all-pages", test_connections);

@@ -8,7 +8,7 @@
 #include "t2p-ctl-terminal.h"
 #include "t2p-ctl.h"
 
-static gint option_pid = 0;
+static gint option_pid = T2P_CTL_NO_NUMBER;
 
 static const GOptionEntry options[] = {
   { "pid", 0, 0, G_OPTION_ARG_INT, &option_pid,
@@ -36,7 +36,7 @@ find_user (const char *text, guint32 *out_uid, GError **error)
 static GVariant *
 make_options (T2pCtl *ctl, GError **error)
 {
-  GVariantDict dict = G_VARIANT_DICT_INIT (NULL);
+  g_auto (GVariantDict) dict = G_VARIANT_DICT_INIT (NULL);
   guint32 uid;
 
   if (ctl->user != NULL)
@@ -45,8 +45,8 @@ make_options (T2pCtl *ctl, GError **error)
         return NULL;
       g_variant_dict_insert (&dict, "uid", "u", uid);
     }
-  if (option_pid > 0)
-    g_variant_dict_insert (&dict, "pid", "u", (guint32) option_pid);
+  if (!t2p_ctl_take_number ("pid", option_pid, &dict, "pid", error))
+    return NULL;
   return g_variant_ref_sink (g_variant_dict_end (&dict));
 }
 

@@ -22,9 +22,10 @@ open_place (const char *place, GError **error)
   int fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   int errsv = errno;
 
+  /* Not G_IO_ERROR_NOT_FOUND: that is the bus's. */
   if (fd < 0)
     /* Translators: a path, and why it cannot be opened */
-    g_set_error (error, G_IO_ERROR, (int) g_io_error_from_errno (errsv),
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED,
                  _ ("could not open the network namespace %s: %s"), path, g_strerror (errsv));
   return fd;
 }

@@ -9,7 +9,7 @@
 #include "t2p-ctl-units.h"
 #include "t2p-ctl.h"
 
-static gint option_timeout = 0;
+static gint option_timeout = T2P_CTL_NO_NUMBER;
 
 static const GOptionEntry options[] = {
   { "timeout", 't', 0, G_OPTION_ARG_INT, &option_timeout,
@@ -110,18 +110,19 @@ judge (GVariant *result, GError **error)
 }
 
 static GVariant *
-make_options (void)
+make_options (GError **error)
 {
-  GVariantDict dict = G_VARIANT_DICT_INIT (NULL);
+  g_auto (GVariantDict) dict = G_VARIANT_DICT_INIT (NULL);
 
-  if (option_timeout > 0)
-    g_variant_dict_insert (&dict, "timeout", "u", (guint32) option_timeout);
-  return g_variant_dict_end (&dict);
+  if (!t2p_ctl_take_number ("timeout", option_timeout, &dict, "timeout", error))
+    return NULL;
+  return g_variant_ref_sink (g_variant_dict_end (&dict));
 }
 
 static gboolean
 run (T2pCtl *ctl, char **arguments, GError **error)
 {
+  g_autoptr (GVariant) wanted = NULL;
   g_autoptr (GVariant) result = NULL;
   char *uri = NULL;
 
@@ -131,9 +132,12 @@ run (T2pCtl *ctl, char **arguments, GError **error)
                    _ ("which proxy? expected exactly one URI"));
       return FALSE;
     }
+  wanted = make_options (error);
+  if (wanted == NULL)
+    return FALSE;
   uri = t2p_ctl_add_credentials (ctl, arguments[0], error);
   if (uri != NULL && t2p_ctl_connect (ctl, error))
-    result = t2p_client_test_proxy_sync (ctl->client, uri, make_options (), NULL, error);
+    result = t2p_client_test_proxy_sync (ctl->client, uri, wanted, NULL, error);
   t2p_ctl_wipe (uri);
   if (result == NULL)
     return FALSE;

@@ -15,7 +15,7 @@ static char *option_name = NULL;
 static gboolean option_no_wait = FALSE;
 static char *option_netns = NULL;
 static gboolean option_close_existing = FALSE;
-static gint option_rollback = 0;
+static gint option_rollback = T2P_CTL_NO_NUMBER;
 
 static const GOptionEntry options[] = {
   { "name", 'n', 0, G_OPTION_ARG_STRING, &option_name,
@@ -67,7 +67,7 @@ print_warnings (GVariant *result)
 static void
 print_rollback (T2pTunnel *tunnel)
 {
-  if (option_rollback == 0)
+  if (option_rollback == T2P_CTL_NO_NUMBER)
     return;
   g_print (_ ("It is taken down again in %d seconds. If all is well, keep it with\n"
               "  tun2proxyctl confirm %s\n"),
@@ -110,56 +110,53 @@ print_for_programs (T2pTunnel *tunnel, GVariant *result)
   t2p_ctl_print_json (g_variant_dict_end (&dict));
 }
 
+static GVariant *
+make_options (GError **error)
+{
+  g_auto (GVariantDict) call = G_VARIANT_DICT_INIT (NULL);
+
+  g_variant_dict_insert (&call, "wait", "b", !option_no_wait);
+  if (option_close_existing)
+    g_variant_dict_insert (&call, "close-existing", "b", TRUE);
+  if (!t2p_ctl_take_number ("rollback", option_rollback, &call, "rollback-timeout", error))
+    return NULL;
+  return g_variant_ref_sink (g_variant_dict_end (&call));
+}
+
 /* @out_guard is left alone without --netns. */
 static T2pTunnel *
 create (T2pCtl *ctl,
         const char *name,
         GVariant *settings,
+        GVariant *call,
         int *out_guard,
         GVariant **out_result,
         GError **error)
 {
-  GVariantDict call = G_VARIANT_DICT_INIT (NULL);
-
-  g_variant_dict_insert (&call, "wait", "b", !option_no_wait);
-  if (option_close_existing)
-    g_variant_dict_insert (&call, "close-existing", "b", TRUE);
-  if (option_rollback != 0)
-    g_variant_dict_insert (&call, "rollback-timeout", "u", (guint32) option_rollback);
   if (option_netns != NULL)
-    return t2p_ctl_netns_create (ctl, option_netns, name, settings, g_variant_dict_end (&call),
-                                 out_guard, out_result, error);
-  return t2p_client_create_tunnel_sync (ctl->client, name, settings, g_variant_dict_end (&call),
-                                        NULL, out_result, error);
-}
-
-/* The service knows the bounds; a negative one would not reach it. */
-static gboolean
-check_rollback (GError **error)
-{
-  if (option_rollback >= 0)
-    return TRUE;
-  g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-               _ ("--rollback=%d is no number of seconds"), option_rollback);
-  return FALSE;
+    return t2p_ctl_netns_create (ctl, option_netns, name, settings, call, out_guard, out_result,
+                                 error);
+  return t2p_client_create_tunnel_sync (ctl->client, name, settings, call, NULL, out_result,
+                                        error);
 }
 
 static gboolean
 run (T2pCtl *ctl, char **arguments, GError **error)
 {
   g_autoptr (T2pCtlSettings) settings = t2p_ctl_settings_parse (arguments, error);
+  g_autoptr (GVariant) call = settings != NULL ? make_options (error) : NULL;
   g_autoptr (T2pTunnel) tunnel = NULL;
   g_autoptr (GVariant) result = NULL;
   g_autofree char *name = NULL;
   int guard = -1;
 
-  if (settings == NULL || !check_rollback (error))
+  if (call == NULL)
     return FALSE;
   name = option_name != NULL ? g_strdup (option_name)
                              : t2p_ctl_settings_default_name (settings, error);
   if (name == NULL || !add_credentials (ctl, settings, error) || !t2p_ctl_connect (ctl, error))
     return FALSE;
-  tunnel = create (ctl, name, t2p_ctl_settings_end (settings), &guard, &result, error);
+  tunnel = create (ctl, name, t2p_ctl_settings_end (settings), call, &guard, &result, error);
   if (tunnel == NULL)
     {
       g_prefix_error (error, _ ("could not bring up the tunnel “%s”: "), name);

@@ -64,6 +64,22 @@ t2p_ctl_connect (T2pCtl *ctl, GError **error)
   return TRUE;
 }
 
+gboolean
+t2p_ctl_take_number (
+    const char *option, gint given, GVariantDict *dict, const char *key, GError **error)
+{
+  if (given == T2P_CTL_NO_NUMBER)
+    return TRUE;
+  if (given < 1)
+    {
+      g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                   _ ("--%s=%d: expected a number above 0"), option, given);
+      return FALSE;
+    }
+  g_variant_dict_insert (dict, key, "u", (guint32) given);
+  return TRUE;
+}
+
 static void
 ctl_clear (T2pCtl *ctl)
 {

@@ -48,6 +48,14 @@ extern const T2pCtlVerb *const t2p_ctl_verbs[];
 
 /* Makes the client, and the polkit agent where one is needed. */
 gboolean t2p_ctl_connect (T2pCtl *ctl, GError **error);
+
+/* What an option with a number is when it is not given. */
+#define T2P_CTL_NO_NUMBER G_MININT
+/* The value of --@option for the service, which knows the bounds but could not be told of
+ * anything below 1. Left alone when it is not given. */
+gboolean t2p_ctl_take_number (
+    const char *option, gint given, GVariantDict *dict, const char *key, GError **error);
+
 /* The whole program; returns its exit code. */
 int t2p_ctl_main (int argc, char **argv);
 

@@ -124,6 +124,9 @@ test_rollback (Fixture *f, gconstpointer data)
   g_assert_cmpint (RUN (f, "confirm"), ==, T2P_CTL_USAGE);
   g_assert_cmpint (RUN (f, "confirm", "other"), ==, T2P_CTL_NOT_FOUND);
   g_assert_cmpint (RUN (f, "up", "socks5://p", "-n", "w", "--rollback=-1"), ==, T2P_CTL_USAGE);
+  /* It would be none at all. */
+  g_assert_cmpint (RUN (f, "up", "socks5://p", "-n", "w", "--rollback=0"), ==, T2P_CTL_USAGE);
+  assert_contains (f->err, "--rollback=0: expected a number above 0");
 }
 
 static void
@@ -145,6 +148,7 @@ test_explain (Fixture *f, gconstpointer data)
   RUN (f, "explain", "example.org", "--pid=815");
   assert_contains (f->out, "example.org of 815");
   g_assert_cmpint (RUN (f, "explain", "a", "--user=nobody-has-this-name"), ==, T2P_CTL_USAGE);
+  g_assert_cmpint (RUN (f, "explain", "a", "--pid=0"), ==, T2P_CTL_USAGE);
   g_assert_cmpint (RUN (f, "explain"), ==, T2P_CTL_USAGE);
   g_assert_cmpint (RUN (f, "explain", "a", "b"), ==, T2P_CTL_USAGE);
 }
@@ -243,6 +247,7 @@ test_test_proxy (Fixture *f, gconstpointer data)
 {
   g_assert_cmpint (RUN (f, "test-proxy", "socks5://p"), ==, T2P_CTL_OK);
   assert_contains (f->out, "Round trip: 23 ms");
+  g_assert_cmpint (RUN (f, "test-proxy", "socks5://p", "--timeout=-1"), ==, T2P_CTL_USAGE);
   g_assert_cmpint (RUN (f, "test-proxy", "socks5://refuses"), ==, T2P_CTL_PROXY);
   assert_contains (f->err, "--ask");
   g_assert_cmpint (RUN (f, "test-proxy", "socks5://refuses", "--json"), ==, T2P_CTL_PROXY);
@@ -280,6 +285,9 @@ test_failures (Fixture *f, gconstpointer data)
   assert_contains (f->err, "--name");
   g_assert_cmpint (RUN (f, "up", "socks5://p", "--name=denied"), ==, T2P_CTL_NOT_AUTHORIZED);
   g_assert_cmpint (RUN (f, "up", "socks5://refuses"), ==, T2P_CTL_PROXY);
+  g_assert_cmpint (RUN (f, "up", "socks5://p", "--netns=/no/such/file"), ==, T2P_CTL_FAILED);
+  assert_contains (f->err, "/no/such/file");
+  g_assert_null (strstr (f->err, "systemctl"));
   g_assert_cmpint (RUN (f, "show", "nowhere"), ==, T2P_CTL_NOT_FOUND);
   g_assert_cmpint (RUN (f, "down", "nowhere"), ==, T2P_CTL_NOT_FOUND);
   g_assert_cmpint (RUN (f, "up"), ==, T2P_CTL_USAGE);

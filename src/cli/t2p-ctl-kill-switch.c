@@ -88,12 +88,12 @@ run (T2pCtl *ctl, char **arguments, GError **error)
       g_prefix_error (error, _ ("could not change the kill switch: "));
       return FALSE;
     }
-  return TRUE;
+  return show (ctl, error);
 }
 
 const T2pCtlVerb t2p_ctl_kill_switch_verb = {
   .name = "kill-switch",
-  .arguments = N_ ("[off|on-failure|always [NAME]]"),
+  .arguments = N_ ("[status|off|on-failure|always [NAME]]"),
   .summary = N_ ("Show or change what is blocked while a tunnel is down"),
   .run = run,
 };

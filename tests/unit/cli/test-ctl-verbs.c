@@ -175,6 +175,7 @@ test_kill_switch (Fixture *f, gconstpointer data)
   g_assert_cmpint (RUN (f, "kill-switch"), ==, T2P_CTL_OK);
   assert_contains (f->out, "Kill switch: off: nothing is blocked\n");
   g_assert_cmpint (RUN (f, "kill-switch", "always", "work"), ==, T2P_CTL_OK);
+  assert_contains (f->out, "Kill switch: armed: ");
   g_assert_cmpint (RUN (f, "kill-switch", "status", "--json"), ==, T2P_CTL_OK);
   assert_contains (f->out, "\"kill-switch\" : \"armed\"");
   g_assert_cmpint (RUN (f, "kill-switch", "off", "none"), ==, T2P_CTL_NOT_FOUND);

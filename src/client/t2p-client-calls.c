@@ -133,8 +133,10 @@ take_created (T2pClient *self, GVariant *reply, GVariant **out_result, GError **
  * @self: a client
  * @name: `[A-Za-z0-9][A-Za-z0-9._-]{0,63}`, unique among the caller's tunnels
  * @settings: an `a{sv}`; `proxies` (as) is the one that cannot be left out
- * @options: (nullable): an `a{sv}`: `activate`, `persist`, `wait` (b), `lifetime` (s, `service`
- * or `caller`), `rollback-timeout` (u, 5 to 3600 seconds, see [method@Tunnel.confirm])
+ * @options: (nullable): an `a{sv}`: `activate`, `persist`, `wait` (b), `close-existing` (b:
+ *   connections that were open before are ended, to be made again inside), `lifetime` (s,
+ *   `service` or `caller`), `rollback-timeout` (u, 5 to 3600 seconds, see
+ *   [method@Tunnel.confirm])
  * @cancellable: (nullable): ends the call, not the work of the service
  * @callback: (scope async): called with the result
  * @user_data: for @callback

@@ -15,8 +15,8 @@
  * @callback: (scope async): called with the result
  * @user_data: for @callback
  *
- * Asks what would become of a connection that was made now: whether a tunnel captures it, and
- * why. Of other users only administrators are told.
+ * Asks what would become of a TCP connection that was made now: whether a tunnel captures it,
+ * and why. Of other users only administrators are told.
  *
  * Since: 0.1
  */

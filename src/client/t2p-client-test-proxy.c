@@ -47,7 +47,7 @@ t2p_client_test_proxy (T2pClient *self,
  * That a proxy does not work is no error of this call.
  *
  * Returns: (transfer full): an `a{sv}`: `reachable` (b), `rtt-us` (t), `auth` (s), `connect`,
- *   `names`, `ipv6` (b), `udp`, `error` (s); %NULL with @error set when it failed
+ *   `names`, `ipv6` (b), `udp`, `error`, `message` (s); %NULL with @error set when it failed
  *
  * Since: 0.1
  */

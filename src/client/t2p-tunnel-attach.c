@@ -15,7 +15,8 @@
  * @user_data: for @callback
  *
  * Has the tunnel capture what that process, and all that it starts from then on, does with the
- * network. For tunnels with `apps` or `exclude-apps`.
+ * network. For tunnels with `apps` or `exclude-apps`. The process has to be in a scope of
+ * systemd's of its own, named `tun2proxy-*.scope`; without systemd it is moved.
  *
  * Since: 0.1
  */

@@ -53,8 +53,8 @@ change_sync (T2pTunnel *self,
 /**
  * t2p_tunnel_activate:
  * @self: a tunnel
- * @options: (nullable): an `a{sv}`: `wait` (b), `rollback-timeout` (u, 5 to 3600
- *   seconds, see [method@Tunnel.confirm])
+ * @options: (nullable): an `a{sv}`: `wait`, `close-existing` (b), `rollback-timeout` (u, 5 to
+ *   3600 seconds, see [method@Tunnel.confirm])
  * @cancellable: (nullable): ends the call, not the work of the service
  * @callback: (scope async): called with the result
  * @user_data: for @callback

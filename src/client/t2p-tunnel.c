@@ -172,7 +172,7 @@ install_texts (GObjectClass *klass)
   /**
    * T2pTunnel:network-backend:
    *
-   * Who owns its routes; empty while inactive.
+   * Who owns its routes: `networkmanager`, `netlink`, or empty while inactive.
    *
    * Since: 0.1
    */
@@ -180,7 +180,8 @@ install_texts (GObjectClass *klass)
   /**
    * T2pTunnel:resolver-backend:
    *
-   * Who was told its DNS: `resolved`, `file`, or empty for nobody.
+   * Who was told its DNS: `networkmanager`, `resolved`, `resolvconf`, `file`, or empty for
+   * nobody.
    *
    * Since: 0.1
    */
@@ -327,7 +328,9 @@ install_signals (void)
   /**
    * T2pTunnel::loop-detected:
    * @self: the tunnel
-   * @loop: "a{sv}": what LoopDetected says of a connection that went round and was refused
+   * @loop: an `a{sv}`: `kind`, `protocol`, `source`, `destination` (s) of a connection that
+   *   went round and was refused, and when they are known `uid`, `pid` (u) and `program` (s) of
+   *   who made it
    *
    * To the same receivers as [signal@Tunnel::proxy-changed].
    *

@@ -25,11 +25,11 @@
 /* clang-format off: one row, one key */
 static const T2pSettingKey keys[] = {
   { "proxies", "as", NULL, NULL, TRUE,
-    N_ ("Upstreams in the order in which they are tried, as "
+    N_ ("Proxies in the order in which they are tried, as "
         "SCHEME://[USER:PASSWORD@]HOST[:PORT]"),
     T2P_SETTING_FORMAT_URI, NULL, 1, T2P_MAX_PROXIES },
   { "policy", "s", "failover", "failover|round-robin|least-latency", TRUE,
-    N_ ("Which of several upstreams gets the next connection: the first that works, each in "
+    N_ ("Which of several proxies gets the next connection: the first that works, each in "
         "turn, host by host, or the nearest"),
     CHOICE },
   { "capture", "s", "none", "none|routes|default", TRUE,
@@ -69,13 +69,13 @@ static const T2pSettingKey keys[] = {
         "machine's"),
     T2P_SETTING_FORMAT_NUMBER, NULL, 8 * 1024 * 1024, G_MAXUINT32 },
   { "ipv6", "s", "auto", "auto|on|reject|leave", TRUE,
-    N_ ("IPv6: by what the upstream can, always, refused at once, or left alone"), CHOICE },
+    N_ ("IPv6: by what the proxy can, always, refused at once, or left alone"), CHOICE },
   { "dns", "s", NULL, "off|virtual|tcp|udp", TRUE,
-    N_ ("Names: left alone, sent to the upstream as names, or asked of the servers through it"),
+    N_ ("Names: left alone, sent to the proxy as names, or asked of the servers through it"),
     CHOICE },
   { "dns-servers", "as", "1.1.1.1,8.8.8.8", NULL, TRUE,
-    N_ ("Name servers that are asked through the upstream"), T2P_SETTING_FORMAT_ADDRESS, NULL,
-    0, T2P_MAX_ADDRESSES },
+    N_ ("Name servers that are asked through the proxy"), T2P_SETTING_FORMAT_ADDRESS, NULL, 0,
+    T2P_MAX_ADDRESSES },
   { "dns-domains", "as", ".", NULL, TRUE,
     N_ ("Domains whose names are resolved by the tunnel; a dot means all"),
     T2P_SETTING_FORMAT_DOMAIN, NULL, 0, T2P_MAX_LIST_ENTRIES },
@@ -90,21 +90,20 @@ static const T2pSettingKey keys[] = {
     T2P_MAX_LIST_ENTRIES },
   { "udp", "s", "auto", "auto|associate|udpgw|udp-in-tcp|reject", TRUE,
     N_ ("How UDP reaches its destination"), CHOICE },
-  { "udpgw", "s", "", NULL, TRUE, N_ ("HOST:PORT of a UDP gateway behind the upstream"),
+  { "udpgw", "s", "", NULL, TRUE, N_ ("HOST:PORT of a UDP gateway behind the proxy"),
     T2P_SETTING_FORMAT_HOST_PORT },
   { "icmp", "s", "unreachable", "unreachable|reply|drop|direct", TRUE,
     N_ ("What a ping gets: an error that says the truth, our own answer, nothing, or a way "
-        "past "
-        "the upstream"),
+        "past the proxy"),
     CHOICE, NULL, 0, 0, "direct" },
   { "early-accept", "b", "false", NULL, TRUE,
-    N_ ("Accept connections before the upstream has made them"), T2P_SETTING_FORMAT_FLAG },
+    N_ ("Accept connections before the proxy has made them"), T2P_SETTING_FORMAT_FLAG },
   { "kill-switch", "s", "off", "off|on-failure|always", FALSE,
     N_ ("Block captured traffic while the tunnel is down"), CHOICE },
   { "outbound-interface", "s", "", NULL, FALSE,
-    N_ ("Network interface by which the upstream is reached"), T2P_SETTING_FORMAT_LINK },
+    N_ ("Network interface by which the proxy is reached"), T2P_SETTING_FORMAT_LINK },
   { "loop-avoidance", "s", "mark", "mark|bind-interface|host-route|half-default", FALSE,
-    N_ ("How connections to the upstream stay out of the tunnel"), CHOICE },
+    N_ ("How connections to the proxy stay out of the tunnel"), CHOICE },
   { "mark", "u", NULL, NULL, FALSE, N_ ("Firewall mark of our own sockets; 0 chooses"),
     T2P_SETTING_FORMAT_NUMBER, NULL, 0, G_MAXUINT32 },
   { "route-table", "u", NULL, NULL, FALSE,

@@ -3,6 +3,7 @@
 
 #include <glib/gi18n.h>
 
+#include "t2p-ctl-failure.h"
 #include "t2p-ctl-json.h"
 #include "t2p-ctl.h"
 
@@ -32,7 +33,7 @@ take_down_name (T2pCtl *ctl, const char *name, GError **error)
   return TRUE;
 }
 
-/* Does all it can and then tells the first failure. */
+/* Does all it can, tells each failure, and ends as the first of them says. */
 static gboolean
 run (T2pCtl *ctl, char **arguments, GError **error)
 {
@@ -55,7 +56,7 @@ run (T2pCtl *ctl, char **arguments, GError **error)
       if (first == NULL)
         first = g_steal_pointer (&local_error);
       else
-        g_printerr ("tun2proxyctl: %s\n", local_error->message);
+        t2p_ctl_print_failure (local_error, ctl->is_json);
     }
   if (first != NULL)
     {

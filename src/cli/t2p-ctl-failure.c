@@ -55,7 +55,7 @@ static const struct
   { T2P_ERROR_LIMIT_EXCEEDED, T2P_CTL_CONFLICT,
     N_ ("Remove a tunnel that is no longer needed with “tun2proxyctl down”.") },
   { T2P_ERROR_BUSY, T2P_CTL_CONFLICT, N_ ("Try again in a moment.") },
-  { T2P_ERROR_TIMED_OUT, T2P_CTL_FAILED, N_ ("Try again in a moment.") },
+  { T2P_ERROR_TIMED_OUT, T2P_CTL_FAILED, NULL },
   { T2P_ERROR_CANCELLED, T2P_CTL_FAILED, NULL },
   { T2P_ERROR_NOT_SUPPORTED, T2P_CTL_FAILED, NULL },
 };

@@ -93,6 +93,8 @@ print_for_people (T2pTunnel *tunnel, GVariant *result)
            "For all of your traffic give capture=default, for some routes=CIDR,… with "
            "capture=routes.\n"),
         interface, interface);
+  if (option_netns != NULL)
+    g_print (_ ("It stays until this program is interrupted (Ctrl+C).\n"));
   print_rollback (tunnel);
   print_warnings (result);
 }

@@ -382,6 +382,7 @@ test_answers_in_order (void)
 {
   g_autoptr (GEnumClass) codes = g_type_class_ref (T2P_TYPE_ERROR);
   g_autoptr (GError) conflict = g_error_new (T2P_ERROR, T2P_ERROR_ROUTE_CONFLICT, "x");
+  g_autoptr (GError) late = g_error_new (T2P_ERROR, T2P_ERROR_TIMED_OUT, "x");
   g_autoptr (GError) dns = g_error_new (T2P_ERROR, T2P_ERROR_DNS_SETUP_FAILED, "x");
 
   for (guint i = 0; i < codes->n_values; i++)
@@ -392,6 +393,8 @@ test_answers_in_order (void)
     }
   g_assert_nonnull (strstr (t2p_ctl_remedy (conflict), "scope=user"));
   g_assert_nonnull (strstr (t2p_ctl_remedy (dns), "dns=off"));
+  /* A trial that is over is over. */
+  g_assert_null (t2p_ctl_remedy (late));
 }
 
 int

@@ -101,6 +101,23 @@ test_up_and_down (Fixture *f, gconstpointer data)
 }
 
 static void
+test_down_tells_all (Fixture *f, gconstpointer data)
+{
+  g_auto (GStrv) lines = NULL;
+
+  RUN (f, "up", "socks5://p", "--name=work");
+  g_assert_cmpint (RUN (f, "down", "nobody", "work", "no\033body"), ==, T2P_CTL_NOT_FOUND);
+  assert_contains (f->out, "Tunnel “work” is gone.");
+  assert_contains (f->err, "tun2proxyctl: could not take down the tunnel “nobody”: ");
+  assert_contains (f->err,
+                   "tun2proxyctl: could not take down the tunnel “no\357\277\275body”: ");
+  RUN (f, "down", "a", "b", "--json");
+  lines = g_strsplit (f->err, "\n", -1);
+  g_assert_cmpuint (g_strv_length (lines), ==, 3);
+  g_assert_true (g_str_has_prefix (lines[0], "{") && g_str_has_prefix (lines[1], "{"));
+}
+
+static void
 test_profile_stays (Fixture *f, gconstpointer data)
 {
   g_assert_cmpint (RUN (f, "up", "socks5://p", "--name=profile"), ==, T2P_CTL_OK);
@@ -362,6 +379,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   ADD ("/ctl/up-and-down", test_up_and_down);
+  ADD ("/ctl/down/tells-each-failure", test_down_tells_all);
   ADD ("/ctl/down/profile-stays", test_profile_stays);
   ADD ("/ctl/up-with-rollback-says-how-to-keep-it", test_rollback);
   ADD ("/ctl/explain", test_explain);

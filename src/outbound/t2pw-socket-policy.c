@@ -6,16 +6,22 @@
  * is for this machine out of that link, where nobody answers. So a socket for an address of
  * this machine is not bound; it needs no protection either, since the table `local` is asked
  * first. The first bind needs no privilege, a second one would: each socket is bound once,
- * before it connects. */
+ * before it connects.
+ *
+ * One that never connects is for many destinations, behind several links and on this machine,
+ * by one address and port. It is not bound at all, but told the link before it sends
+ * (IP_UNICAST_IF), which rules see like one that it is bound to. */
 #include "config.h"
 
 #include "t2pw-socket-policy.h"
 
 #include "t2p-foreign-address.h"
+#include "t2pw-own-address.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 /* After it the policy may be forgotten. */
 void
@@ -30,29 +36,6 @@ t2pw_socket_policy_take_bind_links (T2pwSocketPolicy *policy, GArray *links)
 {
   t2pw_socket_policy_clear (policy);
   policy->bind_links = links;
-}
-
-/* To an address of its own a machine speaks from that very address. Asked of the kernel, since
- * addresses come and go; nothing is sent. */
-static gboolean
-is_own_address (const T2pIpAddress *address)
-{
-  const T2pIpEndpoint peer = { *address, 9 };
-  struct sockaddr_storage name;
-  socklen_t length = t2p_ip_endpoint_to_sockaddr (&peer, &name);
-  int fd = socket (address->family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  T2pIpEndpoint source;
-  gboolean is_own;
-
-  if (fd < 0)
-    return FALSE;
-  is_own = connect (fd, (const struct sockaddr *) &name, length) == 0;
-  length = sizeof name;
-  is_own = is_own && getsockname (fd, (struct sockaddr *) &name, &length) == 0 &&
-           t2p_ip_endpoint_from_sockaddr ((const struct sockaddr *) &name, length, &source) &&
-           t2p_ip_address_equal (&source.address, address);
-  close (fd);
-  return is_own;
 }
 
 static const T2pwBindLink *
@@ -71,27 +54,27 @@ find_link (const GArray *links, const T2pIpAddress *destination)
   return best;
 }
 
+/* Which link what goes to @destination leaves by: *@out_link, NULL when the kernel chooses.
+ * FALSE with errno: by none. */
 static gboolean
-bind_to_link (const T2pwSocketPolicy *policy, int fd, const T2pIpAddress *destination)
+choose_link (const T2pwSocketPolicy *policy,
+             const T2pIpAddress *destination,
+             const T2pwBindLink **out_link)
 {
-  const T2pwBindLink *link;
-
-  if (!t2p_ip_address_is_unspecified (destination) &&
-      (t2p_ip_address_is_loopback (destination) || is_own_address (destination)))
+  *out_link = NULL;
+  if (policy->bind_links == NULL || t2p_ip_address_is_loopback (destination) ||
+      t2pw_is_own_address (destination))
     return TRUE;
-  link = find_link (policy->bind_links, destination);
-  if (link == NULL)
-    {
-      errno = ENETUNREACH; /* unbound it would go into the tunnel */
-      return FALSE;
-    }
-  return setsockopt (fd, SOL_SOCKET, SO_BINDTODEVICE, link->name, sizeof link->name) == 0;
+  *out_link = find_link (policy->bind_links, destination);
+  if (*out_link == NULL)
+    errno = ENETUNREACH; /* by none it would go into the tunnel */
+  return *out_link != NULL;
 }
 
 /**
  * t2pw_socket_policy_apply:
  * @fd: a socket that is not connected yet
- * @destination: (nullable): whom it is for; unspecified: for all of that family; %NULL: nobody
+ * @destination: (nullable): whom it is for; %NULL: many, or nobody
  *
  * Marks @fd and binds it to a link. That the mark is refused (no CAP_NET_RAW, Linux before
  * 5.17) is noted in the policy and is no failure: without a capture that needs the mark, the
@@ -102,11 +85,43 @@ bind_to_link (const T2pwSocketPolicy *policy, int fd, const T2pIpAddress *destin
 gboolean
 t2pw_socket_policy_apply (T2pwSocketPolicy *policy, int fd, const T2pIpAddress *destination)
 {
+  const T2pwBindLink *link;
+
   if (policy->mark != 0 &&
       setsockopt (fd, SOL_SOCKET, SO_MARK, &policy->mark, sizeof policy->mark) < 0)
     policy->mark_was_refused = TRUE;
-  return policy->bind_links == NULL || destination == NULL ||
-         bind_to_link (policy, fd, destination);
+  if (destination == NULL)
+    return TRUE;
+  if (!choose_link (policy, destination, &link))
+    return FALSE;
+  return link == NULL ||
+         setsockopt (fd, SOL_SOCKET, SO_BINDTODEVICE, link->name, sizeof link->name) == 0;
+}
+
+/**
+ * t2pw_socket_policy_steer:
+ * @fd: a socket that is for many destinations
+ * @destination: the one that it sends to next
+ *
+ * Returns: %FALSE, with errno, when no link leads there: nothing may be sent then
+ */
+gboolean
+t2pw_socket_policy_steer (const T2pwSocketPolicy *policy,
+                          int fd,
+                          const T2pIpAddress *destination)
+{
+  const gboolean is_v4 = destination->family == AF_INET;
+  const T2pwBindLink *link;
+  guint32 index = 0; /* of a link, in network order; 0: the kernel chooses */
+
+  if (policy->bind_links == NULL)
+    return TRUE;
+  if (!choose_link (policy, destination, &link))
+    return FALSE;
+  if (link != NULL && (index = htonl (if_nametoindex (link->name))) == 0)
+    return FALSE;
+  return setsockopt (fd, is_v4 ? IPPROTO_IP : IPPROTO_IPV6,
+                     is_v4 ? IP_UNICAST_IF : IPV6_UNICAST_IF, &index, sizeof index) == 0;
 }
 
 /**

@@ -19,8 +19,8 @@ typedef struct
  * @mark: SO_MARK of our own sockets, by which they pass the tunnel by; 0: none
  * @mark_was_refused: the kernel said EPERM at least once: the owner looks and tells the daemon,
  *   which has a `uidrange` rule for that case
- * @bind_links: (nullable): of T2pwBindLink: the link that each socket is bound to, by the
- *   longest prefix; %NULL: to none
+ * @bind_links: (nullable): of T2pwBindLink: the link that each socket is bound to, or sends by,
+ *   by the longest prefix; %NULL: to none
  * @guard: (nullable): is told of each socket; owned by the owner
  * @refuses_foreign: for an ordinary user nothing is connected to that answers with secrets
  *   because it is this machine that asks (t2p_ip_address_is_foreign())
@@ -46,6 +46,9 @@ void t2pw_socket_policy_clear (T2pwSocketPolicy *policy);
 void t2pw_socket_policy_take_bind_links (T2pwSocketPolicy *policy, GArray *links);
 gboolean
 t2pw_socket_policy_apply (T2pwSocketPolicy *policy, int fd, const T2pIpAddress *destination);
+gboolean t2pw_socket_policy_steer (const T2pwSocketPolicy *policy,
+                                   int fd,
+                                   const T2pIpAddress *destination);
 gboolean t2pw_socket_policy_allows (const T2pwSocketPolicy *policy,
                                     const T2pIpAddress *destination);
 void t2pw_socket_policy_note_shortage (T2pwSocketPolicy *policy, const char *message);

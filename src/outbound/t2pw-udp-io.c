@@ -48,8 +48,7 @@ prepare (T2pwUdpSocket *socket, int fd, const T2pIpEndpoint *peer)
   struct sockaddr_storage name;
   socklen_t name_bytes;
 
-  if (!t2pw_socket_policy_apply (socket->io->policy, fd,
-                                 &(peer != NULL ? peer : &any)->address))
+  if (!t2pw_socket_policy_apply (socket->io->policy, fd, peer != NULL ? &peer->address : NULL))
     return FALSE;
   set_buffers (socket->io, fd);
   set_option (fd, IPPROTO_UDP, UDP_GRO, 1);

@@ -40,6 +40,7 @@ struct _T2pwUdpSocket
   T2pTask task;
   T2pwOwnSocket own;
   T2pIpEndpoint peer;     /* connected to; of no family: to none */
+  T2pIpAddress towards;   /* steered by the policy; of no family: to nobody yet */
   guint16 most_gso_bytes; /* longer datagrams are sent one by one */
   guint8 family;
   gboolean was_refused; /* and it was not told yet */

@@ -226,6 +226,23 @@ io_take (T2pwUdpIo *io, T2pwUdpSocket *socket)
   t2p_reactor_defer (io->reactor, &io->task, nothing_cb);
 }
 
+/* FALSE when nothing leads there, or the socket is gone. */
+static gboolean
+steer (T2pwUdpSocket *socket, const T2pIpAddress *towards)
+{
+  T2pwUdpIo *io = socket->io;
+
+  if (io->policy->bind_links == NULL || t2p_ip_address_equal (&socket->towards, towards))
+    return TRUE;
+  if (io->sender == socket && !t2pw_udp_io_flush (io)) /* what waits is steered elsewhere */
+    return FALSE;
+  socket->towards = (T2pIpAddress){ 0 };
+  if (!t2pw_socket_policy_steer (io->policy, socket->watch.fd, towards))
+    return FALSE;
+  socket->towards = *towards;
+  return TRUE;
+}
+
 /* NULL when the socket is gone. */
 static T2pwUdpMessage *
 message_for (T2pwUdpIo *io, T2pwUdpSocket *socket, const T2pIpEndpoint *to, gsize length)
@@ -309,6 +326,8 @@ t2pw_udp_socket_send (T2pwUdpSocket *socket,
                                 most_datagram_bytes (socket));
       return FALSE;
     }
+  if (to != NULL && !steer (socket, &to->address))
+    return FALSE;
   io_take (socket->io, socket);
   do
     {

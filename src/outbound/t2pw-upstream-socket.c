@@ -184,15 +184,29 @@ t2pw_upstream_socket_is_stranded (int fd)
   return is_stranded;
 }
 
-/* With the mark of @fd, which decides on the route. */
-static void
-copy_mark (int fd, int probe)
+/* FALSE when the link that @fd is bound to is gone. */
+static gboolean
+copy_link (int fd, int probe)
+{
+  char name[IFNAMSIZ] = "";
+  socklen_t length = sizeof name;
+
+  return getsockopt (fd, SOL_SOCKET, SO_BINDTODEVICE, name, &length) < 0
+             ? errno != ENODEV
+             : length == 0 ||
+                   setsockopt (probe, SOL_SOCKET, SO_BINDTODEVICE, name, length) == 0;
+}
+
+/* By the mark and the link of @fd, which decide on the route. */
+static gboolean
+route_like (int fd, int probe)
 {
   guint32 mark = 0;
   socklen_t length = sizeof mark;
 
   if (getsockopt (fd, SOL_SOCKET, SO_MARK, &mark, &length) == 0 && mark != 0)
     (void) setsockopt (probe, SOL_SOCKET, SO_MARK, &mark, sizeof mark);
+  return copy_link (fd, probe);
 }
 
 /**
@@ -214,8 +228,7 @@ t2pw_upstream_socket_has_route (int fd)
   probe = socket (peer.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (probe < 0)
     return FALSE;
-  copy_mark (fd, probe);
-  has_route = connect (probe, (struct sockaddr *) &peer, length) == 0;
+  has_route = route_like (fd, probe) && connect (probe, (struct sockaddr *) &peer, length) == 0;
   close (probe);
   return has_route;
 }

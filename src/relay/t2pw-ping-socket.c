@@ -85,10 +85,9 @@ take_id (T2pwPingSocket *ping)
 static gboolean
 set_up (T2pwPingSocket *ping, T2pwSocketPolicy *policy)
 {
-  const T2pIpAddress any = { .family = (guint8) ping->family };
   int fd = ping->watch.fd;
 
-  if (!t2pw_socket_policy_apply (policy, fd, &any))
+  if (!t2pw_socket_policy_apply (policy, fd, NULL))
     return FALSE;
   if (ping->family == AF_INET)
     {
@@ -122,7 +121,7 @@ t2pw_ping_socket_open (T2pwPingSocket *ping,
 {
   int saved_errno;
 
-  *ping = (T2pwPingSocket){ .watch.fd = -1, .family = family };
+  *ping = (T2pwPingSocket){ .watch.fd = -1, .policy = policy, .family = family };
   ping->watch.fd = open_any (ping);
   if (ping->watch.fd >= 0 && set_up (ping, policy))
     return TRUE;
@@ -175,6 +174,8 @@ t2pw_ping_socket_send (T2pwPingSocket *ping,
   /* The sum of ICMPv6 is the kernel's business, which knows our address. */
   t2p_icmp_echo_write_header (header, to, to, FALSE, &echo);
   add_ttl (&message, ping->family, ttl);
+  if (!t2pw_socket_policy_steer (ping->policy, ping->watch.fd, to))
+    return errno;
   /* An error that came for an earlier ping is told by the next call, and gone then. */
   if (sendmsg (ping->watch.fd, &message, MSG_NOSIGNAL) >= 0 ||
       sendmsg (ping->watch.fd, &message, MSG_NOSIGNAL) >= 0)

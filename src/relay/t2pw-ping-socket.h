@@ -13,6 +13,7 @@ G_BEGIN_DECLS
 typedef struct
 {
   T2pWatch watch;
+  const T2pwSocketPolicy *policy;
   int family;
   gboolean is_raw; /* else the kernel keeps other programs' answers away */
   guint16 id;      /* of all that leave by it */
@@ -30,7 +31,7 @@ typedef struct
   guint8 bytes[65536];
 } T2pwPingAnswer;
 
-/* Not watched yet. Errors: G_IO_ERROR, when the kernel does not let us. */
+/* Not watched yet; @policy outlives it. Errors: G_IO_ERROR, when the kernel does not let us. */
 gboolean t2pw_ping_socket_open (T2pwPingSocket *socket,
                                 T2pwSocketPolicy *policy,
                                 int family,

@@ -3,7 +3,9 @@
 
 #include "t2pw-upstream-socket.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -92,6 +94,46 @@ test_no_link (void)
   assert_link (&policy, "192.0.2.7", "");
 }
 
+/* The index of the link that @fd sends by; 0: the kernel chooses. Or -errno. */
+static int
+steered_to (const T2pwSocketPolicy *policy, int fd, const char *text)
+{
+  T2pIpAddress destination;
+  gboolean is_v4;
+  guint32 index = 0;
+  socklen_t length = sizeof index;
+
+  g_assert_true (t2p_ip_address_parse (text, &destination));
+  is_v4 = destination.family == AF_INET;
+  if (!t2pw_socket_policy_steer (policy, fd, &destination))
+    return -errno;
+  g_assert_cmpint (getsockopt (fd, is_v4 ? IPPROTO_IP : IPPROTO_IPV6,
+                               is_v4 ? IP_UNICAST_IF : IPV6_UNICAST_IF, &index, &length),
+                   ==, 0);
+  return (int) ntohl (index);
+}
+
+static void
+test_steer (void)
+{
+  T2pwSocketPolicy policy = make_policy ();
+  const int lo = (int) if_nametoindex ("lo");
+  int v4 = socket (AF_INET, SOCK_DGRAM, 0);
+  int v6 = socket (AF_INET6, SOCK_DGRAM, 0);
+
+  g_assert_cmpint (steered_to (&policy, v4, "192.0.2.7"), ==, lo);
+  g_assert_cmpint (steered_to (&policy, v4, "198.51.100.7"), ==, -ENODEV);
+  g_assert_cmpint (steered_to (&policy, v4, "127.0.0.1"), ==, 0);
+  g_assert_cmpint (steered_to (&policy, v6, "2001:db8::7"), ==, -ENETUNREACH);
+  add_link (policy.bind_links, "2001:db8::/32", "lo");
+  g_assert_cmpint (steered_to (&policy, v6, "2001:db8::7"), ==, lo);
+  g_assert_cmpint (steered_to (&policy, v6, "::1"), ==, 0);
+  t2pw_socket_policy_clear (&policy);
+  g_assert_cmpint (steered_to (&policy, v4, "198.51.100.7"), ==, 0);
+  close (v4);
+  close (v6);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -99,5 +141,6 @@ main (int argc, char **argv)
   g_test_add_func ("/socket-policy/bound-to-the-link-of-the-longest-prefix", test_bind);
   g_test_add_func ("/socket-policy/not-bound-towards-this-machine", test_own);
   g_test_add_func ("/socket-policy/no-link-no-socket", test_no_link);
+  g_test_add_func ("/socket-policy/one-that-is-for-many-is-steered", test_steer);
   return g_test_run ();
 }

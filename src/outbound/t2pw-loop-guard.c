@@ -16,6 +16,7 @@
 #include "t2pw-loop-guard.h"
 
 #include "t2p-limits.h"
+#include "t2pw-own-address.h"
 
 #include <netinet/in.h>
 #include <string.h>
@@ -173,7 +174,8 @@ t2pw_loop_guard_forget (T2pwLoopGuard *guard, T2pwOwnSocket *own)
   own->protocol = 0;
 }
 
-/* One that is not connected sends from whatever address suits. */
+/* One that is not connected sends from whatever address of this machine suits. Others, in a
+ * container or behind a gateway, may have the same port, and are none of ours. */
 static gboolean
 is_own (const T2pwLoopGuard *guard, guint8 protocol, const T2pIpEndpoint *source)
 {
@@ -187,7 +189,7 @@ is_own (const T2pwLoopGuard *guard, guint8 protocol, const T2pIpEndpoint *source
   if (count_of (guard, &key) > 0)
     return TRUE;
   memset (key.source.address.bytes, 0, sizeof key.source.address.bytes);
-  return count_of (guard, &key) > 0;
+  return count_of (guard, &key) > 0 && t2pw_is_own_address (&source->address);
 }
 
 /* --- flows */

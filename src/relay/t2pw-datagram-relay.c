@@ -272,14 +272,9 @@ take_new (T2pwDatagramRelay *relay, const Datagrams *datagrams, gboolean asks)
 {
   T2pwDatagramSocket *socket;
   gboolean is_carried;
-  T2pwLoopVerdict verdict;
 
   if (relay->refuses_new || is_hopeless (datagrams, asks))
     return FALSE;
-  verdict = t2pw_loop_guard_judge (relay->config.policy->guard, IPPROTO_UDP,
-                                   &datagrams->key.source, &datagrams->key.destination);
-  if (verdict != T2PW_LOOP_PASS)
-    return verdict == T2PW_LOOP_SILENCE;
   socket = t2pw_datagram_socket_new (relay, &datagrams->key);
   if (socket == NULL)
     return FALSE;
@@ -306,6 +301,7 @@ t2pw_datagram_relay_take (T2pwDatagramRelay *relay,
   Datagrams datagrams = {
     .key = *key, .data = data, .length = length, .datagram_bytes = datagram_bytes
   };
+  T2pwLoopVerdict verdict = T2PW_LOOP_PASS;
   gboolean asks, is_carried;
 
   if (socket != NULL && socket->flow->inquiry != NULL)
@@ -318,6 +314,11 @@ t2pw_datagram_relay_take (T2pwDatagramRelay *relay,
       refuse_by_way (relay, &datagrams);
       return TRUE;
     }
+  if (socket == NULL)
+    verdict = t2pw_loop_guard_judge (relay->config.policy->guard, IPPROTO_UDP, &key->source,
+                                     &key->destination);
+  if (verdict != T2PW_LOOP_PASS)
+    return verdict == T2PW_LOOP_SILENCE;
   is_carried =
       socket != NULL ? carry (socket, &datagrams, asks) : take_new (relay, &datagrams, asks);
   if (!is_carried && !asks)

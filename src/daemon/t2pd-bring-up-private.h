@@ -61,10 +61,11 @@ struct _T2pdBringUp
   gboolean closes_existing;
   char *close_warning; /* NULL: that went well, or was not asked for */
   T2pdDnsRedirectState dns_redirect;
-  char *resolver_redirect; /* what nft was told; NULL: nothing */
-  gboolean is_learning;    /* what an upstream in use can */
-  gboolean had_ipv6;       /* what the plan and the worker were told last */
-  gboolean is_unattended;  /* nobody carries packets */
+  char *resolver_redirect;               /* what nft was told; NULL: nothing */
+  gboolean is_resolver_redirect_failing; /* and that was told */
+  gboolean is_learning;                  /* what an upstream in use can */
+  gboolean had_ipv6;                     /* what the plan and the worker were told last */
+  gboolean is_unattended;                /* nobody carries packets */
   UpdateState update;
   gboolean is_in_conflict; /* somebody else has taken what is ours, and that was told */
   gboolean is_out_of_date; /* the last update failed, and that was told */

@@ -78,7 +78,7 @@ make_table_name (T2pdBringUp *self)
   return t2pn_nft_make_table_name (id);
 }
 
-/* Without an uplink or a resolved there is nothing to turn round. */
+/* (nullable): without an uplink or a resolved there is nothing to turn round */
 static char *
 make_script (T2pdBringUp *self, const T2pnSnapshot *snapshot, const char *table)
 {
@@ -97,10 +97,21 @@ make_script (T2pdBringUp *self, const T2pnSnapshot *snapshot, const char *table)
   };
 
   if (self->resolver_uid == 0 || uplinks == NULL)
-    return t2pn_dns_redirect_to_undo_script (table);
+    return NULL;
   sent = g_strdup_printf ("meta skuid %u meta oif { %s }", self->resolver_uid, uplinks);
   who[0] = sent;
   return t2pn_dns_redirect_to_script (&redirect);
+}
+
+static gboolean
+take_back (T2pdBringUp *self, const char *table, GError **error)
+{
+  g_autofree char *script = t2pn_dns_redirect_to_undo_script (table);
+
+  if (self->resolver_redirect == NULL)
+    return TRUE;
+  g_clear_pointer (&self->resolver_redirect, g_free);
+  return t2pn_nft_run (script, error);
 }
 
 static gboolean
@@ -108,10 +119,13 @@ make_true (T2pdBringUp *self, GError **error)
 {
   g_autoptr (T2pnSnapshot) snapshot = t2pn_snapshot_take_around_tunnels (0, error);
   g_autofree char *table = make_table_name (self);
-  g_autofree char *script = snapshot != NULL ? make_script (self, snapshot, table) : NULL;
+  g_autofree char *script = NULL;
 
-  if (script == NULL)
+  if (snapshot == NULL)
     return FALSE;
+  script = make_script (self, snapshot, table);
+  if (script == NULL)
+    return take_back (self, table, error);
   if (g_strcmp0 (script, self->resolver_redirect) == 0)
     return TRUE;
   if (!t2pn_journal_add_nft_table (self->journal, STEP, table, error) ||
@@ -126,8 +140,10 @@ static void
 try_it (T2pdBringUp *self)
 {
   g_autoptr (GError) error = NULL;
+  gboolean was_failing = self->is_resolver_redirect_failing;
 
-  if (!make_true (self, &error))
+  self->is_resolver_redirect_failing = !make_true (self, &error);
+  if (self->is_resolver_redirect_failing && !was_failing)
     t2p_log_warning (t2pd_tunnel_get_name (self->tunnel), error,
                      "systemd-resolved may ask the uplink's servers for names below the "
                      "uplink's domains, ignoring");
@@ -146,19 +162,14 @@ gboolean
 t2pd_resolver_redirect_undo (T2pdBringUp *self, GError **error)
 {
   g_autofree char *table = make_table_name (self);
-  g_autofree char *script = t2pn_dns_redirect_to_undo_script (table);
 
-  if (self->resolver_redirect == NULL)
-    return TRUE;
-  g_clear_pointer (&self->resolver_redirect, g_free);
-  t2pn_nft_run (script, NULL);
+  take_back (self, table, NULL);
   return TRUE;
 }
 
+/* An uplink may have come that was not there at the bring-up. */
 gboolean
 t2pd_resolver_redirect_update (T2pdBringUp *self, GError **error)
 {
-  if (self->resolver_redirect != NULL)
-    try_it (self);
-  return TRUE;
+  return t2pd_resolver_redirect_run (self, error);
 }

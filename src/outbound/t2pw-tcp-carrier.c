@@ -193,10 +193,14 @@ tcp_carrier_doubt (T2pwCarrier *base, gboolean is_doubtful)
 {
   T2pwTcpCarrier *carrier = (T2pwTcpCarrier *) base;
 
-  if (!is_doubtful)
-    t2pw_upstream_socket_guard (carrier->watch.fd);
-  else if (t2pw_upstream_socket_has_route (carrier->watch.fd))
+  if (is_doubtful && !t2pw_upstream_socket_has_route (carrier->watch.fd))
+    return;
+  /* Of a young one: it would end the hurry. */
+  t2p_reactor_disarm (carrier->reactor, &carrier->timer);
+  if (is_doubtful)
     t2pw_upstream_socket_hurry (carrier->watch.fd);
+  else
+    t2pw_upstream_socket_guard (carrier->watch.fd);
 }
 
 static const T2pwCarrierClass tcp_carrier_class = {

@@ -4,6 +4,7 @@
 #include "scripted-server.h"
 #include "t2p-error.h"
 #include "t2pw-dialer.h"
+#include "t2pw-tcp-carrier.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -196,6 +197,39 @@ test_hurry_and_back (Fixture *f, gconstpointer data)
 }
 
 static void
+ignore_cb (T2pwCarrier *carrier, gpointer user_data)
+{
+}
+
+static const T2pwCarrierHandler ignoring = { .readable = ignore_cb, .writable = ignore_cb };
+
+/* A young carrier gets its guard later than it may come into doubt: that ends no hurry. */
+static void
+test_doubt_of_a_young_one (Fixture *f, gconstpointer data)
+{
+  g_autoptr (ScriptedServer) server = scripted_server_new (stalling);
+  T2pIpEndpoint peer = endpoint ("127.0.0.1", scripted_server_get_port (server));
+  gint64 until_us = g_get_monotonic_time () + 5200 * 1000;
+  T2pwCarrier *carrier;
+  int fd;
+
+  dial (f, &peer, 1, 5000);
+  fd = f->watch.fd;
+  carrier = t2pw_tcp_carrier_new (f->reactor, &f->watch, &ignoring, f);
+  t2pw_carrier_doubt (carrier, TRUE);
+  while (g_get_monotonic_time () < until_us)
+    {
+      g_main_context_iteration (NULL, FALSE);
+      g_usleep (10000);
+    }
+  g_assert_cmpint (int_option (fd, SOL_SOCKET, SO_KEEPALIVE), ==, 1);
+  g_assert_cmpint (int_option (fd, IPPROTO_TCP, TCP_KEEPIDLE), <=, 2);
+  t2pw_carrier_doubt (carrier, FALSE);
+  g_assert_cmpint (int_option (fd, IPPROTO_TCP, TCP_KEEPIDLE), >=, 30);
+  t2pw_carrier_close (carrier, FALSE);
+}
+
+static void
 test_loopback_is_never_stranded (Fixture *f, gconstpointer data)
 {
   g_autoptr (ScriptedServer) server = scripted_server_new (stalling);
@@ -305,6 +339,7 @@ main (int argc, char **argv)
   ADD ("/dialer/mark-is-set-or-its-refusal-noted", test_mark_refusal_is_noted);
   ADD ("/dialer/guard-lets-a-closed-window-be", test_guard_lets_a_closed_window_be);
   ADD ("/dialer/hurry-ends-with-the-guard", test_hurry_and_back);
+  ADD ("/dialer/a-young-carrier-stays-in-doubt", test_doubt_of_a_young_one);
   ADD ("/dialer/loopback-and-unix-are-never-stranded", test_loopback_is_never_stranded);
   ADD ("/dialer/no-descriptor-is-our-own-limit", test_no_descriptor);
   ADD ("/dialer/refusal-is-no-shortage", test_refusal_is_no_shortage);

@@ -259,32 +259,6 @@ class Apps(LabCase):
                 self.service.create('bad', plan.DANTED_URI, capture='default', apps=[name])
 
 
-class WithSystemd(LabCase):
-    """systemd as it answers StartTransientUnit; the cgroup is real."""
-
-    def test_run(self):
-        """`run` has systemd make a scope, and the program is inside before it begins"""
-        if not self.lab.cgroup:
-            self.skipTest('needs a writable cgroup2 file system')
-        self.lab.sh('mkdir -p /run/systemd/system')
-        systemd = self.lab.start(['/usr/bin/python3', '-B', '-u', os.path.join(os.path.dirname(
-            os.path.abspath(__file__)), 't2plab', 'systemd.py')])
-        self.addCleanup(systemd.kill)
-        self.lab.wait_for(lambda: 'ready' in systemd.log() or not systemd.is_running(),
-                          what='systemd')
-        with Service(self.lab) as service:
-            service.create('inside', plan.DANTED_URI, capture='default',
-                           apps=['run.slice'])
-            library = os.path.dirname(find_program(self.lab, 'libtun2proxy-1.0.so.0'))
-            said = self.lab.run(
-                ['tun2proxyctl', 'run', 'sh', '-c', f'cat /proc/self/cgroup; curl -sS -m 15 {URL}'],
-                env={'LD_LIBRARY_PATH': library}).stdout
-            self.assertRegex(said, r'0::/system.slice/tun2proxy-inside-\d+\.scope\n')
-            self.assertTrue(said.endswith(plan.PROXY4 + '\n'), said)
-            service.list()[0].delete()
-        self.assertRegex(systemd.log(), r'tun2proxy-inside-\d+\.scope')
-
-
 class UnderNetworkManager(LabCase):
     options = {'nm': True, 'resolved': True}
 

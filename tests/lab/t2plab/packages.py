@@ -17,7 +17,7 @@ import time
 PACKAGES = {
     'dbus': 'the system bus, with the setuid helper that starts services',
     'polkitd': 'who may do what',
-    'systemd': 'busctl, the validators of units and sysusers',
+    'systemd': 'itself, busctl, the validators of units and sysusers',
     'systemd-resolved': 'per-link DNS',
     'network-manager': 'the usual owner of the uplink',
     'iproute2': 'namespaces, links, routes, rules, ss',

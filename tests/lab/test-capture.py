@@ -9,7 +9,7 @@ import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from t2plab import LabCase, Service, plan, tap  # noqa: E402
+from t2plab import LabCase, Service, Wire, plan, tap  # noqa: E402
 
 PORT = 9000
 PRIVATE4, PUBLIC4 = '172.20.0.1', '192.0.2.99'  # behind the router, each with a route of its own
@@ -78,7 +78,7 @@ sock.sendto(packet, ("ff02::1", 0, 0, socket.if_nametoindex(link)))
 
 
 class CaptureCase(LabCase):
-    """Servers that tell who calls, and a watch on the uplink for packets to them that are not ours."""
+    """Servers that tell who calls, and watches on the uplink for packets to them that are not ours."""
 
     @classmethod
     def setUpClass(cls):
@@ -86,16 +86,14 @@ class CaptureCase(LabCase):
         for place in (None, 'wan', 'srv'):
             server = cls.lab.start(['/usr/bin/python3', '-c', WHO], netns=place)
             cls.lab.wait_for(lambda one=server: 'ready' in one.log(), what='a server')
+        cls.wire = Wire(cls.lab).__enter__()
+        cls.addClassCleanup(cls.wire.__exit__)
         cls.lab.run('nft -f -', input=f'''
             table inet watch {{
-                counter seen {{ }}
                 counter asked {{ }}
                 chain out {{
                     type filter hook postrouting priority 300;
-                    oifname "{plan.UPLINK}" meta l4proto {{ tcp, udp }} th dport {PORT} counter name seen
                     oifname "{plan.UPLINK}" th dport {{ 53, 853 }} meta mark 0 counter name asked
-                    oifname "{plan.UPLINK}" th dport {plan.HTTP} ip daddr {plan.SERVER4} counter name seen
-                    oifname "{plan.UPLINK}" th dport {plan.HTTP} ip6 daddr {plan.SERVER6} counter name seen
                 }}
             }}''')
 
@@ -104,9 +102,17 @@ class CaptureCase(LabCase):
         self.addCleanup(service.__exit__, None)
         return service
 
-    def seen(self, counter='seen'):
-        """Packets that left by the uplink, since the last time."""
-        said = self.lab.run(f'nft reset counter inet watch {counter}').stdout
+    def seen(self):
+        """How many kinds of packets to and from the servers were on the wire, since the last time."""
+        proxies, servers = {plan.PROXY4, plan.PROXY6}, {plan.SERVER4, plan.SERVER6}
+        return len([row for row in self.wire.since_last()
+                    if not proxies & {row['source'], row['destination']}
+                    and (row['port'] == PORT or row['port'] == plan.HTTP
+                         and servers & {row['source'], row['destination']})])
+
+    def asked(self):
+        """Questions to name servers that left by the uplink, since the last time."""
+        said = self.lab.run('nft reset counter inet watch asked').stdout
         return int(re.search(r'packets (\d+)', said)[1])
 
     def me(self, address, kind='tcp', **where):
@@ -167,9 +173,9 @@ class Lan(CaptureCase):
 
     def ask(self, server, kind, link=''):
         """What a name server says, and how many packets to one left by the uplink for it."""
-        self.seen('asked')
+        self.asked()
         said = self.lab.run(['/usr/bin/python3', '-c', ASK, server, kind, link]).stdout.strip()
-        return said, self.seen('asked')
+        return said, self.asked()
 
     def test_questions(self):
         """name servers on the link are answered for by the tunnel, unless a program binds to the link"""

@@ -14,8 +14,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from t2plab import Bus, LabCase, Service, changes, network_dump, plan, tap  # noqa: E402
 
-ETH1_4, ETH1_6 = '10.78.0.100', '2001:db8:78::100'
-ETH1_ROUTER4 = '10.78.0.1'
+ETH1_4, ETH1_6, ETH1_ROUTER4 = plan.SECOND4, plan.SECOND6, plan.SECOND_ROUTER4
 V4_URL, V6_URL = f'http://{plan.SERVER4}', f'http://[{plan.SERVER6}]'
 LOGIND = pathlib.Path(__file__).parent / 't2plab/logind.py'
 NEW_WITHIN = 2.0      # seconds, for connections that begin after a change

@@ -8,7 +8,7 @@ import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from t2plab import LabCase, Service, changes, network_dump, plan, tap  # noqa: E402
+from t2plab import LabCase, Service, Wire, changes, network_dump, plan, tap  # noqa: E402
 from t2plab.lab import HERE  # noqa: E402
 from t2plab.service import RUNTIME_DIR, STATE_DIR, find_program  # noqa: E402
 
@@ -25,9 +25,8 @@ class KillSwitchCase(LabCase):
     def setUp(self):
         self.before = network_dump(self.lab)
         self.service = None
-        self.capture = self.python('capture.py', plan.UPLINK)
-        self.lab.wait_for(lambda: 'watching' in self.capture.log(), what='the capture')
-        self.addCleanup(self.capture.kill)
+        self.wire = Wire(self.lab).__enter__()
+        self.addCleanup(self.wire.__exit__)
 
     def tearDown(self):
         if self.service:
@@ -58,9 +57,13 @@ class KillSwitchCase(LabCase):
     def addresses(self):
         return plan.LAB4, plan.LAB6
 
-    def attempts(self, seconds=SECONDS):
+    def attempts(self, seconds=SECONDS, uplink=plan.UPLINK, addresses=None, meanwhile=None):
         """What programs got that tried for a while: set of (destination, kind, how, outcome)."""
-        running = self.python('traffic.py', plan.UPLINK, *self.addresses(), *AWAY, uid=self.uid)
+        running = self.python('traffic.py', uplink, *(addresses or self.addresses()), *AWAY,
+                              uid=self.uid)
+        if meanwhile:
+            self.lab.wait_for(running.log, what='the first try')
+            meanwhile()
         time.sleep(seconds)
         running.kill()
         running.wait()
@@ -70,13 +73,10 @@ class KillSwitchCase(LabCase):
 
     def leaks(self):
         """Packets since the last time that were meant for the world, and not for the proxy."""
-        time.sleep(0.1)
-        lines = self.capture.log().splitlines()
-        fresh, self.seen = lines[getattr(self, 'seen', 0):], len(lines)
-        return [line for line in fresh if any(f' {address} ' in line for address in AWAY)]
+        return [row for row in self.wire.since_last() if row['destination'] in AWAY]
 
-    def assert_tight(self, seconds=SECONDS):
-        got = self.attempts(seconds)
+    def assert_tight(self, seconds=SECONDS, **where):
+        got = self.attempts(seconds, **where)
         self.assertEqual(self.leaks(), [])
         return got
 
@@ -106,11 +106,10 @@ class WhatLeaves(KillSwitchCase):
     options = {'resolved': True}
 
     def test_seen(self):
-        """the capture sees what leaves when nothing is armed, from each kind of socket"""
+        """the wire shows what leaves when nothing is armed, from each kind of socket"""
         self.start()
         self.attempts()
-        self.assertEqual({(address, kind) for line in self.leaks()
-                          for _, address, kind, _ in [line.split()]},
+        self.assertEqual({(row['destination'], row['protocol']) for row in self.leaks()},
                          {(address, kind) for address in AWAY for kind in ('tcp', 'udp')})
         tunnel = self.create('off')
         self.attempts()
@@ -217,6 +216,46 @@ class WhatLeaves(KillSwitchCase):
         self.assert_tight()
         self.lab.sh(f'ip -6 route del 2001:db8:113::/48; '
                     'for p in 0.0.0.0/1 128.0.0.0/1 203.0.113.0/24; do ip route del $p; done')
+
+    def use_second_uplink(self):
+        """The default routes are those of the other uplink, at once; the first goes."""
+        self.lab.run('ip -batch -', input=f'''
+            addr add {plan.SECOND4}/24 dev {plan.SECOND_UPLINK}
+            addr add {plan.SECOND6}/64 dev {plan.SECOND_UPLINK}
+            link set {plan.SECOND_UPLINK} up
+            route replace default via {plan.SECOND_ROUTER4} dev {plan.SECOND_UPLINK}
+            route replace ::/0 via fe80::1 dev {plan.SECOND_UPLINK}
+            link set {plan.UPLINK} down''')
+
+    def use_first_uplink(self):
+        """As it was at first."""
+        self.lab.run('ip -batch -', input=f'''
+            addr flush dev {plan.SECOND_UPLINK}
+            link set {plan.SECOND_UPLINK} down
+            link set {plan.UPLINK} up
+            addr replace {plan.LAB6}/64 dev {plan.UPLINK}
+            route replace default via {plan.ROUTER4} dev {plan.UPLINK}
+            route replace ::/0 via fe80::1 dev {plan.UPLINK}''')
+
+    def test_other_uplink(self):
+        """another uplink instead, under traffic: nothing leaves by it, armed or blocking"""
+        there = {'uplink': plan.SECOND_UPLINK, 'addresses': (plan.SECOND4, plan.SECOND6)}
+        self.use_second_uplink()
+        self.attempts(0.5, **there)
+        self.assertEqual({(row['link'], row['destination']) for row in self.leaks()},
+                         {('lan1', address) for address in AWAY})
+        self.use_first_uplink()
+        self.start()
+        self.create()
+        self.leaks()
+        self.assert_tight(0.8, meanwhile=self.use_second_uplink)
+        self.assert_tight(0.8, **there)
+        self.assert_state('armed')
+        self.lab.wait_for(lambda: self.fetches() == plan.PROXY4, what='the way by the new uplink')
+        self.kill_daemon(workers=True)
+        self.wait_repaired()
+        self.assert_tight(0.8, **there)
+        self.assert_tight(0.8, meanwhile=self.use_first_uplink)
 
 
 class Portal(KillSwitchCase):

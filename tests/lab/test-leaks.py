@@ -50,6 +50,7 @@ class Leaks(LabCase):
                 }}
             }}''')
         self.addCleanup(self.lab.run, 'nft delete table inet leaks')
+        self.assert_seen()
 
     def leaked(self):
         """Packets to a name server by the uplink that are not our own, since the last time."""
@@ -59,8 +60,8 @@ class Leaks(LabCase):
     def ask_by(self, device, server, transport):
         self.lab.run(['/usr/bin/python3', '-c', ASK_BY, device, server, transport])
 
-    def test_seen(self):
-        """the watch sees a query that leaves by the uplink, both families and transports"""
+    def assert_seen(self):
+        """The watch sees a query that leaves by the uplink, both families and transports."""
         for server in (plan.ROUTER4, plan.ROUTER6):
             for transport in ('udp', 'tcp'):
                 self.ask_by(plan.UPLINK, server, transport)

@@ -8,7 +8,7 @@ import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from t2plab import LabCase, Service, changes, network_dump, plan, tap  # noqa: E402
+from t2plab import LabCase, Service, Wire, changes, network_dump, plan, tap  # noqa: E402
 from t2plab.bus import BusError, vardict  # noqa: E402
 
 CLIENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), 't2plab', 'dnsclient.py')
@@ -109,11 +109,19 @@ class UserDns(LabCase):
         self.assert_as_before()
 
     def test_every_server(self):
-        """whichever server is asked, by UDP or TCP, answers come from it"""
-        self.start()
-        self.up()
-        for server in (*LOCAL, *REMOTE):
-            self.assert_answers(USER, server)
+        """whichever server is asked, by UDP or TCP, answers come from it and the wire shows nothing"""
+        self.lab.run('resolvectl flush-caches')
+        with Wire(self.lab) as wire:
+            def is_shown():
+                return plan.PROXY_ONLY_NAME in {row['name'] for row in wire.since_last()}
+            for server in ('127.0.0.53', *REMOTE):
+                self.ask(USER, server, f'{plan.PROXY_ONLY_NAME} A')
+                self.assertTrue(is_shown(), server)
+            self.start()
+            self.up()
+            for server in (*LOCAL, *REMOTE):
+                self.assert_answers(USER, server)
+                self.assertFalse(is_shown(), server)
 
     def test_others_servers(self):
         """whichever server root asks, it is that server that answers"""

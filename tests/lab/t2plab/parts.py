@@ -12,7 +12,7 @@ RUN = pathlib.Path('/run/lab')
 LAB_LINKS = f"""
 link set lo up
 link add {plan.UPLINK} type veth peer name lan0 netns wan
-link add eth1 type veth peer name lan1 netns wan
+link add {plan.SECOND_UPLINK} type veth peer name lan1 netns wan
 """
 STATIC_UPLINK = f"""
 addr add {plan.LAB4}/24 dev {plan.UPLINK}
@@ -21,7 +21,6 @@ link set {plan.UPLINK} up
 route add default via {plan.ROUTER4}
 route add ::/0 via fe80::1 dev {plan.UPLINK}
 """
-# eth1 is a second uplink, down until a test wants to roam.
 ROUTER_LINKS = f"""
 link set lan0 up
 addr add {plan.ROUTER4}/24 dev lan0

@@ -11,6 +11,12 @@ The proxy is not on the LAN: packets to it need the default route, as in real li
 LAB4, LAB6 = '10.77.0.100', '2001:db8:77::100'  # its static addresses, without NetworkManager
 UPLINK = 'eth0'
 ROUTER4, ROUTER6 = '10.77.0.1', '2001:db8:77::1'
+# Its second link to the router, which is down until a test wants to roam; nobody gives it addresses.
+SECOND_UPLINK = 'eth1'
+SECOND4, SECOND6 = '10.78.0.100', '2001:db8:78::100'
+SECOND_ROUTER4 = '10.78.0.1'
+# How a packet ends that leaves on purpose, see leak.py.
+LEAK_SIGN = b'leaks on purpose'
 
 # Network namespaces beside it.
 NETNS = ('wan', 'px', 'srv')

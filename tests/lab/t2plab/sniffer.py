@@ -6,6 +6,8 @@ hide, whatever its sockets are bound to.
 sniffer.py LINK...     one JSON object for each kind of packet when it is first seen:
                        {"link", "protocol", "source", "destination", "port", "name"}
 
+After a packet that leaks on purpose (leak.py) each kind is new again.
+
 port is the destination's, or the source's where that is the lower one (an answer); 0 without ports.
 name is what a DNS packet asks for. protocol is "udp", "tcp", "icmp", "icmp6 TYPE", "arp", "ip N" for
 others, "ether N" for what is not IP.
@@ -15,6 +17,8 @@ import select
 import socket
 import struct
 import sys
+
+import plan
 
 ETH_P_ALL, ARP, IP4, IP6, VLAN = 0x0003, 0x0806, 0x0800, 0x86dd, 0x8100
 DNS_PORTS = (53, 853, 5353, 5355)
@@ -83,6 +87,8 @@ def main():
         for sock in select.select(list(sockets), [], [])[0]:
             frame = sock.recv(65536)
             text = json.dumps(describe(sockets[sock], frame))
+            if frame.endswith(plan.LEAK_SIGN):
+                seen.clear()
             if text not in seen:
                 seen.add(text)
                 print(text, flush=True)

@@ -17,9 +17,9 @@
 #include "t2p-app-name.h"
 #include "t2p-log.h"
 #include "t2pd-bring-up-private.h"
+#include "t2pd-tunnel-table.h"
 #include "t2pn-app-rules.h"
 #include "t2pn-cgroup.h"
-#include "t2pn-nft.h"
 
 #include <errno.h>
 #include <glib-unix.h>
@@ -41,6 +41,7 @@ struct _T2pdApps
   GSource *again; /* while it is there, changes wait for it */
   guint delay_ms;
   gboolean is_stale;
+  gboolean is_loaded;
   GArray *apps; /* of T2pnAppGroup: what the rules say */
   GArray *excluded;
   GArray *attached;    /* likewise: what somebody has been started in */
@@ -168,7 +169,7 @@ load (T2pdApps *self,
   };
   g_autofree char *script = t2pn_app_rules_make_script (&rules);
 
-  return t2pn_nft_run (script, error);
+  return t2pd_tunnel_table_load (bring_up, script, error);
 }
 
 static gboolean changed_cb (int fd, GIOCondition condition, gpointer user_data);
@@ -214,12 +215,13 @@ reload (T2pdApps *self, const T2pnAppGroup *another, GError **error)
   attached = t2pn_app_groups_keep (self->attached, T2PN_CGROUP_ROOT);
   if (another != NULL && !t2pn_app_groups_add (attached, another, error))
     return FALSE;
-  if (self->apps != NULL && t2pn_app_groups_equal (self->apps, apps) &&
+  if (self->is_loaded && t2pn_app_groups_equal (self->apps, apps) &&
       t2pn_app_groups_equal (self->excluded, excluded) &&
       t2pn_app_groups_equal (self->attached, attached))
     return TRUE;
   if (!load (self, attached, apps, excluded, error))
     return FALSE;
+  self->is_loaded = TRUE;
   take (&self->apps, &apps);
   take (&self->excluded, &excluded);
   take (&self->attached, &attached);
@@ -282,8 +284,6 @@ load_first (T2pdApps *self, GError **error)
 gboolean
 t2pd_apps_run (T2pdBringUp *bring_up, GError **error)
 {
-  g_autofree char *id =
-      g_strdup_printf ("%" G_GUINT64_FORMAT, t2pd_tunnel_get_id (bring_up->tunnel));
   T2pdApps *self;
 
   if (bring_up->ids.app_mark == 0)
@@ -293,10 +293,9 @@ t2pd_apps_run (T2pdBringUp *bring_up, GError **error)
   self = g_new0 (T2pdApps, 1);
   self->bring_up = bring_up;
   self->inotify_fd = -1;
-  self->table = t2pn_nft_make_table_name (id);
+  self->table = t2pd_tunnel_table_make_name (bring_up);
   self->attached = t2pn_app_groups_new ();
-  if (!t2pn_journal_add_nft_table (bring_up->journal, STEP, self->table, error) ||
-      !load_first (self, error))
+  if (!load_first (self, error))
     {
       t2pd_apps_free (self);
       return FALSE;
@@ -310,6 +309,19 @@ gboolean
 t2pd_apps_undo (T2pdBringUp *bring_up, GError **error)
 {
   g_clear_pointer (&bring_up->apps, t2pd_apps_free);
+  return TRUE;
+}
+
+gboolean
+t2pd_apps_restore (T2pdBringUp *bring_up, GError **error)
+{
+  T2pdApps *self = bring_up->apps;
+
+  if (self == NULL)
+    return TRUE;
+  self->is_loaded = FALSE;
+  drop_source (&self->again);
+  renew (self);
   return TRUE;
 }
 

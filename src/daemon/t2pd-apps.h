@@ -10,6 +10,8 @@ typedef struct _T2pdApps T2pdApps;
 
 gboolean t2pd_apps_run (T2pdBringUp *bring_up, GError **error);
 gboolean t2pd_apps_undo (T2pdBringUp *bring_up, GError **error);
+/* Succeeds: what fails is tried again later. */
+gboolean t2pd_apps_restore (T2pdBringUp *bring_up, GError **error);
 void t2pd_apps_free (T2pdApps *apps);
 /* Has the tunnel capture what the process @pid of the user @uid does from now on, and all that
  * it starts. T2P_ERROR_INVALID_ARGUMENT when the tunnel captures nothing of his. */

@@ -10,17 +10,6 @@
 
 /* --- what happens while it is up */
 
-/* Also when the routes could not be brought up to date, but not once the taking down began. */
-static gboolean
-update_parts (T2pdBringUp *self, GError **error)
-{
-  T2pTunnelState state = t2pd_tunnel_get_state (self->tunnel);
-
-  if (state != T2P_TUNNEL_STATE_ACTIVE && state != T2P_TUNNEL_STATE_DEGRADED)
-    return TRUE;
-  return t2pd_capture_parts_update (self, error);
-}
-
 static void
 updated_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
@@ -31,7 +20,8 @@ updated_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 
   self->update = UPDATE_IDLE;
   self->is_out_of_date = !t2pn_backend_update_finish (T2PN_BACKEND (source), result, &error);
-  if (!update_parts (self, error == NULL ? &error : NULL))
+  /* Also when the routes could not be brought up to date. */
+  if (!t2pd_capture_parts_update (self, error == NULL ? &error : NULL))
     self->is_out_of_date = TRUE;
   if (self->is_out_of_date && !was_out_of_date)
     t2p_log_warning (

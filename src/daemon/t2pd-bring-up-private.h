@@ -5,6 +5,7 @@
 #include "t2pd-bring-up.h"
 #include "t2pd-loop-watch.h"
 #include "t2pd-second-hop.h"
+#include "t2pd-tunnel-table.h"
 
 #include "t2pn-backend.h"
 #include "t2pn-journal.h"
@@ -29,6 +30,7 @@ typedef enum
 typedef enum
 {
   T2PD_DNS_REDIRECT_NONE,
+  T2PD_DNS_REDIRECT_LOST, /* what it was told, somebody has removed */
   T2PD_DNS_REDIRECT_IPV4, /* and those by IPv6 are refused */
   T2PD_DNS_REDIRECT_BOTH,
 } T2pdDnsRedirectState;
@@ -57,7 +59,9 @@ struct _T2pdBringUp
   T2pnBypass *bypass; /* NULL before the first plan */
   T2pnBackend *backend;
   T2pnResolver *resolver;
-  T2pdApps *apps; /* NULL: none are chosen */
+  gboolean has_capture_parts;
+  T2pdTunnelTable *table; /* NULL: nothing is in it */
+  T2pdApps *apps;         /* NULL: none are chosen */
   gboolean closes_existing;
   char *close_warning; /* NULL: that went well, or was not asked for */
   T2pdDnsRedirectState dns_redirect;

@@ -31,6 +31,7 @@ t2pd_bring_up_dispose (GObject *object)
 {
   T2pdBringUp *self = T2PD_BRING_UP (object);
 
+  g_clear_pointer (&self->table, t2pd_tunnel_table_free);
   g_clear_pointer (&self->apps, t2pd_apps_free);
   g_clear_object (&self->resolver);
   g_clear_object (&self->backend);

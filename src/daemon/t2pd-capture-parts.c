@@ -4,6 +4,7 @@
 #include "t2pd-capture-parts.h"
 
 #include "t2pd-apps.h"
+#include "t2pd-bring-up-private.h"
 #include "t2pd-close-existing.h"
 #include "t2pd-dns-redirect.h"
 #include "t2pd-resolver-redirect.h"
@@ -11,24 +12,27 @@
 #include "t2pd-kill-switch-part.h"
 
 static const T2pdCapturePart parts[] = {
-  { "apps", t2pd_apps_run, t2pd_apps_undo, NULL },
-  { "dns-redirect", t2pd_dns_redirect_run, t2pd_dns_redirect_undo, t2pd_dns_redirect_update },
+  { "apps", t2pd_apps_run, t2pd_apps_undo, NULL, t2pd_apps_restore },
+  { "dns-redirect", t2pd_dns_redirect_run, t2pd_dns_redirect_undo, t2pd_dns_redirect_update,
+    t2pd_dns_redirect_restore },
   { "resolver-redirect", t2pd_resolver_redirect_run, t2pd_resolver_redirect_undo,
-    t2pd_resolver_redirect_update },
-  { "forwarded", t2pd_forwarded_run, NULL, NULL },
-  { "kill-switch", t2pd_kill_switch_part_run, NULL, t2pd_kill_switch_part_update },
+    t2pd_resolver_redirect_update, t2pd_resolver_redirect_restore },
+  { "forwarded", t2pd_forwarded_run, NULL, NULL, t2pd_forwarded_run },
+  { "kill-switch", t2pd_kill_switch_part_run, NULL, t2pd_kill_switch_part_update, NULL },
   /* after all that decides who is captured */
-  { "close-existing", t2pd_close_existing_run, NULL, NULL },
-  { NULL, NULL, NULL, NULL },
+  { "close-existing", t2pd_close_existing_run, NULL, NULL, NULL },
 };
 
-/* Without the row that ends it. */
-#define N_PARTS (G_N_ELEMENTS (parts) - 1)
+typedef gboolean (*Verb) (T2pdBringUp *self, GError **error);
 
 /* Keeps the first failure, which says what was the matter with which part. */
 static void
-keep_first (GError **first, const T2pdCapturePart *part, GError *failure)
+try_part (const T2pdCapturePart *part, Verb verb, T2pdBringUp *self, GError **first)
 {
+  GError *failure = NULL;
+
+  if (verb == NULL || verb (self, &failure))
+    return;
   if (*first != NULL)
     {
       g_error_free (failure);
@@ -72,12 +76,7 @@ t2pd_capture_parts_undo_table (const T2pdCapturePart *table,
   GError *first = NULL;
 
   for (gsize i = n_parts; i > 0; i--)
-    {
-      GError *failure = NULL;
-
-      if (table[i - 1].undo != NULL && !table[i - 1].undo (self, &failure))
-        keep_first (&first, &table[i - 1], failure);
-    }
+    try_part (&table[i - 1], table[i - 1].undo, self, &first);
   return take_result (first, error);
 }
 
@@ -90,12 +89,20 @@ t2pd_capture_parts_update_table (const T2pdCapturePart *table,
   GError *first = NULL;
 
   for (gsize i = 0; i < n_parts; i++)
-    {
-      GError *failure = NULL;
+    try_part (&table[i], table[i].update, self, &first);
+  return take_result (first, error);
+}
 
-      if (table[i].update != NULL && !table[i].update (self, &failure))
-        keep_first (&first, &table[i], failure);
-    }
+gboolean
+t2pd_capture_parts_restore_table (const T2pdCapturePart *table,
+                                  gsize n_parts,
+                                  T2pdBringUp *self,
+                                  GError **error)
+{
+  GError *first = NULL;
+
+  for (gsize i = 0; i < n_parts; i++)
+    try_part (&table[i], table[i].restore, self, &first);
   return take_result (first, error);
 }
 
@@ -106,20 +113,44 @@ is_elsewhere (T2pdBringUp *self)
   return t2pd_bring_up_get_netns (self) >= 0;
 }
 
+/* What was loaded goes with the step, by the journal: nobody else has removed it then. */
+static void
+end (T2pdBringUp *self)
+{
+  self->has_capture_parts = FALSE;
+  g_clear_pointer (&self->table, t2pd_tunnel_table_free);
+}
+
 gboolean
 t2pd_capture_parts_run (T2pdBringUp *self, GError **error)
 {
-  return is_elsewhere (self) || t2pd_capture_parts_run_table (parts, N_PARTS, self, error);
+  if (is_elsewhere (self))
+    return TRUE;
+  self->has_capture_parts =
+      t2pd_capture_parts_run_table (parts, G_N_ELEMENTS (parts), self, error);
+  if (!self->has_capture_parts)
+    end (self);
+  return self->has_capture_parts;
 }
 
 gboolean
 t2pd_capture_parts_undo (T2pdBringUp *self, GError **error)
 {
-  return is_elsewhere (self) || t2pd_capture_parts_undo_table (parts, N_PARTS, self, error);
+  end (self);
+  return is_elsewhere (self) ||
+         t2pd_capture_parts_undo_table (parts, G_N_ELEMENTS (parts), self, error);
 }
 
+/* A change of the network may have begun before the taking down, and end after it. */
 gboolean
 t2pd_capture_parts_update (T2pdBringUp *self, GError **error)
 {
-  return is_elsewhere (self) || t2pd_capture_parts_update_table (parts, N_PARTS, self, error);
+  return !self->has_capture_parts ||
+         t2pd_capture_parts_update_table (parts, G_N_ELEMENTS (parts), self, error);
+}
+
+gboolean
+t2pd_capture_parts_restore (T2pdBringUp *self, GError **error)
+{
+  return t2pd_capture_parts_restore_table (parts, G_N_ELEMENTS (parts), self, error);
 }

@@ -13,6 +13,8 @@ G_BEGIN_DECLS
  *   journal does is enough
  * @update: (nullable): the plan was computed anew, for links, addresses, rules or a proxy that
  *   changed
+ * @restore: (nullable): makes again what it had in the tunnel's table of nftables, which
+ *   somebody has removed
  *
  * All of them ask the kernel only, and wait for nobody.
  */
@@ -22,15 +24,18 @@ typedef struct
   gboolean (*run) (T2pdBringUp *self, GError **error);
   gboolean (*undo) (T2pdBringUp *self, GError **error);
   gboolean (*update) (T2pdBringUp *self, GError **error);
+  gboolean (*restore) (T2pdBringUp *self, GError **error);
 } T2pdCapturePart;
 
 /* The rows in their order; when one fails, those before it are undone. */
 gboolean t2pd_capture_parts_run (T2pdBringUp *self, GError **error);
-/* Backwards. Both of these go on after a failure and return the first. */
+/* Backwards. This one and those below go on after a failure and return the first; those below
+ * do something between t2pd_capture_parts_run() and this one only. */
 gboolean t2pd_capture_parts_undo (T2pdBringUp *self, GError **error);
 gboolean t2pd_capture_parts_update (T2pdBringUp *self, GError **error);
+gboolean t2pd_capture_parts_restore (T2pdBringUp *self, GError **error);
 
-/* What those three do with their table, for tests. */
+/* What those four do with their table, for tests. */
 gboolean t2pd_capture_parts_run_table (const T2pdCapturePart *parts,
                                        gsize n_parts,
                                        T2pdBringUp *self,
@@ -43,5 +48,9 @@ gboolean t2pd_capture_parts_update_table (const T2pdCapturePart *parts,
                                           gsize n_parts,
                                           T2pdBringUp *self,
                                           GError **error);
+gboolean t2pd_capture_parts_restore_table (const T2pdCapturePart *parts,
+                                           gsize n_parts,
+                                           T2pdBringUp *self,
+                                           GError **error);
 
 G_END_DECLS

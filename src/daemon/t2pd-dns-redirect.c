@@ -6,6 +6,7 @@
 #include "t2p-error.h"
 #include "t2p-log.h"
 #include "t2pd-bring-up-private.h"
+#include "t2pd-tunnel-table.h"
 #include "t2pn-conntrack.h"
 #include "t2pn-dns-redirect.h"
 #include "t2pn-netlink-objects.h"
@@ -67,15 +68,6 @@ t2pd_dns_redirect_add_warnings (const T2pSettings *settings, GVariantBuilder *wa
 
 /* --- what the kernel is told */
 
-static char *
-make_table_name (T2pdBringUp *self)
-{
-  g_autofree char *id =
-      g_strdup_printf ("%" G_GUINT64_FORMAT, t2pd_tunnel_get_id (self->tunnel));
-
-  return t2pn_nft_make_table_name (id);
-}
-
 /* By then packets of the apps that the tunnel captures are marked. */
 static char *
 make_who (T2pdBringUp *self)
@@ -91,8 +83,9 @@ make_who (T2pdBringUp *self)
 }
 
 static gboolean
-load (T2pdBringUp *self, const char *table, gboolean has_ipv6, GError **error)
+load (T2pdBringUp *self, gboolean has_ipv6, GError **error)
 {
+  g_autofree char *table = t2pd_tunnel_table_make_name (self);
   g_autofree char *users = make_who (self);
   const char *const who[] = { users, NULL };
   T2pnDnsRedirect redirect = {
@@ -106,7 +99,7 @@ load (T2pdBringUp *self, const char *table, gboolean has_ipv6, GError **error)
   };
   g_autofree char *script = t2pn_dns_redirect_to_script (&redirect);
 
-  return t2pn_nft_run (script, error);
+  return t2pd_tunnel_table_load (self, script, error);
 }
 
 /* --- the link: both settings of it go with it, and are taken back on one that stays */
@@ -214,23 +207,20 @@ static gboolean
 make_true (T2pdBringUp *self, GError **error)
 {
   g_autoptr (T2pnSnapshot) snapshot = t2pn_snapshot_take_around_tunnels (0, error);
-  g_autofree char *table = make_table_name (self);
   T2pnRoute route =
       t2pn_dns_redirect_make_loopback_route (t2pn_tun_device_get_ifindex (self->device));
   T2pdDnsRedirectState wanted;
-  gboolean is_there;
 
-  if (snapshot == NULL || !t2pn_nft_has_table (table, &is_there, error))
+  if (snapshot == NULL)
     return FALSE;
   wanted = has_ipv6 (self, snapshot) ? T2PD_DNS_REDIRECT_BOTH : T2PD_DNS_REDIRECT_IPV4;
   if (wanted == T2PD_DNS_REDIRECT_BOTH &&
       !t2pn_netlink_objects_has_route (snapshot->routes, &route) &&
       !add_loopback_route (self, &route, error))
     return FALSE;
-  if (self->dns_redirect == wanted && is_there)
+  if (self->dns_redirect == wanted)
     return TRUE;
-  if (!t2pn_journal_add_nft_table (self->journal, STEP, table, error) ||
-      !load (self, table, wanted == T2PD_DNS_REDIRECT_BOTH, error))
+  if (!load (self, wanted == T2PD_DNS_REDIRECT_BOTH, error))
     return FALSE;
   self->dns_redirect = wanted;
   forget_questions (self);
@@ -272,7 +262,7 @@ t2pd_dns_redirect_run (T2pdBringUp *self, GError **error)
 gboolean
 t2pd_dns_redirect_undo (T2pdBringUp *self, GError **error)
 {
-  g_autofree char *table = make_table_name (self);
+  g_autofree char *table = t2pd_tunnel_table_make_name (self);
   g_autofree char *script = t2pn_dns_redirect_to_undo_script (table);
 
   if (self->dns_redirect == T2PD_DNS_REDIRECT_NONE)
@@ -287,4 +277,13 @@ gboolean
 t2pd_dns_redirect_update (T2pdBringUp *self, GError **error)
 {
   return self->dns_redirect == T2PD_DNS_REDIRECT_NONE || make_true (self, error);
+}
+
+gboolean
+t2pd_dns_redirect_restore (T2pdBringUp *self, GError **error)
+{
+  if (self->dns_redirect == T2PD_DNS_REDIRECT_NONE)
+    return TRUE;
+  self->dns_redirect = T2PD_DNS_REDIRECT_LOST;
+  return make_true (self, error);
 }

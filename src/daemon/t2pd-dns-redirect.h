@@ -16,6 +16,7 @@ gboolean t2pd_dns_redirect_is_for_some (const T2pSettings *settings);
 gboolean t2pd_dns_redirect_run (T2pdBringUp *self, GError **error);
 gboolean t2pd_dns_redirect_undo (T2pdBringUp *self, GError **error);
 gboolean t2pd_dns_redirect_update (T2pdBringUp *self, GError **error);
+gboolean t2pd_dns_redirect_restore (T2pdBringUp *self, GError **error);
 
 /* What a person should know about look-ups of a tunnel for some users or apps, if it is one. */
 void t2pd_dns_redirect_add_warnings (const T2pSettings *settings, GVariantBuilder *warnings);

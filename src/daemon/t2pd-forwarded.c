@@ -5,22 +5,17 @@
 
 #include "t2p-log.h"
 #include "t2pd-bring-up-private.h"
+#include "t2pd-tunnel-table.h"
 #include "t2pn-forward-answers.h"
-#include "t2pn-nft.h"
-
-#define STEP "install-capture"
 
 static gboolean
 load (T2pdBringUp *self, GError **error)
 {
-  g_autofree char *id =
-      g_strdup_printf ("%" G_GUINT64_FORMAT, t2pd_tunnel_get_id (self->tunnel));
-  g_autofree char *table = t2pn_nft_make_table_name (id);
+  g_autofree char *table = t2pd_tunnel_table_make_name (self);
   g_autofree char *script = t2pn_forward_answers_to_script (
       table, t2pn_tun_device_get_name (self->device), self->ids.mark);
 
-  return t2pn_journal_add_nft_table (self->journal, STEP, table, error) &&
-         t2pn_nft_run (script, error);
+  return t2pd_tunnel_table_load (self, script, error);
 }
 
 /* A kernel without nftables forwards into the tunnel all the same. */

@@ -4,7 +4,7 @@
 /* Theory of operation
  *
  * The table is deleted by others, too: a firewall that is reloaded flushes all there is. It is
- * looked for after each change of tables that the kernel tells of. */
+ * looked for whenever the kernel tells that it went, as it does when we replace it, too. */
 
 #include "t2pd-kill-switch-table.h"
 
@@ -54,9 +54,9 @@ list_links (T2pdKillSwitchTable *self)
     }
 }
 
-/* Somebody has changed tables: ours may be among those that are gone. */
+/* Replaced by us, or removed? */
 static void
-tables_changed_cb (gpointer user_data)
+table_removed_cb (gpointer user_data)
 {
   T2pdKillSwitchTable *self = user_data;
   g_autoptr (GError) error = NULL;
@@ -80,7 +80,7 @@ watch (T2pdKillSwitchTable *self)
 
   if (self->monitor != NULL)
     return;
-  self->monitor = t2pn_nft_monitor_new (tables_changed_cb, self, &error);
+  self->monitor = t2pn_nft_monitor_new (T2PN_NFT_TABLE, table_removed_cb, self, &error);
   if (self->monitor == NULL)
     t2p_log_warning (NULL, error,
                      "kill switch: it would not be noticed when another program "

@@ -17,12 +17,11 @@
 #include "t2p-log.h"
 #include "t2pd-bring-up-private.h"
 #include "t2pd-dns-redirect.h"
+#include "t2pd-tunnel-table.h"
 #include "t2pn-dns-redirect.h"
 #include "t2pn-nft.h"
 
 #include <linux/rtnetlink.h>
-
-#define STEP "install-capture"
 
 static gboolean
 is_wanted (const T2pSettings *settings)
@@ -69,15 +68,6 @@ has_ipv6 (T2pdBringUp *self, const T2pnSnapshot *snapshot)
   return FALSE;
 }
 
-static char *
-make_table_name (T2pdBringUp *self)
-{
-  g_autofree char *id =
-      g_strdup_printf ("%" G_GUINT64_FORMAT, t2pd_tunnel_get_id (self->tunnel));
-
-  return t2pn_nft_make_table_name (id);
-}
-
 /* (nullable): without an uplink or a resolved there is nothing to turn round */
 static char *
 make_script (T2pdBringUp *self, const T2pnSnapshot *snapshot, const char *table)
@@ -118,7 +108,7 @@ static gboolean
 make_true (T2pdBringUp *self, GError **error)
 {
   g_autoptr (T2pnSnapshot) snapshot = t2pn_snapshot_take_around_tunnels (0, error);
-  g_autofree char *table = make_table_name (self);
+  g_autofree char *table = t2pd_tunnel_table_make_name (self);
   g_autofree char *script = NULL;
 
   if (snapshot == NULL)
@@ -128,8 +118,7 @@ make_true (T2pdBringUp *self, GError **error)
     return take_back (self, table, error);
   if (g_strcmp0 (script, self->resolver_redirect) == 0)
     return TRUE;
-  if (!t2pn_journal_add_nft_table (self->journal, STEP, table, error) ||
-      !t2pn_nft_run (script, error))
+  if (!t2pd_tunnel_table_load (self, script, error))
     return FALSE;
   g_free (self->resolver_redirect);
   self->resolver_redirect = g_steal_pointer (&script);
@@ -161,7 +150,7 @@ t2pd_resolver_redirect_run (T2pdBringUp *self, GError **error)
 gboolean
 t2pd_resolver_redirect_undo (T2pdBringUp *self, GError **error)
 {
-  g_autofree char *table = make_table_name (self);
+  g_autofree char *table = t2pd_tunnel_table_make_name (self);
 
   take_back (self, table, NULL);
   return TRUE;
@@ -171,5 +160,12 @@ t2pd_resolver_redirect_undo (T2pdBringUp *self, GError **error)
 gboolean
 t2pd_resolver_redirect_update (T2pdBringUp *self, GError **error)
 {
+  return t2pd_resolver_redirect_run (self, error);
+}
+
+gboolean
+t2pd_resolver_redirect_restore (T2pdBringUp *self, GError **error)
+{
+  g_clear_pointer (&self->resolver_redirect, g_free);
   return t2pd_resolver_redirect_run (self, error);
 }

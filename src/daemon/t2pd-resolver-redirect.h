@@ -12,5 +12,6 @@ G_BEGIN_DECLS
 gboolean t2pd_resolver_redirect_run (T2pdBringUp *self, GError **error);
 gboolean t2pd_resolver_redirect_undo (T2pdBringUp *self, GError **error);
 gboolean t2pd_resolver_redirect_update (T2pdBringUp *self, GError **error);
+gboolean t2pd_resolver_redirect_restore (T2pdBringUp *self, GError **error);
 
 G_END_DECLS

@@ -3,31 +3,57 @@
 
 #include "t2pn-nft-monitor.h"
 
+#include "t2pn-nft.h"
+
 #include <glib-unix.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
 
+#define FAMILY_INET 1 /* NFPROTO_INET, whose header does not go with the C library's */
 #define DELETED_TABLE ((NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_DELTABLE)
 
 struct _T2pnNftMonitor
 {
+  char *name;
   struct nl_sock *socket;
   GSource *source;
-  gboolean has_news;
+  gboolean is_removed; /* say the messages that are being read */
   void (*table_removed) (gpointer user_data);
   gpointer user_data;
 };
+
+static gboolean
+is_about (T2pnNftMonitor *self, struct nlmsghdr *header)
+{
+  const struct nfgenmsg *said = nlmsg_data (header);
+  struct nlattr *name;
+
+  if (header->nlmsg_type != DELETED_TABLE || !nlmsg_valid_hdr (header, sizeof *said) ||
+      said->nfgen_family != FAMILY_INET)
+    return FALSE;
+  name = nlmsg_find_attr (header, sizeof *said, NFTA_TABLE_NAME);
+  return name != NULL && nla_strcmp (name, self->name) == 0;
+}
 
 static int
 message_cb (struct nl_msg *message, void *user_data)
 {
   T2pnNftMonitor *self = user_data;
 
-  if (nlmsg_hdr (message)->nlmsg_type == DELETED_TABLE)
-    self->has_news = TRUE;
+  if (is_about (self, nlmsg_hdr (message)))
+    self->is_removed = TRUE;
   return NL_OK;
+}
+
+/* More has happened than the socket holds. */
+static gboolean
+is_missing (T2pnNftMonitor *self)
+{
+  gboolean is_there;
+
+  return t2pn_nft_has_table (self->name, &is_there, NULL) && !is_there;
 }
 
 /* The callback may free the monitor. */
@@ -35,11 +61,11 @@ static gboolean
 readable_cb (int fd, GIOCondition condition, gpointer user_data)
 {
   T2pnNftMonitor *self = user_data;
-  gboolean has_news;
+  int result;
 
-  self->has_news = FALSE;
-  has_news = nl_recvmsgs_default (self->socket) == -NLE_NOMEM /* ENOBUFS */ || self->has_news;
-  if (has_news)
+  self->is_removed = FALSE;
+  result = nl_recvmsgs_default (self->socket);
+  if (self->is_removed || (result == -NLE_NOMEM /* ENOBUFS */ && is_missing (self)))
     self->table_removed (self->user_data);
   return G_SOURCE_CONTINUE;
 }
@@ -66,12 +92,14 @@ open_socket (T2pnNftMonitor *self, GError **error)
 }
 
 T2pnNftMonitor *
-t2pn_nft_monitor_new (void (*table_removed) (gpointer user_data),
+t2pn_nft_monitor_new (const char *name,
+                      void (*table_removed) (gpointer user_data),
                       gpointer user_data,
                       GError **error)
 {
   T2pnNftMonitor *self = g_new0 (T2pnNftMonitor, 1);
 
+  self->name = g_strdup (name);
   self->table_removed = table_removed;
   self->user_data = user_data;
   if (!open_socket (self, error))
@@ -94,5 +122,6 @@ t2pn_nft_monitor_free (T2pnNftMonitor *self)
     g_source_destroy (self->source);
   g_clear_pointer (&self->source, g_source_unref);
   nl_socket_free (self->socket);
+  g_free (self->name);
   g_free (self);
 }

@@ -5,11 +5,12 @@
 
 G_BEGIN_DECLS
 
-/* Calls @table_removed when a table of nftables went, whoever removed it, and when that may
- * have been missed. */
+/* Calls @table_removed when the table @name of the family inet went, whoever removed it, and
+ * whether another of that name took its place. */
 typedef struct _T2pnNftMonitor T2pnNftMonitor;
 
-T2pnNftMonitor *t2pn_nft_monitor_new (void (*table_removed) (gpointer user_data),
+T2pnNftMonitor *t2pn_nft_monitor_new (const char *name,
+                                      void (*table_removed) (gpointer user_data),
                                       gpointer user_data,
                                       GError **error);
 void t2pn_nft_monitor_free (T2pnNftMonitor *self);

@@ -5,8 +5,8 @@
 
 #include "t2p-error.h"
 
-/* What a walk over fake parts did: "+a" made, "-a" undone, "~a" updated, "!" before what
- * failed. The parts get it in place of the bring-up, which they only pass on. */
+/* What a walk over fake parts did: "+a" made, "-a" undone, "~a" updated, "=a" made again, "!"
+ * before what failed. The parts get it in place of the bring-up, which they only pass on. */
 typedef struct
 {
   GString *trace;
@@ -39,6 +39,10 @@ note (T2pdBringUp *self, char verb, char part, GError **error)
   static gboolean update_##letter (T2pdBringUp *self, GError **error)                          \
   {                                                                                            \
     return note (self, '~', #letter[0], error);                                                \
+  }                                                                                            \
+  static gboolean restore_##letter (T2pdBringUp *self, GError **error)                         \
+  {                                                                                            \
+    return note (self, '=', #letter[0], error);                                                \
   }
 
 PART (a)
@@ -46,14 +50,14 @@ PART (b)
 PART (c)
 
 static const T2pdCapturePart parts[] = {
-  { "first", run_a, undo_a, update_a },
-  { "second", run_b, undo_b, update_b },
-  { "third", run_c, undo_c, update_c },
+  { "first", run_a, undo_a, update_a, restore_a },
+  { "second", run_b, undo_b, update_b, restore_b },
+  { "third", run_c, undo_c, update_c, restore_c },
 };
 
 static const T2pdCapturePart lean[] = {
-  { "first", run_a, NULL, NULL },
-  { "second", run_b, undo_b, NULL },
+  { "first", run_a, NULL, NULL, NULL },
+  { "second", run_b, undo_b, NULL, NULL },
 };
 
 typedef gboolean (*Verb) (const T2pdCapturePart *, gsize, T2pdBringUp *, GError **);
@@ -77,6 +81,7 @@ test_order (void)
   assert_walk (t2pd_capture_parts_run_table, '\0', "+a+b+c", NULL);
   assert_walk (t2pd_capture_parts_undo_table, '\0', "-c-b-a", NULL);
   assert_walk (t2pd_capture_parts_update_table, '\0', "~a~b~c", NULL);
+  assert_walk (t2pd_capture_parts_restore_table, '\0', "=a=b=c", NULL);
 }
 
 static void
@@ -96,6 +101,7 @@ static void
 test_failed_update_stops_nobody (void)
 {
   assert_walk (t2pd_capture_parts_update_table, 'a', "!~a~b~c", "first: part a");
+  assert_walk (t2pd_capture_parts_restore_table, 'a', "!=a=b=c", "first: part a");
 }
 
 static void
@@ -106,6 +112,7 @@ test_absent_verbs (void)
 
   g_assert_true (t2pd_capture_parts_run_table (lean, G_N_ELEMENTS (lean), self, NULL));
   g_assert_true (t2pd_capture_parts_update_table (lean, G_N_ELEMENTS (lean), self, NULL));
+  g_assert_true (t2pd_capture_parts_restore_table (lean, G_N_ELEMENTS (lean), self, NULL));
   g_assert_true (t2pd_capture_parts_undo_table (lean, G_N_ELEMENTS (lean), self, NULL));
   g_assert_cmpstr (walk.trace->str, ==, "+a+b-b");
   g_string_free (walk.trace, TRUE);

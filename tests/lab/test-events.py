@@ -425,7 +425,7 @@ class Deleted(EventCase):
         self.assertEqual(self.tunnel.state, 'active')
 
     def delete_rules(self, is_ours):
-        """As systemd-networkd does when it starts, with all that the kernel has not made."""
+        """As systemd-networkd does, with all that the kernel has not made."""
         for family in ('-4', '-6'):
             for line in self.lab.run(f'ip {family} rule').stdout.splitlines():
                 preference, rule = re.match(r'(\d+):\s*(.*)', line).groups()
@@ -434,7 +434,7 @@ class Deleted(EventCase):
                     self.lab.run(f'ip {family} rule del pref {preference}')
 
     def test_rules(self):
-        """all rules that are not the kernel's, deleted as by a restart of systemd-networkd"""
+        """all rules that are not the kernel's, deleted as systemd-networkd does"""
         self.delete_rules(lambda rule: True)
         self.assert_restored()
 

@@ -4,7 +4,7 @@
 traffic.py LINK ADDRESS4 ADDRESS6 DESTINATION…    prints what each try got
 
 Each destination is tried by TCP, UDP and a ping's kind of socket, each from a socket of no
-address, one bound to the uplink's, and one bound to LINK.
+address, one bound to the uplink's, and one bound to LINK; from the first alone when LINK is "-".
 """
 import errno
 import socket
@@ -35,12 +35,13 @@ def attempt(destination, kind, source, link):
 
 def main():
     link, address4, address6, *destinations = sys.argv[1:]
+    most = 1 if link == '-' else 3
     while True:
         for destination in destinations:
             for kind, name in ((TCP, 'tcp'), (UDP, 'udp')):
                 own = address6 if ':' in destination else address4
                 for source, device, how in (('', '', 'free'), (own, '', 'address'),
-                                            ('', link, 'link')):
+                                            ('', link, 'link'))[:most]:
                     print(destination, name, how, attempt(destination, kind, source, device),
                           flush=True)
                     time.sleep(PAUSE)

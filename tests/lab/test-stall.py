@@ -10,7 +10,9 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from t2plab import LabCase, Service, StallingProxy, open_fds, plan, tap  # noqa: E402
 
 AT_ONCE = ('refused', 'reset', 'unreachable')
-CONNECT_TIMEOUT = 2
+CONNECT_TIMEOUT = 3
+# Between the beginnings of hundreds of handshakes: all at once, they take seconds under sanitizers.
+PAUSE_SECONDS = 0.005
 # Of many at once some wait for those before them, while a proxy gives no sign of life: as long again.
 REFUSED_SECONDS = 2 * CONNECT_TIMEOUT
 BUSY = 2  # seconds that a loaded machine may add
@@ -81,8 +83,8 @@ class Stall(LabCase):
     def ask(self, everywhere=False):
         """Connections of all at once: (talk, the stub's line, outcome, seconds, data) of each."""
         lines = [(talk, line) for talk in self.talks for line in talk.lines(everywhere)]
-        answers = self.lab.client('ask', 10.0, input=''.join(line for _, line in lines),
-                                  timeout=120)
+        answers = self.lab.client('ask', 10.0, PAUSE_SECONDS, timeout=120,
+                                  input=''.join(line for _, line in lines))
         return [(*about, *answer) for about, answer in zip(lines, answers)]
 
     def left(self):
@@ -100,6 +102,8 @@ class Stall(LabCase):
             for talk in self.talks:
                 talk.become(mode, everywhere)
             yield
+            for talk in self.talks:  # what probes them meanwhile is no leftover
+                talk.become('fine', False)
             self.lab.wait_for(self.is_clean, what=f'{self.before} again')
 
     def is_clean(self):

@@ -3,7 +3,8 @@
 """What an application does, for the tests: run inside the lab, prints one JSON value.
 
 client.py connect HOST PORT [SECONDS]   how a connection went: [outcome, seconds, first bytes]
-client.py ask SECONDS                   the same for each line "HOST PORT" of the input, at once;
+client.py ask SECONDS [PAUSE]           the same for each line "HOST PORT" of the input, at once or
+                                        with a pause between their beginnings;
                                         "HOST PORT udp": a datagram there, and what came back
 client.py half-close HOST PORT BYTES    sends, shuts its side down, reads to the end
 client.py hold HOST PORT COUNT          opens connections, says how many, keeps them until killed
@@ -60,7 +61,7 @@ def send(host, port, seconds=10.0):
     return outcome, round(time.monotonic() - began, 3), data.decode('latin-1')
 
 
-def ask(seconds):
+def ask(seconds, pause=0.0):
     places = [line.split() for line in sys.stdin]
     answers = [None] * len(places)
 
@@ -70,6 +71,7 @@ def ask(seconds):
     threads = [threading.Thread(target=one, args=(number,)) for number in range(len(places))]
     for thread in threads:
         thread.start()
+        time.sleep(float(pause))
     for thread in threads:
         thread.join()
     return answers

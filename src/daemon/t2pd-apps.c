@@ -5,10 +5,10 @@
  *
  * nftables looks up a cgroup's path when a rule is loaded, and keeps the cgroup that it found.
  * So the rules are loaded anew whenever a folder that could make a difference comes or goes:
- * at once, and during a flood of changes, which every user can make in his own folders, no more
- * often than each RELOAD_MS. A program that is started into a cgroup of its own has that long
- * to open connections past the tunnel; who cannot have that names a slice, which is there
- * before its units, or starts it with `tun2proxyctl run`.
+ * at once, and during a flood of changes, which every user can make in his own folders, after
+ * a pause that is RESTS times as long as the last time took. A program that is started into a
+ * cgroup of its own cannot open connections for so long, be it an app or not: the tables hold
+ * what we have not looked at (t2pd-app-tables.c).
  *
  * A load that fails leaves the rules as they were, and is tried again. */
 
@@ -16,9 +16,8 @@
 
 #include "t2p-app-name.h"
 #include "t2p-log.h"
+#include "t2pd-app-tables.h"
 #include "t2pd-bring-up-private.h"
-#include "t2pd-tunnel-table.h"
-#include "t2pn-app-rules.h"
 #include "t2pn-cgroup.h"
 
 #include <errno.h>
@@ -28,14 +27,15 @@
 #include <unistd.h>
 
 #define STEP "install-capture"
-#define RELOAD_MS 100
+#define RESTS 4
+#define RELOAD_MS 1
 #define LAST_RELOAD_MS 10000 /* after failures, each of which doubles it */
 #define TRIES 3              /* of the first load: a unit that ends meanwhile is no failure */
 
 struct _T2pdApps
 {
   T2pdBringUp *bring_up; /* unowned: it owns us */
-  char *table;
+  T2pdAppTables *tables;
   int inotify_fd;
   GSource *changes;
   GSource *again; /* while it is there, changes wait for it */
@@ -77,7 +77,7 @@ t2pd_apps_free (T2pdApps *self)
   g_clear_pointer (&self->apps, g_array_unref);
   g_clear_pointer (&self->excluded, g_array_unref);
   g_clear_pointer (&self->attached, g_array_unref);
-  g_free (self->table);
+  t2pd_app_tables_free (self->tables);
   g_free (self);
 }
 
@@ -129,48 +129,27 @@ list_excluded (T2pdApps *self)
 
 /* An excluded app is one that gets past the tunnel: a user's unit of the same name is none. */
 static void
-look (T2pdApps *self, GArray **out_apps, GArray **out_excluded)
+look (T2pdApps *self, GArray **out_apps, GArray **out_excluded, GArray *folders)
 {
   const T2pSettings *settings = self->bring_up->settings;
   T2pnAppPlace place = place_of (self);
+  T2pnAppWatch watch = { .inotify_fd = self->inotify_fd };
   g_autofree const char **excluded = list_excluded (self);
   gboolean is_cut = FALSE;
   gboolean is_excluded_cut = FALSE;
 
-  *out_excluded = t2pn_app_search (&place, excluded, self->inotify_fd, &is_excluded_cut);
   place.with_managers = !place.is_user;
-  *out_apps = t2pn_app_search (&place, t2p_settings_get_strv (settings, "apps"),
-                               self->inotify_fd, &is_cut);
+  t2pd_app_tables_prepare (self->tables, &place, self->inotify_fd);
+  place.with_managers = FALSE;
+  *out_excluded = t2pn_app_search (&place, excluded, &watch, &is_excluded_cut);
+  place.with_managers = !place.is_user;
+  watch.folders = folders;
+  *out_apps =
+      t2pn_app_search (&place, t2p_settings_get_strv (settings, "apps"), &watch, &is_cut);
   tell_cut (self, is_cut || is_excluded_cut);
 }
 
 /* --- loading */
-
-static gboolean
-load (T2pdApps *self,
-      const GArray *attached,
-      const GArray *apps,
-      const GArray *excluded,
-      GError **error)
-{
-  T2pdBringUp *bring_up = self->bring_up;
-  gboolean is_user = t2p_settings_get_scope (bring_up->settings) == T2P_SCOPE_USER;
-  guint32 owner = t2pd_tunnel_get_owner (bring_up->tunnel);
-  const T2pnUidRange of_owner = { owner, owner };
-  T2pnAppRules rules = {
-    .table = self->table,
-    .mark = bring_up->ids.app_mark,
-    .users = is_user ? &of_owner : (gconstpointer) bring_up->users->data,
-    .n_users = is_user ? 1 : bring_up->users->len,
-    .worker_uid = t2pd_bring_up_get_worker_uid (bring_up),
-    .attached = attached,
-    .apps = t2p_settings_get_strv (bring_up->settings, "apps")[0] != NULL ? apps : NULL,
-    .excluded = excluded,
-  };
-  g_autofree char *script = t2pn_app_rules_make_script (&rules);
-
-  return t2pd_tunnel_table_load (bring_up, script, error);
-}
 
 static gboolean changed_cb (int fd, GIOCondition condition, gpointer user_data);
 
@@ -208,24 +187,25 @@ reload (T2pdApps *self, const T2pnAppGroup *another, GError **error)
   g_autoptr (GArray) apps = NULL;
   g_autoptr (GArray) excluded = NULL;
   g_autoptr (GArray) attached = NULL;
+  g_autoptr (GArray) folders = t2pn_app_groups_new ();
 
   if (!watch_anew (self, error))
     return FALSE;
-  look (self, &apps, &excluded);
+  look (self, &apps, &excluded, folders);
   attached = t2pn_app_groups_keep (self->attached, T2PN_CGROUP_ROOT);
   if (another != NULL && !t2pn_app_groups_add (attached, another, error))
     return FALSE;
   if (self->is_loaded && t2pn_app_groups_equal (self->apps, apps) &&
       t2pn_app_groups_equal (self->excluded, excluded) &&
       t2pn_app_groups_equal (self->attached, attached))
-    return TRUE;
-  if (!load (self, attached, apps, excluded, error))
+    return t2pd_app_tables_release (self->tables, folders, error);
+  if (!t2pd_app_tables_load (self->tables, attached, apps, excluded, error))
     return FALSE;
   self->is_loaded = TRUE;
   take (&self->apps, &apps);
   take (&self->excluded, &excluded);
   take (&self->attached, &attached);
-  return TRUE;
+  return t2pd_app_tables_release (self->tables, folders, error);
 }
 
 static void renew (T2pdApps *self);
@@ -245,12 +225,15 @@ static void
 renew (T2pdApps *self)
 {
   g_autoptr (GError) error = NULL;
+  gint64 began_us = g_get_monotonic_time ();
+  guint pause_ms;
 
   self->is_stale = !reload (self, NULL, &error);
+  pause_ms = (guint) (RESTS * (g_get_monotonic_time () - began_us) / 1000);
   if (self->is_stale && !self->is_failing)
     t2p_log_info (name_of (self), error, "apps could not be followed, trying again");
-  self->delay_ms =
-      self->is_failing && self->is_stale ? MIN (self->delay_ms * 2, LAST_RELOAD_MS) : RELOAD_MS;
+  self->delay_ms = self->is_failing && self->is_stale ? MIN (self->delay_ms * 2, LAST_RELOAD_MS)
+                                                      : MAX (pause_ms, RELOAD_MS);
   self->is_failing = self->is_stale;
   self->again = g_timeout_source_new (self->delay_ms);
   g_source_set_callback (self->again, again_cb, self, NULL);
@@ -293,9 +276,9 @@ t2pd_apps_run (T2pdBringUp *bring_up, GError **error)
   self = g_new0 (T2pdApps, 1);
   self->bring_up = bring_up;
   self->inotify_fd = -1;
-  self->table = t2pd_tunnel_table_make_name (bring_up);
   self->attached = t2pn_app_groups_new ();
-  if (!load_first (self, error))
+  self->tables = t2pd_app_tables_new (bring_up, error);
+  if (self->tables == NULL || !load_first (self, error))
     {
       t2pd_apps_free (self);
       return FALSE;

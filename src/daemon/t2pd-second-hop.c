@@ -108,7 +108,7 @@ is_found (const T2pdBringUp *bring_up, const char *unit, const char *cgroup)
     .uid = t2pd_tunnel_get_owner (bring_up->tunnel),
   };
   gboolean is_cut = FALSE;
-  g_autoptr (GArray) groups = t2pn_app_search (&place, names, -1, &is_cut);
+  g_autoptr (GArray) groups = t2pn_app_search (&place, names, NULL, &is_cut);
 
   for (guint i = 0; i < groups->len; i++)
     if (strcmp (g_array_index (groups, T2pnAppGroup, i).path, cgroup) == 0)

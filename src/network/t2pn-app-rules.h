@@ -32,4 +32,12 @@ typedef struct
  * there or not. (transfer full) */
 char *t2pn_app_rules_make_script (const T2pnAppRules *rules);
 
+/* "tun2proxy-3-hold". (transfer full) */
+char *t2pn_app_rules_make_hold_table_name (const char *table);
+/* Likewise, for t2pn_nft_owner_run(): a second table, which drops what cgroups in @folders
+ * send that are newer than the one in @newest_fd. (transfer full) */
+char *t2pn_app_rules_make_hold_script (const T2pnAppRules *rules,
+                                       const GArray *folders,
+                                       int newest_fd);
+
 G_END_DECLS

@@ -40,28 +40,13 @@ typedef struct
 {
   const T2pnAppPlace *place;
   const char *const *names;
-  int inotify_fd;
+  T2pnAppWatch *watch; /* (nullable) */
   GArray *found;
   Budget *budget;
   gboolean is_cut;
   char *manager; /* "user.slice/user-1000.slice/user@1000.service", of a user's place */
   char *slice;   /* "user.slice/user-1000.slice" */
 } Search;
-
-static void
-group_clear (gpointer data)
-{
-  g_free (((T2pnAppGroup *) data)->path);
-}
-
-GArray *
-t2pn_app_groups_new (void)
-{
-  GArray *groups = g_array_new (FALSE, FALSE, sizeof (T2pnAppGroup));
-
-  g_array_set_clear_func (groups, group_clear);
-  return groups;
-}
 
 static int
 compare_groups (gconstpointer a, gconstpointer b)
@@ -170,7 +155,7 @@ is_gone_into (const Search *search, const char *path, const char *component)
 static void
 take (Search *search, const char *path, guint64 id)
 {
-  T2pnAppGroup group = { NULL, 1, id };
+  T2pnAppGroup group;
 
   if (search->budget->groups == 0)
     {
@@ -178,10 +163,24 @@ take (Search *search, const char *path, guint64 id)
       return;
     }
   search->budget->groups--;
-  group.path = g_strdup (path);
-  for (const char *at = path; *at != '\0'; at++)
-    group.level += *at == '/';
+  group = t2pn_app_group_make (path, id);
   g_array_append_val (search->found, group);
+}
+
+/* Whatever it is called. */
+static void
+note_newest (Search *search, int folder, const char *component, guint64 id)
+{
+  T2pnAppNewest *newest = search->watch != NULL ? search->watch->newest : NULL;
+  int fd;
+
+  if (newest == NULL || id <= newest->id)
+    return;
+  fd = openat (folder, component, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0)
+    return; /* gone */
+  t2pn_app_newest_clear (newest);
+  *newest = (T2pnAppNewest){ id, fd };
 }
 
 static void
@@ -216,9 +215,11 @@ look_at (Search *search, int folder, const char *component, const char *parent, 
       parent[0] != '\0' ? g_strconcat (parent, "/", component, NULL) : g_strdup (component);
   struct stat status;
 
-  if (!t2p_app_component_is_valid (component) || !is_in_place (search, path) ||
-      fstatat (folder, component, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+  if (component[0] == '.' || fstatat (folder, component, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
       !S_ISDIR (status.st_mode))
+    return;
+  note_newest (search, folder, component, status.st_ino);
+  if (!t2p_app_component_is_valid (component) || !is_in_place (search, path))
     return;
   if (is_named (search, path, component) &&
       (!search->place->is_user || below (path, search->slice) != NULL))
@@ -231,17 +232,29 @@ look_at (Search *search, int folder, const char *component, const char *parent, 
     walk (search, folder, component, path, depth + 1);
 }
 
-static void
+static gboolean
 watch (Search *search, const char *path)
 {
   g_autofree char *whole = g_build_filename (search->place->root, path, NULL);
 
-  if (search->inotify_fd >= 0 &&
-      inotify_add_watch (search->inotify_fd, whole,
-                         IN_CREATE | IN_DELETE | IN_MOVED_TO | IN_MOVED_FROM | IN_ONLYDIR) <
-          0 &&
-      errno != ENOENT)
-    search->is_cut = TRUE;
+  if (search->watch == NULL || search->watch->inotify_fd < 0 ||
+      inotify_add_watch (search->watch->inotify_fd, whole,
+                         IN_CREATE | IN_DELETE | IN_MOVED_TO | IN_MOVED_FROM | IN_ONLYDIR) >= 0)
+    return TRUE;
+  search->is_cut |= errno != ENOENT;
+  return FALSE;
+}
+
+static void
+note_folder (Search *search, int fd, const char *path)
+{
+  struct stat status;
+  T2pnAppGroup group;
+
+  if (search->watch == NULL || search->watch->folders == NULL || fstat (fd, &status) != 0)
+    return;
+  group = t2pn_app_group_make (path, status.st_ino);
+  g_array_append_val (search->watch->folders, group);
 }
 
 static void
@@ -259,7 +272,8 @@ walk (Search *search, int parent, const char *component, const char *path, guint
       return;
     }
   search->budget->folders--;
-  watch (search, path);
+  if (watch (search, path))
+    note_folder (search, fd, path);
   folder = fdopendir (fd);
   if (folder == NULL)
     {
@@ -267,14 +281,15 @@ walk (Search *search, int parent, const char *component, const char *path, guint
       return;
     }
   for (struct dirent *entry = readdir (folder); entry != NULL; entry = readdir (folder))
-    look_at (search, dirfd (folder), entry->d_name, path, depth);
+    if (entry->d_type == DT_DIR)
+      look_at (search, dirfd (folder), entry->d_name, path, depth);
   closedir (folder);
 }
 
 GArray *
 t2pn_app_search (const T2pnAppPlace *place,
                  const char *const *names,
-                 int inotify_fd,
+                 T2pnAppWatch *watch,
                  gboolean *out_is_cut)
 {
   g_autofree char *slice =
@@ -285,7 +300,7 @@ t2pn_app_search (const T2pnAppPlace *place,
   Search search = {
     .place = place,
     .names = names,
-    .inotify_fd = inotify_fd,
+    .watch = watch,
     .found = t2pn_app_groups_new (),
     .budget = &budget,
     .manager = manager,
@@ -295,120 +310,8 @@ t2pn_app_search (const T2pnAppPlace *place,
   if (names[0] != NULL)
     walk (&search, AT_FDCWD, place->root, "", 0);
   g_array_sort (search.found, compare_groups);
+  if (watch != NULL && watch->folders != NULL)
+    g_array_sort (watch->folders, compare_groups);
   *out_is_cut = search.is_cut;
   return search.found;
-}
-
-gboolean
-t2pn_app_groups_equal (const GArray *a, const GArray *b)
-{
-  if (a->len != b->len)
-    return FALSE;
-  for (guint i = 0; i < a->len; i++)
-    if (g_array_index (a, T2pnAppGroup, i).id != g_array_index (b, T2pnAppGroup, i).id ||
-        strcmp (g_array_index (a, T2pnAppGroup, i).path,
-                g_array_index (b, T2pnAppGroup, i).path) != 0)
-      return FALSE;
-  return TRUE;
-}
-
-gboolean
-t2pn_app_group_find (const char *root,
-                     const char *path,
-                     T2pnAppGroup *out_group,
-                     GError **error)
-{
-  g_autofree char *whole = g_build_filename (root, path, NULL);
-  struct stat status;
-
-  if (lstat (whole, &status) != 0 || !S_ISDIR (status.st_mode))
-    {
-      g_set_error (error, T2P_ERROR, T2P_ERROR_NOT_FOUND, "there is no cgroup %s", path);
-      return FALSE;
-    }
-  *out_group = (T2pnAppGroup){ g_strdup (path), 1, status.st_ino };
-  for (const char *at = path; *at != '\0'; at++)
-    out_group->level += *at == '/';
-  return TRUE;
-}
-
-static gboolean
-has (const GArray *groups, guint64 id)
-{
-  for (guint i = 0; i < groups->len; i++)
-    if (g_array_index (groups, T2pnAppGroup, i).id == id)
-      return TRUE;
-  return FALSE;
-}
-
-gboolean
-t2pn_app_groups_add (GArray *groups, const T2pnAppGroup *group, GError **error)
-{
-  T2pnAppGroup copy = *group;
-
-  if (has (groups, group->id))
-    return TRUE;
-  if (groups->len == T2P_MAX_APP_CGROUPS)
-    {
-      g_set_error (error, T2P_ERROR, T2P_ERROR_LIMIT_EXCEEDED,
-                   "%u programs run inside already, at most %d expected", groups->len,
-                   T2P_MAX_APP_CGROUPS);
-      return FALSE;
-    }
-  copy.path = g_strdup (group->path);
-  g_array_append_val (groups, copy);
-  return TRUE;
-}
-
-GArray *
-t2pn_app_groups_keep (const GArray *groups, const char *root)
-{
-  GArray *kept = t2pn_app_groups_new ();
-
-  for (guint i = 0; i < groups->len; i++)
-    {
-      const T2pnAppGroup *old = &g_array_index (groups, T2pnAppGroup, i);
-      T2pnAppGroup now;
-
-      if (!t2pn_app_group_find (root, old->path, &now, NULL))
-        continue;
-      if (now.id == old->id)
-        g_array_append_val (kept, now);
-      else
-        g_free (now.path);
-    }
-  return kept;
-}
-
-static void
-list_ids (int parent, const char *component, guint depth, GHashTable *ids)
-{
-  int fd = openat (parent, component, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  DIR *folder = fd >= 0 ? fdopendir (fd) : NULL;
-  struct stat status;
-  guint64 id;
-
-  if (folder == NULL || fstat (fd, &status) != 0 || depth > MAX_DEPTH ||
-      g_hash_table_size (ids) >= T2P_MAX_APP_IDS)
-    {
-      if (folder != NULL)
-        closedir (folder);
-      else if (fd >= 0)
-        close (fd);
-      return;
-    }
-  id = status.st_ino;
-  g_hash_table_add (ids, g_memdup2 (&id, sizeof id));
-  for (struct dirent *entry = readdir (folder); entry != NULL; entry = readdir (folder))
-    if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
-      list_ids (fd, entry->d_name, depth + 1, ids);
-  closedir (folder);
-}
-
-void
-t2pn_app_group_list_ids (const char *root, const char *path, GHashTable *ids)
-{
-  g_autofree char *whole = g_build_filename (root, path, NULL);
-
-  list_ids (AT_FDCWD, whole, 0, ids);
 }

@@ -108,6 +108,28 @@ t2pn_nft_check (const char *script, GError **error)
   return output != NULL;
 }
 
+T2pnNftOwner *
+t2pn_nft_owner_new (GError **error)
+{
+  return context_new (error);
+}
+
+void
+t2pn_nft_owner_free (T2pnNftOwner *self)
+{
+  if (self != NULL)
+    nft_ctx_free (self);
+}
+
+gboolean
+t2pn_nft_owner_run (T2pnNftOwner *self, const char *script, GError **error)
+{
+  if (nft_run_cmd_from_buffer (self, script) == 0)
+    return TRUE;
+  set_error_from_context (self, error);
+  return FALSE;
+}
+
 gboolean
 t2pn_nft_has_table (const char *name, gboolean *out_has_table, GError **error)
 {

@@ -27,6 +27,13 @@ char *t2pn_nft_ask (const char *script, GError **error);
 /* Looks whether the kernel would take @script, and changes nothing. */
 gboolean t2pn_nft_check (const char *script, GError **error);
 
+/* Makes tables that are its own (`flags owner`): nobody else changes them, and the kernel
+ * removes them when it is freed or the process ends, in whatever way. */
+typedef struct nft_ctx T2pnNftOwner;
+T2pnNftOwner *t2pn_nft_owner_new (GError **error);
+void t2pn_nft_owner_free (T2pnNftOwner *self);
+gboolean t2pn_nft_owner_run (T2pnNftOwner *self, const char *script, GError **error);
+
 gboolean t2pn_nft_has_table (const char *name, gboolean *out_has_table, GError **error);
 /* Succeeds when there is no such table, too. */
 gboolean t2pn_nft_delete_table (const char *name, GError **error);

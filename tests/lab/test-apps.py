@@ -246,7 +246,11 @@ class Apps(LabCase):
         """a daemon that is killed leaves nothing that the next one does not take away"""
         self.make('system.slice/fetch.service')
         self.service.create('apps', plan.DANTED_URI, capture='default', apps=['fetch.service'])
+        self.assertIn('-hold', self.lab.run('nft list tables').stdout)
         self.service.stop(signal.SIGKILL)
+        self.assertNotIn('-hold', self.lab.run('nft list tables').stdout)  # workers live
+        self.make('system.slice/other.service')
+        self.assertEqual(self.seen('system.slice/other.service'), plan.LAB4)
         for pid in self.service.workers():
             os.kill(pid, signal.SIGKILL)
         self.service.start()

@@ -7,18 +7,22 @@ import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from t2plab import LabCase, changes, network_dump, plan, tap  # noqa: E402
+from t2plab import LabCase, Wire, changes, network_dump, plan, tap  # noqa: E402
 from t2plab.booted import Booted  # noqa: E402
 
 UNIT, EARLY = 'tun2proxyd.service', 'tun2proxy-kill-switch.service'
 URL = f'http://{plan.SERVER4}/ip'
 OUTSIDE, INSIDE = '10.77.0.', plan.PROXY4
 NAME = plan.PROXY_ONLY_NAME
-ASKER = f'''[Service]
+DISCARD, STARTS = 9, 20
+OTHER_URL = f'http://{plan.SERVER4}:{plan.HTTP_ALT}/ip'
+HASTY = '''[Service]
 Type=oneshot
-ExecStartPre=sleep 0.5
-ExecStart=sh -c "curl -sS -m 5 {URL} >/run/seen || :"
+Slice={slice}
+ExecStart=bash -c "echo >/dev/udp/{server}/{echo}; exec curl -sS -m 9 -o /run/seen-%p {url}"
 '''
+UNITS = {'asker': ('system.slice', plan.ECHO, URL), 'nested': ('lab-inner.slice', plan.ECHO, URL),
+         'other': ('system.slice', DISCARD, OTHER_URL)}
 
 
 class Systemd(LabCase):
@@ -100,14 +104,36 @@ class Systemd(LabCase):
         """so it is when its workers live on"""
         self.keeps_names(lambda pid: self.machine.run(['kill', '-KILL', str(pid)]))
 
-    def test_units(self):
-        """`apps` captures a service of systemd's, and again when it was restarted"""
-        self.machine.run(['tee', '/run/systemd/system/asker.service'], input=ASKER)
+    def make_units(self):
+        for name, (slice, echo, url) in UNITS.items():
+            unit = HASTY.format(slice=slice, server=plan.SERVER4, echo=echo, url=url)
+            self.machine.run(['tee', f'/run/systemd/system/{name}.service'], input=unit)
         self.machine.run('systemctl daemon-reload')
-        self.up('apps=asker.service')
-        for _ in range(2):
-            self.machine.sh('rm -f /run/seen; systemctl start asker')
-            self.assertEqual(self.machine.run('cat /run/seen').stdout.strip(), INSIDE)
+
+    def start_units(self):
+        """Whom the server saw; the first two are to be captured."""
+        self.machine.sh('rm -f /run/seen-*; systemctl restart asker nested other')
+        seen = [self.machine.run(f'cat /run/seen-{name}').stdout.strip() for name in UNITS]
+        self.assertEqual(seen[:2], [INSIDE] * 2)
+        self.assertTrue(seen[2].startswith(OUTSIDE), seen)
+
+    def start_units_unseen(self):
+        """While the service does not run at all."""
+        pid = self.main_pid()
+        self.machine.sh(f'kill -STOP {pid}; (sleep 0.5; kill -CONT {pid}) >/dev/null 2>&1 &')
+        self.start_units()
+
+    def test_units(self):
+        """of a unit in `apps` no packet gets past, however often it is started; others go on"""
+        self.make_units()
+        self.up('apps=asker.service,nested.service')
+        with Wire(self.lab) as wire:
+            for _ in range(STARTS):
+                self.start_units()
+            self.start_units_unseen()
+            ports = {row['port'] for row in wire.since_last() if row['protocol'] in ('tcp', 'udp')
+                     and plan.SERVER4 in (row['source'], row['destination'])}
+        self.assertEqual(ports - {DISCARD}, {plan.HTTP_ALT})  # a held datagram is lost
         self.assertTrue(self.fetch().startswith(OUTSIDE))
 
     def test_run(self):

@@ -10,6 +10,7 @@
 
 #include <glib/gstdio.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define USER "user.slice/user-1000.slice"
@@ -61,7 +62,7 @@ find (const Tree *tree, T2pnAppPlace place, const char *name)
   GString *text = g_string_new (NULL);
 
   place.root = tree->root;
-  groups = t2pn_app_search (&place, names, -1, &is_cut);
+  groups = t2pn_app_search (&place, names, NULL, &is_cut);
   g_assert_false (is_cut);
   for (guint i = 0; i < groups->len; i++)
     g_string_append_printf (text, "%s%u:%s", i > 0 ? " " : "",
@@ -147,7 +148,7 @@ test_one_user_is_not_all (Tree *tree, gconstpointer data)
       make (tree, path);
     }
   place.root = tree->root;
-  groups = t2pn_app_search (&place, names, -1, &is_cut);
+  groups = t2pn_app_search (&place, names, NULL, &is_cut);
   g_assert_true (is_cut);
   g_assert_cmpuint (groups->len, <=, T2P_MAX_APP_CGROUPS / 4);
   for (guint i = 0; i < groups->len; i++)
@@ -162,16 +163,17 @@ test_told_of_changes (Tree *tree, gconstpointer data)
   T2pnAppPlace place = of_user;
   gboolean is_cut = FALSE;
   int fd = inotify_init1 (IN_NONBLOCK);
+  T2pnAppWatch watch = { .inotify_fd = fd };
   char buffer[4096];
   g_autoptr (GArray) before = NULL;
   g_autoptr (GArray) after = NULL;
 
   place.root = tree->root;
-  before = t2pn_app_search (&place, names, fd, &is_cut);
+  before = t2pn_app_search (&place, names, &watch, &is_cut);
   g_assert_cmpint (read (fd, buffer, sizeof buffer), <, 0);
   make (tree, MANAGER "/app.slice/new.service");
   g_assert_cmpint (read (fd, buffer, sizeof buffer), >, 0);
-  after = t2pn_app_search (&place, names, fd, &is_cut);
+  after = t2pn_app_search (&place, names, &watch, &is_cut);
   g_assert_cmpuint (before->len, ==, 0);
   g_assert_cmpuint (after->len, ==, 1);
   g_assert_false (t2pn_app_groups_equal (before, after));
@@ -262,7 +264,7 @@ test_rules_apps (Tree *tree, gconstpointer data)
   g_autofree char *script = NULL;
 
   place.root = tree->root;
-  rules.apps = apps = t2pn_app_search (&place, names, -1, &is_cut);
+  rules.apps = apps = t2pn_app_search (&place, names, NULL, &is_cut);
   rules.users = users;
   rules.n_users = G_N_ELEMENTS (users);
   script = t2pn_app_rules_make_script (&rules);
@@ -287,8 +289,8 @@ test_rules_excluded (Tree *tree, gconstpointer data)
   g_autofree char *script = NULL;
 
   place.root = tree->root;
-  rules.excluded = excluded = t2pn_app_search (&place, names, -1, &is_cut);
-  rules.attached = attached = t2pn_app_search (&place, run, -1, &is_cut);
+  rules.excluded = excluded = t2pn_app_search (&place, names, NULL, &is_cut);
+  rules.attached = attached = t2pn_app_search (&place, run, NULL, &is_cut);
   script = t2pn_app_rules_make_script (&rules);
   g_assert_cmpstr (script, ==,
                    CHAINS "add rule inet tun2proxy-3 apps meta skuid 977 return\n" PACKETS
@@ -298,6 +300,120 @@ test_rules_excluded (Tree *tree, gconstpointer data)
                           "add rule inet tun2proxy-3 apps-decide socket cgroupv2 level 2 "
                           "\"system.slice/fetch.service\" return\n"
                           "add rule inet tun2proxy-3 apps-decide goto apps-capture\n" CAPTURE);
+}
+
+/* Folders of the tests are no cgroups, and numbered in another order. */
+static void
+test_newest (Tree *tree, gconstpointer data)
+{
+  const char *names[] = { "fetch.service", NULL };
+  T2pnAppPlace place = of_system;
+  T2pnAppNewest newest;
+  T2pnAppWatch watch = { .inotify_fd = -1, .newest = &newest };
+  gboolean is_cut;
+  g_autoptr (GArray) found = NULL;
+  g_autoptr (GError) error = NULL;
+  struct stat status;
+  guint64 first;
+
+  make (tree, "strange folder");
+  g_assert_true (t2pn_app_newest_init (&newest, tree->root, &error));
+  first = newest.id;
+  newest.id = 0;
+  place.root = tree->root;
+  found = t2pn_app_search (&place, names, &watch, &is_cut);
+  g_assert_cmpuint (newest.id, !=, first);
+  g_assert_cmpint (fstat (newest.fd, &status), ==, 0);
+  g_assert_cmpuint (status.st_ino, ==, newest.id);
+  t2pn_app_newest_clear (&newest);
+  t2pn_app_newest_clear (&newest);
+  g_assert_false (t2pn_app_newest_init (&newest, "/nonexistent", &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND);
+}
+
+static void
+test_opened (Tree *tree, gconstpointer data)
+{
+  const char *names[] = { "system.slice/fetch.service", "getty*.service", NULL };
+  T2pnAppPlace place = of_system;
+  gboolean is_cut;
+  g_autoptr (GArray) groups = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *gone = g_build_filename (tree->root, "system.slice/fetch.service", NULL);
+  T2pnAppRules rules = { .table = "tun2proxy-3", .mark = 0x23ff };
+  g_autofree char *script = NULL;
+  g_autofree char *expected = NULL;
+
+  place.root = tree->root;
+  groups = t2pn_app_search (&place, names, NULL, &is_cut);
+  g_assert_cmpuint (groups->len, ==, 2);
+  g_assert_cmpint (g_rmdir (gone), ==, 0);
+  g_assert_true (t2pn_app_groups_open (groups, tree->root, &error));
+  g_assert_cmpuint (groups->len, ==, 1);
+  g_assert_cmpint (g_array_index (groups, T2pnAppGroup, 0).fd, >=, 0);
+  rules.attached = rules.excluded = rules.apps = groups;
+  script = t2pn_app_rules_make_script (&rules);
+  expected = g_strdup_printf ("level 3 \"../../../proc/self/fd/%d\" return\n",
+                              g_array_index (groups, T2pnAppGroup, 0).fd);
+  g_assert_nonnull (strstr (script, expected));
+  t2pn_app_groups_close (groups);
+  g_assert_cmpint (g_array_index (groups, T2pnAppGroup, 0).fd, ==, -1);
+}
+
+/* Whoever bears the name now is another one. */
+static void
+test_opened_another (Tree *tree, gconstpointer data)
+{
+  g_autoptr (GArray) groups = t2pn_app_groups_new ();
+  T2pnAppGroup group = t2pn_app_group_make ("system.slice/fetch.service", 1);
+  g_autoptr (GError) error = NULL;
+
+  g_array_append_val (groups, group);
+  g_assert_true (t2pn_app_groups_open (groups, tree->root, &error));
+  g_assert_cmpuint (groups->len, ==, 0);
+}
+
+#define HOLD "add rule inet tun2proxy-3-hold hold "
+
+static void
+test_rules_hold (Tree *tree, gconstpointer data)
+{
+  const char *names[] = { "fetch.service", NULL };
+  const T2pnUidRange users[] = { { 1000, 1000 } };
+  T2pnAppPlace place = of_system;
+  g_autoptr (GArray) folders = t2pn_app_groups_new ();
+  T2pnAppWatch watch = { .inotify_fd = -1, .folders = folders };
+  gboolean is_cut;
+  g_autoptr (GArray) found = NULL;
+  T2pnAppRules rules = {
+    .table = "tun2proxy-3", .mark = 0x23ff, .worker_uid = 977, .users = users, .n_users = 1
+  };
+  g_autofree char *script = NULL;
+
+  place.root = tree->root;
+  found = t2pn_app_search (&place, names, &watch, &is_cut);
+  script = t2pn_app_rules_make_hold_script (&rules, folders, 17);
+  g_assert_cmpstr (
+      script, ==,
+      "add table inet tun2proxy-3-hold { flags owner; }\n"
+      "add set inet tun2proxy-3-hold folders { type cgroupsv2; }\n"
+      "add chain inet tun2proxy-3-hold hold { type filter hook output priority -149; "
+      "policy accept; }\n"
+      "flush chain inet tun2proxy-3-hold hold\n"
+      "flush set inet tun2proxy-3-hold folders\n"
+      "add element inet tun2proxy-3-hold folders { \"\", \"system.slice\", "
+      "\"system.slice/system-getty.slice\", \"user.slice\", "
+      "\"user.slice/user-1000.slice\", \"user.slice/user-1001.slice\" }\n" HOLD
+      "meta mark != 0 return\n" HOLD "meta skuid 977 return\n" HOLD
+      "oifname \"lo\" meta l4proto { tcp, udp } th dport != 53 return\n" HOLD
+      "ct direction reply return\n" HOLD "ct state != new return\n" HOLD
+      "tcp flags & (fin | syn | rst | ack) != syn return\n" HOLD
+      "meta skuid != { 1000 } return\n" HOLD
+      "socket cgroupv2 level 1 > \"../../../proc/self/fd/17\" drop\n" HOLD
+      "socket cgroupv2 level 1 @folders socket cgroupv2 level 2 > "
+      "\"../../../proc/self/fd/17\" drop\n" HOLD
+      "socket cgroupv2 level 2 @folders socket cgroupv2 level 3 > "
+      "\"../../../proc/self/fd/17\" drop\n");
 }
 
 /* --- routes */
@@ -408,6 +524,10 @@ main (int argc, char **argv)
   ADD ("/apps/attached/own-cgroup", test_own_cgroup);
   ADD ("/apps/rules/only-apps", test_rules_apps);
   ADD ("/apps/rules/all-but-excluded", test_rules_excluded);
+  ADD ("/apps/rules/holds-what-is-newer", test_rules_hold);
+  ADD ("/apps/hold/newest-is-whatever-is-there", test_newest);
+  ADD ("/apps/hold/gone-ones-are-not-loaded", test_opened);
+  ADD ("/apps/hold/those-made-again-are-not-loaded", test_opened_another);
   g_test_add_func ("/apps/plan/goes-by-the-mark", test_plan);
   g_test_add_func ("/apps/plan/worker-refuses-what-the-proxy-lacks",
                    test_plan_refuses_in_the_worker);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Runs the tests of a program, each with a service, a client and a proxy of its own, as TAP."""
+import contextlib
 import os
 import sys
 import traceback
@@ -81,20 +82,27 @@ class States:
         self.client.close()
 
 
-def run(function, daemon, worker):
+@contextlib.contextmanager
+def parts(daemon, worker):
+    """A service that is not started and a proxy, which end; the service's log when a test fails."""
     service, proxy = Service(daemon, worker), Proxy()
     try:
-        service.start()
-        client = Client(service.address)
-        function(service, client, proxy)
-        log = service.text()
-        assert 'CRITICAL' not in log and 'Sanitizer' not in log and 'runtime error' not in log, log
+        yield service, proxy
     except BaseException:
         print('\n'.join('# ' + line for line in service.text().splitlines()[-40:]))
         raise
     finally:
         proxy.close()
         service.close()
+
+
+def run(function, daemon, worker):
+    with parts(daemon, worker) as (service, proxy):
+        service.start()
+        client = Client(service.address)
+        function(service, client, proxy)
+        log = service.text()
+        assert 'CRITICAL' not in log and 'Sanitizer' not in log and 'runtime error' not in log, log
 
 
 def run_as_tap(number, name, function, *args):

@@ -93,7 +93,7 @@ class SocksHandler(socketserver.BaseRequestHandler):
             pass
 
 
-SERVICE_UID = 4242  # nobody's
+SERVICE_UID = 0x10000 + os.getpid()  # nobody's, nor that of a test that runs beside this one
 FRONT = '''
 import asyncio, sys
 async def pump(source, sink):

@@ -9,8 +9,8 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
 import t2pbustest as lab  # noqa: E402
-from t2pbusrunner import begin, equal, main, test, test_alone  # noqa: E402
-from t2pbustest import ERROR, Client, Proxy, Service, vardict, wait_for  # noqa: E402
+from t2pbusrunner import begin, equal, main, parts, test, test_alone  # noqa: E402
+from t2pbustest import ERROR, Client, vardict, wait_for  # noqa: E402
 from gi.repository import GLib  # noqa: E402
 
 
@@ -132,8 +132,7 @@ STEPS = ('resolve-upstream', 'create-device', 'start-worker', 'probe-upstream', 
 def sigkill_after_each_step_leaves_nothing(daemon, worker):
     """SIGKILL after each step: the journal names it, and the guardian leaves nothing."""
     for step in STEPS:
-        service, proxy = Service(daemon, worker), Proxy()
-        try:
+        with parts(daemon, worker) as (service, proxy):
             before = lab.dump()
             service.start(f'--pause-at={step}')
             client = Client(service.address)
@@ -144,9 +143,6 @@ def sigkill_after_each_step_leaves_nothing(daemon, worker):
             wait_for(lambda: not lab.processes(str(service.runtime)), 20)
             equal(lab.dump(), before)
             equal(service.journals(), [])
-        finally:
-            proxy.close()
-            service.close()
 
 
 if __name__ == '__main__':

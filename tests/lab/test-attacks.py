@@ -156,6 +156,8 @@ class HostileNetwork(AttackCase):
         self.lab.wait_for(lambda: '8000::/1 ' not in self.lab.run('ip -6 route').stdout)
         self.advertise_routes()
         self.lab.wait_for(lambda: self.fetch(V6_URL) == plan.PROXY6, 5)
+        self.wire.since_last()
+        self.assertEqual(self.fetch(V6_URL), plan.PROXY6)
         self.assertEqual(self.to_servers(), set())
 
 

@@ -257,20 +257,12 @@ revert_async (T2pnResolver *resolver,
 
 /* --- the interface */
 
-static gboolean
-finish (T2pnResolver *self, GAsyncResult *result, GError **error)
-{
-  return g_task_propagate_boolean (G_TASK (result), error);
-}
-
 static void
 t2pn_resolver_resolvconf_iface_init (T2pnResolverInterface *iface)
 {
   iface->name = "resolvconf";
   iface->apply_async = apply_async;
-  iface->apply_finish = finish;
   iface->revert_async = revert_async;
-  iface->revert_finish = finish;
 }
 
 static void

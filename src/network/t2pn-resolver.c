@@ -2,12 +2,12 @@
 #include "config.h"
 
 #include "t2pn-resolvconf-program.h"
+#include "t2pn-resolved-calls.h"
 #include "t2pn-resolver-backends.h"
 #include "t2pn-uplink-dns.h"
 
 #include <string.h>
 
-#define RESOLVED_NAME "org.freedesktop.resolve1"
 #define DEFAULT_RESOLV_CONF "/etc/resolv.conf"
 #define NSSWITCH "/etc/nsswitch.conf"
 
@@ -39,7 +39,7 @@ t2pn_resolver_apply_async (T2pnResolver *self,
 gboolean
 t2pn_resolver_apply_finish (T2pnResolver *self, GAsyncResult *result, GError **error)
 {
-  return T2PN_RESOLVER_GET_IFACE (self)->apply_finish (self, result, error);
+  return g_task_propagate_boolean (G_TASK (result), error);
 }
 
 void
@@ -54,7 +54,7 @@ t2pn_resolver_revert_async (T2pnResolver *self,
 gboolean
 t2pn_resolver_revert_finish (T2pnResolver *self, GAsyncResult *result, GError **error)
 {
-  return T2PN_RESOLVER_GET_IFACE (self)->revert_finish (self, result, error);
+  return g_task_propagate_boolean (G_TASK (result), error);
 }
 
 /* --- nobody */
@@ -97,20 +97,12 @@ none_apply_async (T2pnResolver *self,
   none_revert_async (self, cancellable, callback, user_data);
 }
 
-static gboolean
-none_finish (T2pnResolver *self, GAsyncResult *result, GError **error)
-{
-  return g_task_propagate_boolean (G_TASK (result), error);
-}
-
 static void
 t2pn_resolver_none_iface_init (T2pnResolverInterface *iface)
 {
   iface->name = "none";
   iface->apply_async = none_apply_async;
-  iface->apply_finish = none_finish;
   iface->revert_async = none_revert_async;
-  iface->revert_finish = none_finish;
 }
 
 static void
@@ -243,7 +235,7 @@ has_owner_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   if (has_owner || !leads_to_resolved (choice->resolv_conf))
     return_choice (task, has_owner);
   else
-    call_bus (task, "StartServiceByName", g_variant_new ("(su)", RESOLVED_NAME, 0), "(u)",
+    call_bus (task, "StartServiceByName", g_variant_new ("(su)", T2PN_RESOLVED_NAME, 0), "(u)",
               started_cb);
 }
 
@@ -267,7 +259,8 @@ t2pn_resolver_choose_async (GDBusConnection *bus,
   else if (bus == NULL)
     return_choice (task, FALSE);
   else
-    call_bus (task, "NameHasOwner", g_variant_new ("(s)", RESOLVED_NAME), "(b)", has_owner_cb);
+    call_bus (task, "NameHasOwner", g_variant_new ("(s)", T2PN_RESOLVED_NAME), "(b)",
+              has_owner_cb);
 }
 
 T2pnResolver *

@@ -35,18 +35,17 @@ struct _T2pnResolverInterface
   GTypeInterface parent;
 
   const char *name;
+  /* A GTask of @self that returns a boolean, here and there. */
   void (*apply_async) (T2pnResolver *self,
                        const T2pnResolverConfig *config,
                        T2pnJournal *journal,
                        GCancellable *cancellable,
                        GAsyncReadyCallback callback,
                        gpointer user_data);
-  gboolean (*apply_finish) (T2pnResolver *self, GAsyncResult *result, GError **error);
   void (*revert_async) (T2pnResolver *self,
                         GCancellable *cancellable,
                         GAsyncReadyCallback callback,
                         gpointer user_data);
-  gboolean (*revert_finish) (T2pnResolver *self, GAsyncResult *result, GError **error);
 };
 
 /**

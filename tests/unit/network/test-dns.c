@@ -310,15 +310,16 @@ test_resolved_domains (Fixture *fixture, gconstpointer data)
   g_assert_nonnull (strstr (fixture->log->str, "SetLinkDefaultRoute(7, false)"));
 }
 
+/* Whoever told it, tells another one the same. */
 static void
-test_resolved_restarts (Fixture *fixture, gconstpointer data)
+assert_told_again (Fixture *fixture, T2pnResolver *resolver, const char *what)
 {
-  g_autoptr (T2pnResolver) resolver = t2pn_resolver_resolved_new (fixture->client);
   g_autoptr (GError) error = NULL;
 
   own (fixture, "org.freedesktop.resolve1");
   apply (resolver, everything, NULL, &error);
   g_assert_no_error (error);
+  g_assert_cmpstr (fixture->log->str, ==, what);
   for (guint i = 0; i < 20; i++) /* the watch learns the first owner */
     {
       g_main_context_iteration (NULL, FALSE);
@@ -331,7 +332,46 @@ test_resolved_restarts (Fixture *fixture, gconstpointer data)
   own (fixture, "org.freedesktop.resolve1");
   while (strstr (fixture->log->str, "FlushCaches") == NULL)
     g_main_context_iteration (NULL, TRUE);
-  g_assert_cmpstr (fixture->log->str, ==, APPLIED);
+  g_assert_cmpstr (fixture->log->str, ==, what);
+}
+
+static void
+test_resolved_restarts (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (T2pnResolver) resolver = t2pn_resolver_resolved_new (fixture->client);
+
+  assert_told_again (fixture, resolver, APPLIED);
+}
+
+static void
+test_resolved_restarts_under_nm (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (T2pnResolver) resolver = t2pn_resolver_nm_new (fixture->client, TRUE);
+
+  assert_told_again (fixture, resolver, "SetLinkDNSSEC(7, 'no')\nFlushCaches()\n");
+  g_string_truncate (fixture->log, 0);
+  revert (resolver);
+  g_assert_cmpstr (fixture->log->str, ==, ""); /* the profile takes it with it */
+}
+
+static void
+test_resolved_reverted_meanwhile (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (T2pnResolver) resolver = t2pn_resolver_resolved_new (fixture->client);
+  T2pIpAddress server = t2p_ip_address_from_v4 (0xc6120002);
+  T2pnResolverConfig config = {
+    .ifindex = 7, .servers = &server, .n_servers = 1, .domains = everything
+  };
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autoptr (GError) error = NULL;
+
+  own (fixture, "org.freedesktop.resolve1");
+  t2pn_resolver_apply_async (resolver, &config, NULL, NULL, store_result_cb, &result);
+  revert (resolver);
+  g_assert_false (t2pn_resolver_apply_finish (resolver, wait_for (&result), &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_assert_cmpstr (fixture->log->str, ==,
+                   "SetLinkDNSSEC(7, 'no')\nRevertLink(7,)\nFlushCaches()\n");
 }
 
 static void
@@ -605,6 +645,8 @@ main (int argc, char **argv)
   ADD ("/resolver/resolved/applied-and-reverted", test_resolved);
   ADD ("/resolver/resolved/routing-domains", test_resolved_domains);
   ADD ("/resolver/resolved/restart-gets-it-again", test_resolved_restarts);
+  ADD ("/resolver/resolved/restart-under-nm-gets-it-again", test_resolved_restarts_under_nm);
+  ADD ("/resolver/resolved/reverted-while-it-is-applied", test_resolved_reverted_meanwhile);
   ADD ("/resolver/resolved/refusal-names-the-method", test_resolved_refuses);
   ADD ("/resolver/resolved/gone-at-revert-is-no-failure", test_resolved_gone_at_revert);
   ADD ("/resolver/file/replaced-and-restored", test_file);

@@ -5,19 +5,15 @@
 
 #include "t2p-error.h"
 #include "t2p-log.h"
-#include "t2pd-name-map.h"
 #include "t2pd-worker-owners.h"
-#include "t2pd-worker-row.h"
 #include "t2pd-worker-sockets.h"
-
-#include <unistd.h>
+#include "t2pd-worker-start.h"
 
 #define START_TIMEOUT_MS 10000
 #define FIRST_DELAY_MS 100
 #define LAST_DELAY_MS 10000
 #define STEADY_US (30 * G_USEC_PER_SEC) /* who worked so long begins with the first delay */
 #define UNATTENDED_MS 1000
-#define MAX_WARNINGS 16
 
 struct _T2pdCarrier
 {
@@ -26,13 +22,10 @@ struct _T2pdCarrier
   char *label;
   T2pdWorker *worker;
   guint32 socket_uid;
-  char **socket_paths; /* NULL: none */
-  int owners_ifindex;  /* 0: no question is answered */
-  char **warnings;     /* of the last Start */
-  GVariant *settings;  /* NULL: nothing is to be carried, so nobody is replaced */
-  int queue_fd;
-  T2pdFiles *files; /* NULL: none */
-  int names_fd;     /* of the worker's virtual names; -1: none */
+  char **socket_paths;    /* NULL: none */
+  int owners_ifindex;     /* 0: no question is answered */
+  char **warnings;        /* of the last Start */
+  T2pdWorkerStart *start; /* NULL: nothing is to be carried, so nobody is replaced */
   T2pdFdStore *store;
   char *names_key; /* there */
   guint delay_ms;
@@ -74,17 +67,6 @@ drop_worker (T2pdCarrier *self)
   g_clear_object (&self->worker);
 }
 
-/* Nothing is to be carried any more. */
-static void
-forget_start (T2pdCarrier *self)
-{
-  g_clear_pointer (&self->settings, g_variant_unref);
-  g_clear_pointer (&self->files, t2pd_files_unref);
-  if (self->names_fd >= 0)
-    close (self->names_fd);
-  self->names_fd = -1;
-}
-
 static void
 t2pd_carrier_dispose (GObject *object)
 {
@@ -93,7 +75,7 @@ t2pd_carrier_dispose (GObject *object)
   drop_source (&self->restart);
   drop_source (&self->unattended);
   drop_worker (self);
-  forget_start (self);
+  g_clear_pointer (&self->start, t2pd_worker_start_free);
   G_OBJECT_CLASS (t2pd_carrier_parent_class)->dispose (object);
 }
 
@@ -138,8 +120,6 @@ t2pd_carrier_class_init (T2pdCarrierClass *klass)
 static void
 t2pd_carrier_init (T2pdCarrier *self)
 {
-  self->queue_fd = -1;
-  self->names_fd = -1;
   self->delay_ms = FIRST_DELAY_MS;
 }
 
@@ -268,27 +248,6 @@ t2pd_carrier_answer_owners (T2pdCarrier *self, int ifindex)
 /* --- carrying */
 
 static void
-take_warnings (T2pdCarrier *self, GVariant *reply)
-{
-  g_autoptr (GVariant) warnings = g_variant_get_child_value (reply, 0);
-  g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
-  gsize n = MIN (g_variant_n_children (warnings), MAX_WARNINGS);
-
-  for (gsize i = 0; i < n; i++)
-    {
-      const char *text;
-      g_autofree char *clean = NULL;
-
-      g_variant_get_child (warnings, i, "&s", &text);
-      clean = t2pd_worker_row_clean_text (text);
-      t2p_log_notice (NULL, NULL, "worker %s: %s", self->label, clean);
-      g_strv_builder_add (builder, clean);
-    }
-  g_strfreev (self->warnings);
-  self->warnings = g_strv_builder_end (builder);
-}
-
-static void
 start_answered_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr (GTask) task = user_data;
@@ -301,49 +260,12 @@ start_answered_cb (GObject *source, GAsyncResult *result, gpointer user_data)
       g_task_return_error (task, error);
       return;
     }
-  take_warnings (self, reply);
+  g_strfreev (self->warnings);
+  self->warnings = t2pd_worker_start_read_warnings (reply);
+  for (guint i = 0; self->warnings[i] != NULL; i++)
+    t2p_log_notice (NULL, NULL, "worker %s: %s", self->label, self->warnings[i]);
   self->working_since_us = g_get_monotonic_time ();
   g_task_return_boolean (task, TRUE);
-}
-
-/* The same memory for each worker of these settings: addresses go on standing for their names.
- */
-static gboolean
-add_names (T2pdCarrier *self, GVariantDict *dict, GUnixFDList *fds, GError **error)
-{
-  int handle;
-
-  if (!t2pd_name_map_is_wanted (self->settings))
-    return TRUE;
-  if (self->names_fd < 0)
-    self->names_fd = t2pd_name_map_obtain (self->settings, self->store, self->names_key, error);
-  handle = self->names_fd >= 0 ? g_unix_fd_list_append (fds, self->names_fd, error) : -1;
-  if (handle < 0)
-    return FALSE;
-  g_variant_dict_insert (dict, "names", "h", handle);
-  return TRUE;
-}
-
-/* The queue is the first descriptor. NULL with an error. */
-static GVariant *
-make_start (T2pdCarrier *self, GUnixFDList *fds, GError **error)
-{
-  g_auto (GVariantDict) dict = G_VARIANT_DICT_INIT (self->settings);
-  const int queue = g_unix_fd_list_append (fds, self->queue_fd, error);
-  GVariant *handles = NULL;
-
-  if (queue < 0)
-    return NULL;
-  if (self->files != NULL)
-    {
-      handles = t2pd_files_pass (self->files, NULL, fds, error);
-      if (handles == NULL)
-        return NULL;
-      g_variant_dict_insert_value (&dict, "files", handles);
-    }
-  if (!add_names (self, &dict, fds, error))
-    return NULL;
-  return g_variant_new ("(@a{sv}h)", g_variant_dict_end (&dict), queue);
 }
 
 static void
@@ -351,7 +273,7 @@ call_start (T2pdCarrier *self, GTask *task)
 {
   g_autoptr (GUnixFDList) fds = g_unix_fd_list_new ();
   GError *error = NULL;
-  GVariant *parameters = make_start (self, fds, &error);
+  GVariant *parameters = t2pd_worker_start_make (self->start, fds, &error);
 
   if (self->owners_ifindex > 0)
     t2pd_worker_owners_attach (self->worker, self->owners_ifindex);
@@ -372,7 +294,7 @@ ensured_for_start_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 
   if (!t2pd_carrier_finish (self, result, &error))
     g_task_return_error (task, error);
-  else if (self->settings == NULL)
+  else if (self->start == NULL)
     g_task_return_new_error (task, T2P_ERROR, T2P_ERROR_CANCELLED, "the worker was stopped");
   else
     call_start (self, task);
@@ -393,10 +315,8 @@ t2pd_carrier_start_async (T2pdCarrier *self,
                           GAsyncReadyCallback callback,
                           gpointer user_data)
 {
-  forget_start (self);
-  self->settings = g_variant_ref_sink (settings);
-  self->files = files != NULL ? t2pd_files_ref (files) : NULL;
-  self->queue_fd = queue_fd;
+  g_clear_pointer (&self->start, t2pd_worker_start_free);
+  self->start = t2pd_worker_start_new (settings, queue_fd, files, self->store, self->names_key);
   start (self, g_task_new (self, cancellable, callback, user_data));
 }
 
@@ -432,7 +352,7 @@ restarted_cb (GObject *source, GAsyncResult *result, gpointer user_data)
       g_signal_emit (self, signals[BACK], 0);
       return;
     }
-  if (self->settings == NULL)
+  if (self->start == NULL)
     return;
   t2p_log_warning (NULL, error, "worker %s could not be replaced, trying again in %u ms",
                    self->label, self->delay_ms);
@@ -467,7 +387,7 @@ exited_cb (T2pdWorker *worker, gpointer user_data)
   T2pdCarrier *self = T2PD_CARRIER (user_data);
 
   /* Before it worked, whoever waits for it is told by his own call. */
-  if (self->settings == NULL || self->working_since_us == 0)
+  if (self->start == NULL || self->working_since_us == 0)
     return;
   if (g_get_monotonic_time () - self->working_since_us > STEADY_US)
     self->delay_ms = FIRST_DELAY_MS;
@@ -503,7 +423,7 @@ t2pd_carrier_stop_async (T2pdCarrier *self,
 
   drop_source (&self->restart);
   drop_source (&self->unattended);
-  forget_start (self);
+  g_clear_pointer (&self->start, t2pd_worker_start_free);
   self->working_since_us = 0;
   self->delay_ms = FIRST_DELAY_MS;
   t2pd_worker_stop_async (self->worker, drain_ms, stopped_cb, task);

@@ -20,10 +20,12 @@
 #include <ifaddrs.h>
 #include <netinet/in.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <string.h>
 
+#define ACCOUNTS "/etc/passwd"
 #define FIRST_PERSON 1000 /* uids of people, by the defaults of every distribution */
-#define LAST_PERSON 60000
+#define LAST_PERSON 60513 /* with those of systemd-homed */
 #define NOBODY 65534
 
 /** Search: what is looked at together. */
@@ -31,6 +33,7 @@ typedef struct
 {
   GPtrArray *processes; /* all, of T2pnProcessEntry */
   GPtrArray *program;   /* of T2pnProcessEntry, unowned */
+  GHashTable *members;  /* the set of these */
   guint16 port;         /* that it listens on; 0: none */
 } Search;
 
@@ -58,40 +61,11 @@ t2pn_local_proxy_has_uid (const T2pnLocalProxy *proxy, guint32 uid)
 
 /* --- its processes */
 
-static gboolean
-is_of_program (const Search *search, const T2pnProcessEntry *process)
-{
-  return g_ptr_array_find (search->program, process, NULL);
-}
-
 /* Who is in another network namespace has connections that no tunnel here captures. */
 static gboolean
 is_stranger (const Search *search, const T2pnProcessEntry *process)
 {
-  return !process->is_elsewhere && !is_of_program (search, process);
-}
-
-/* In rounds, since a child may stand before its parent. */
-static void
-add_descendants (Search *search)
-{
-  gboolean is_growing = TRUE;
-
-  while (is_growing)
-    {
-      is_growing = FALSE;
-      for (guint i = 0; i < search->processes->len; i++)
-        {
-          const T2pnProcessEntry *process = search->processes->pdata[i];
-          const T2pnProcessEntry *parent =
-              t2pn_process_list_find (search->program, process->parent);
-
-          if (parent == NULL || is_of_program (search, process))
-            continue;
-          g_ptr_array_add (search->program, (gpointer) process);
-          is_growing = TRUE;
-        }
-    }
+  return !process->is_elsewhere && !g_hash_table_contains (search->members, process);
 }
 
 /* Whose the socket is by the kernel's word are asked first: mostly that is enough. */
@@ -107,23 +81,50 @@ find_program (Search *search, guint32 inode, gint64 uid)
             t2pn_process_list_has_socket (process->pid, inode))
           g_ptr_array_add (search->program, (gpointer) process);
       }
-  add_descendants (search);
+  search->members = t2pn_process_list_add_descendants (search->processes, search->program);
 }
 
 /* --- its users */
 
+/* The shell of an account that this machine has itself; NULL for others. A directory in the
+ * network is not asked: it may lie behind the tunnel that is being made, or be long in
+ * answering. (transfer full) */
+static char *
+find_shell (guint32 uid)
+{
+  FILE *accounts = fopen (ACCOUNTS, "re");
+  const struct passwd *account = NULL;
+  char *shell;
+
+  if (accounts == NULL)
+    return NULL;
+  do
+    account = fgetpwent (accounts);
+  while (account != NULL && account->pw_uid != uid);
+  shell = account != NULL ? g_path_get_basename (account->pw_shell) : NULL;
+  fclose (accounts);
+  return shell;
+}
+
+/* By logind, whoever knows of him. */
+static gboolean
+is_logged_in (guint32 uid)
+{
+  g_autofree char *folder = g_strdup_printf ("/run/user/%u", uid);
+
+  return g_file_test (folder, G_FILE_TEST_IS_DIR);
+}
+
 static gboolean
 is_person (guint32 uid)
 {
-  const struct passwd *account;
   g_autofree char *shell = NULL;
 
   if (uid < FIRST_PERSON || uid > LAST_PERSON)
     return FALSE;
-  account = getpwuid (uid);
-  if (account == NULL || account->pw_shell == NULL)
-    return FALSE;
-  shell = g_path_get_basename (account->pw_shell);
+  shell = find_shell (uid);
+  if (shell == NULL)
+    return is_logged_in (uid);
   return strcmp (shell, "nologin") != 0 && strcmp (shell, "false") != 0;
 }
 
@@ -162,13 +163,22 @@ take_users (T2pnLocalProxy *proxy, const Search *search)
 /* --- its cgroup */
 
 static gboolean
+is_below (const char *cgroup, const char *other)
+{
+  gsize length = strlen (other);
+
+  return strncmp (cgroup, other, length) == 0 &&
+         (cgroup[length] == '\0' || cgroup[length] == '/');
+}
+
+static gboolean
 is_alone_in (const Search *search, const char *cgroup)
 {
   for (guint i = 0; i < search->processes->len; i++)
     {
       const T2pnProcessEntry *process = search->processes->pdata[i];
 
-      if (process->cgroup != NULL && g_str_has_prefix (process->cgroup, cgroup) &&
+      if (process->cgroup != NULL && is_below (process->cgroup, cgroup) &&
           is_stranger (search, process))
         return FALSE;
     }
@@ -300,9 +310,11 @@ find_by_inode (guint32 inode, gint64 uid, guint16 port, GError **error)
   g_autoptr (GPtrArray) processes = t2pn_process_list_new ();
   g_autoptr (GPtrArray) program = g_ptr_array_new ();
   g_autoptr (T2pnLocalProxy) proxy = NULL;
-  Search search = { processes, program, port };
+  g_autoptr (GHashTable) members = NULL;
+  Search search = { processes, program, NULL, port };
 
   find_program (&search, inode, uid);
+  members = search.members;
   if (program->len == 0)
     return NULL;
   proxy = proxy_new (program->pdata[0]);

@@ -149,6 +149,49 @@ t2pn_process_list_find (const GPtrArray *processes, pid_t pid)
   return NULL;
 }
 
+/* (transfer full): a GPtrArray of T2pnProcessEntry for each pid that is a parent */
+static GHashTable *
+list_children (const GPtrArray *processes)
+{
+  GHashTable *children =
+      g_hash_table_new_full (NULL, NULL, NULL, (GDestroyNotify) g_ptr_array_unref);
+
+  for (guint i = 0; i < processes->len; i++)
+    {
+      T2pnProcessEntry *process = processes->pdata[i];
+      gpointer parent = GINT_TO_POINTER (process->parent);
+      GPtrArray *siblings = g_hash_table_lookup (children, parent);
+
+      if (siblings == NULL)
+        {
+          siblings = g_ptr_array_new ();
+          g_hash_table_insert (children, parent, siblings);
+        }
+      g_ptr_array_add (siblings, process);
+    }
+  return children;
+}
+
+GHashTable *
+t2pn_process_list_add_descendants (const GPtrArray *processes, GPtrArray *family)
+{
+  g_autoptr (GHashTable) children = list_children (processes);
+  GHashTable *members = g_hash_table_new (NULL, NULL);
+
+  for (guint i = 0; i < family->len; i++)
+    g_hash_table_add (members, family->pdata[i]);
+  for (guint i = 0; i < family->len; i++) /* it grows */
+    {
+      const T2pnProcessEntry *process = family->pdata[i];
+      const GPtrArray *born = g_hash_table_lookup (children, GINT_TO_POINTER (process->pid));
+
+      for (guint j = 0; born != NULL && j < born->len; j++)
+        if (g_hash_table_add (members, born->pdata[j]))
+          g_ptr_array_add (family, born->pdata[j]);
+    }
+  return members;
+}
+
 /* --- descriptors */
 
 /* 0: no socket. */

@@ -29,6 +29,9 @@ typedef struct
 GPtrArray *t2pn_process_list_new (void);
 /* NULL when there is none. */
 const T2pnProcessEntry *t2pn_process_list_find (const GPtrArray *processes, pid_t pid);
+/* Pure: adds to @family, some of @processes, their children, and those of these. (transfer
+ * container): the set of all of them then. */
+GHashTable *t2pn_process_list_add_descendants (const GPtrArray *processes, GPtrArray *family);
 /* Adds to @inodes (a set of GUINT_TO_POINTER) the sockets that @pid has open. */
 void t2pn_process_list_add_sockets (pid_t pid, GHashTable *inodes);
 /* Whether @pid has the socket @inode open. */

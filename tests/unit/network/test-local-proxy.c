@@ -118,6 +118,44 @@ test_unix (void)
 }
 
 static void
+add_process (GPtrArray *processes, pid_t pid, pid_t parent)
+{
+  T2pnProcessEntry *process = g_new0 (T2pnProcessEntry, 1);
+
+  process->pid = pid;
+  process->parent = parent;
+  g_ptr_array_add (processes, process);
+}
+
+/* Each is the child of the next one, as a user can have them who has many. */
+static void
+test_descendants (void)
+{
+  const int depth = 20000;
+  g_autoptr (GPtrArray) processes = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GPtrArray) family = g_ptr_array_new ();
+  g_autoptr (GHashTable) members = NULL;
+
+  for (int i = depth; i > 0; i--)
+    add_process (processes, 100 + i, 100 + i - 1);
+  add_process (processes, 100, 1);
+  add_process (processes, 50, 1); /* a sibling */
+  add_process (processes, 60, 60);
+  g_ptr_array_add (family, (gpointer) t2pn_process_list_find (processes, 100));
+  g_test_timer_start ();
+  members = t2pn_process_list_add_descendants (processes, family);
+  g_assert_cmpfloat (g_test_timer_elapsed (), <, 2);
+  g_assert_cmpuint (family->len, ==, depth + 1);
+  g_assert_cmpuint (g_hash_table_size (members), ==, depth + 1);
+  g_assert_false (g_hash_table_contains (members, t2pn_process_list_find (processes, 50)));
+  g_ptr_array_set_size (family, 0);
+  g_ptr_array_add (family, (gpointer) t2pn_process_list_find (processes, 60));
+  g_hash_table_unref (members);
+  members = t2pn_process_list_add_descendants (processes, family); /* its own parent */
+  g_assert_cmpuint (family->len, ==, 1);
+}
+
+static void
 test_processes (void)
 {
   g_autoptr (GPtrArray) processes = NULL;
@@ -157,6 +195,7 @@ main (int argc, char **argv)
   g_test_add_func ("/local-proxy/who-listens-on-all-addresses-is-found", test_wildcard);
   g_test_add_func ("/local-proxy/nobody-is-no-error", test_nobody);
   g_test_add_func ("/local-proxy/unix-sockets-are-found-by-their-whole-path", test_unix);
+  g_test_add_func ("/local-proxy/all-descendants-are-found-soon", test_descendants);
   g_test_add_func ("/local-proxy/processes-have-parents-and-users", test_processes);
   return g_test_run ();
 }

@@ -144,17 +144,6 @@ delete_loopback_route (T2pdBringUp *self, GError **error)
   return is_gone;
 }
 
-/* The responder answers by IPv6 when the link has its address, as the plan says. */
-static gboolean
-has_ipv6 (T2pdBringUp *self, const T2pnSnapshot *snapshot)
-{
-  for (guint i = 0; i < snapshot->addresses->len; i++)
-    if (t2p_ip_address_equal (&g_array_index (snapshot->addresses, T2pnAddress, i).address,
-                              &self->pool.address6))
-      return TRUE;
-  return FALSE;
-}
-
 /* --- connections that began before */
 
 /* Where a program that keeps its socket has most likely asked so far. */
@@ -213,7 +202,9 @@ make_true (T2pdBringUp *self, GError **error)
 
   if (snapshot == NULL)
     return FALSE;
-  wanted = has_ipv6 (self, snapshot) ? T2PD_DNS_REDIRECT_BOTH : T2PD_DNS_REDIRECT_IPV4;
+  /* The responder answers by IPv6 when the link has its address, as the plan says. */
+  wanted = t2pn_snapshot_has_address (snapshot, &self->pool.address6) ? T2PD_DNS_REDIRECT_BOTH
+                                                                      : T2PD_DNS_REDIRECT_IPV4;
   if (wanted == T2PD_DNS_REDIRECT_BOTH &&
       !t2pn_netlink_objects_has_route (snapshot->routes, &route) &&
       !add_loopback_route (self, &route, error))

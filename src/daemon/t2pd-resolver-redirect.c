@@ -57,17 +57,6 @@ list_uplinks (const T2pnSnapshot *snapshot, int own_ifindex)
   return g_string_free (list, list->len == 0);
 }
 
-/* The responder answers by IPv6 when the link has its address, as the plan says. */
-static gboolean
-has_ipv6 (T2pdBringUp *self, const T2pnSnapshot *snapshot)
-{
-  for (guint i = 0; i < snapshot->addresses->len; i++)
-    if (t2p_ip_address_equal (&g_array_index (snapshot->addresses, T2pnAddress, i).address,
-                              &self->pool.address6))
-      return TRUE;
-  return FALSE;
-}
-
 /* (nullable): without an uplink or a resolved there is nothing to turn round */
 static char *
 make_script (T2pdBringUp *self, const T2pnSnapshot *snapshot, const char *table)
@@ -83,7 +72,8 @@ make_script (T2pdBringUp *self, const T2pnSnapshot *snapshot, const char *table)
     .worker_uid = t2pd_bring_up_get_worker_uid (self),
     .who = who,
     .pool = self->pool,
-    .has_ipv6 = has_ipv6 (self, snapshot),
+    /* The responder answers by IPv6 when the link has its address, as the plan says. */
+    .has_ipv6 = t2pn_snapshot_has_address (snapshot, &self->pool.address6),
   };
 
   if (self->resolver_uid == 0 || uplinks == NULL)

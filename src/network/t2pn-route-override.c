@@ -6,10 +6,11 @@
  * route: 0.0.0.0/1, or just the prefix that he is after (TunnelVision, CVE-2024-3661). What
  * came so is told by its protocol and, where programs do not set one (dhclient), by its shape:
  *
- *   via a gateway         protocol dhcp or ra; of an uplink also "boot", unless it is a route
- * to one host, which other VPNs make for their server without a gateway     the same, unless it
- * is the prefix of an address of the link the prefix of an      when it is wider than any
- * network really is: a netmask, too, comes address               by DHCP
+ * - A route by a gateway, when its protocol is dhcp or ra. When that is unset or "boot": a
+ * route by an uplink, unless it leads to one host, which other VPNs make for their server.
+ * - A route without a gateway: the same, unless it is the prefix of an address of its link.
+ * - The prefix of an address, when it is wider than any network really is: a netmask, too,
+ * comes by DHCP.
  *
  * Never private or link-local destinations, nor what `exclude-routes` names. Table X repeats
  * those routes into the tunnel and is asked ahead of main. Where one of them covers what main
@@ -97,22 +98,6 @@ is_network_of_link (const Finder *finder, const T2pnRoute *route)
 
   return route->gateway.family == 0 && route->destination.length >= shortest &&
          is_prefix_of_address (finder, route);
-}
-
-static GHashTable *
-find_uplinks (const T2pnSnapshot *snapshot)
-{
-  GHashTable *uplinks = g_hash_table_new (NULL, NULL);
-
-  for (guint i = 0; i < snapshot->routes->len; i++)
-    {
-      const T2pnRoute *route = &g_array_index (snapshot->routes, T2pnRoute, i);
-
-      if (route->destination.length == 0 && route->table == RT_TABLE_MAIN &&
-          route->type == RTN_UNICAST)
-        g_hash_table_add (uplinks, GINT_TO_POINTER (route->ifindex));
-    }
-  return uplinks;
 }
 
 static gboolean
@@ -258,7 +243,7 @@ t2pn_route_override_list (const T2pnRoutePlanInput *input,
                           int family)
 {
   GArray *overrides = g_array_new (FALSE, TRUE, sizeof (T2pnOverride));
-  g_autoptr (GHashTable) uplinks = find_uplinks (snapshot);
+  g_autoptr (GHashTable) uplinks = t2pn_snapshot_list_uplinks (snapshot);
   Finder finder = { input, snapshot, family, uplinks, 0, overrides };
 
   if (t2p_settings_get_capture (input->settings) != T2P_CAPTURE_DEFAULT ||

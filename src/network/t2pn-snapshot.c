@@ -180,14 +180,34 @@ t2pn_snapshot_has_default (const T2pnSnapshot *snapshot, int family, int ignored
   return FALSE;
 }
 
-gboolean
-t2pn_snapshot_is_local (const T2pnSnapshot *snapshot, const T2pIpAddress *address)
+GHashTable *
+t2pn_snapshot_list_uplinks (const T2pnSnapshot *snapshot)
 {
-  if (t2p_ip_address_is_loopback (address))
-    return TRUE;
+  GHashTable *uplinks = g_hash_table_new (NULL, NULL);
+
+  for (guint i = 0; i < snapshot->routes->len; i++)
+    {
+      const T2pnRoute *route = &g_array_index (snapshot->routes, T2pnRoute, i);
+
+      if (route->destination.length == 0 && route->table == RT_TABLE_MAIN &&
+          route->type == RTN_UNICAST)
+        g_hash_table_add (uplinks, GINT_TO_POINTER (route->ifindex));
+    }
+  return uplinks;
+}
+
+gboolean
+t2pn_snapshot_has_address (const T2pnSnapshot *snapshot, const T2pIpAddress *address)
+{
   for (guint i = 0; i < snapshot->addresses->len; i++)
     if (t2p_ip_address_equal (&g_array_index (snapshot->addresses, T2pnAddress, i).address,
                               address))
       return TRUE;
   return FALSE;
+}
+
+gboolean
+t2pn_snapshot_is_local (const T2pnSnapshot *snapshot, const T2pIpAddress *address)
+{
+  return t2p_ip_address_is_loopback (address) || t2pn_snapshot_has_address (snapshot, address);
 }

@@ -100,6 +100,10 @@ const T2pnLink *t2pn_snapshot_find_link (const T2pnSnapshot *snapshot, int ifind
  * than @ignored_ifindex. */
 gboolean
 t2pn_snapshot_has_default (const T2pnSnapshot *snapshot, int family, int ignored_ifindex);
+/* The set (GINT_TO_POINTER) of links that main has a default route by. (transfer container) */
+GHashTable *t2pn_snapshot_list_uplinks (const T2pnSnapshot *snapshot);
+/* Whether a link of this machine has @address. */
+gboolean t2pn_snapshot_has_address (const T2pnSnapshot *snapshot, const T2pIpAddress *address);
 /* Whether @address is one of this machine's own (never SO_BINDTODEVICE towards it). */
 gboolean t2pn_snapshot_is_local (const T2pnSnapshot *snapshot, const T2pIpAddress *address);
 

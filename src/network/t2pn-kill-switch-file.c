@@ -15,6 +15,23 @@
 
 #define FORMAT_VERSION 1
 
+/* What it says is done with our rights. */
+static gboolean
+check_file (const char *path, gboolean *out_is_there, GError **error)
+{
+  struct stat status;
+
+  *out_is_there = lstat (path, &status) == 0;
+  if (!*out_is_there)
+    return TRUE;
+  if (S_ISREG (status.st_mode) && status.st_uid == geteuid () && (status.st_mode & 022) == 0 &&
+      status.st_size <= T2P_MAX_KILL_SWITCH_BYTES)
+    return TRUE;
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED,
+               "%s is too large, or somebody else could have written it", path);
+  return FALSE;
+}
+
 /* --- writing */
 
 static JsonArray *
@@ -143,6 +160,17 @@ remove_file (const char *path, GError **error)
   return FALSE;
 }
 
+/* Each change of the machine's network comes here, and a disk is slow. */
+static gboolean
+is_saved (const char *path, const char *text)
+{
+  g_autofree char *old = NULL;
+  gboolean is_there;
+
+  return check_file (path, &is_there, NULL) && is_there &&
+         g_file_get_contents (path, &old, NULL, NULL) && strcmp (old, text) == 0;
+}
+
 gboolean
 t2pn_kill_switch_save (const T2pnKillSwitch *self,
                        const char *path,
@@ -163,6 +191,8 @@ t2pn_kill_switch_save (const T2pnKillSwitch *self,
                    T2P_MAX_KILL_SWITCH_BYTES);
       return FALSE;
     }
+  if (is_saved (path, text))
+    return TRUE;
   g_mkdir_with_parents (folder, 0700); /* that it fails is told by the next line */
   return g_file_set_contents_full (path, text, -1,
                                    G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE,
@@ -348,23 +378,6 @@ read_numbers (T2pnKillSwitch *self,
   for (guint i = 0; i < get_length (array); i++)
     if (get_number (json_array_get_element (array, i), &number))
       add (self, number);
-}
-
-/* What it says is done with our rights. */
-static gboolean
-check_file (const char *path, gboolean *out_is_there, GError **error)
-{
-  struct stat status;
-
-  *out_is_there = lstat (path, &status) == 0;
-  if (!*out_is_there)
-    return TRUE;
-  if (S_ISREG (status.st_mode) && status.st_uid == geteuid () && (status.st_mode & 022) == 0 &&
-      status.st_size <= T2P_MAX_KILL_SWITCH_BYTES)
-    return TRUE;
-  g_set_error (error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED,
-               "%s is too large, or somebody else could have written it", path);
-  return FALSE;
 }
 
 T2pnKillSwitch *

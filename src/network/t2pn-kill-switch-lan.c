@@ -27,6 +27,7 @@ typedef struct
   const T2pnSnapshot *snapshot;
   const int *own;
   guint n_own;
+  GHashTable *uplinks; /* set of links with a default route in main */
   GArray *prefixes;
 } Builder;
 
@@ -36,20 +37,6 @@ is_own (const Builder *builder, int ifindex)
   for (guint i = 0; i < builder->n_own; i++)
     if (builder->own[i] == ifindex)
       return TRUE;
-  return FALSE;
-}
-
-static gboolean
-is_uplink (const Builder *builder, int ifindex)
-{
-  for (guint i = 0; i < builder->snapshot->routes->len; i++)
-    {
-      const T2pnRoute *route = &g_array_index (builder->snapshot->routes, T2pnRoute, i);
-
-      if (route->table == RT_TABLE_MAIN && route->destination.length == 0 &&
-          route->type == RTN_UNICAST && route->ifindex == ifindex)
-        return TRUE;
-    }
   return FALSE;
 }
 
@@ -100,7 +87,8 @@ has_address_in (const Builder *builder, const T2pnRoute *route)
 static gboolean
 is_connected (const Builder *builder, const T2pnRoute *route)
 {
-  if (!is_uplink (builder, route->ifindex) || is_private (&route->destination))
+  if (!g_hash_table_contains (builder->uplinks, GINT_TO_POINTER (route->ifindex)) ||
+      is_private (&route->destination))
     return TRUE;
   return route->gateway.family == 0 && has_address_in (builder, route);
 }
@@ -134,7 +122,8 @@ t2pn_kill_switch_list_lan (const char *lan,
                            const int *own_ifindexes,
                            guint n_own)
 {
-  Builder builder = { snapshot, own_ifindexes, n_own, NULL };
+  g_autoptr (GHashTable) uplinks = t2pn_snapshot_list_uplinks (snapshot);
+  Builder builder = { snapshot, own_ifindexes, n_own, uplinks, NULL };
   gboolean is_all = strcmp (lan, "all") == 0;
 
   builder.prefixes = g_array_new (FALSE, TRUE, sizeof (T2pIpPrefix));

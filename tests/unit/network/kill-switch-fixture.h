@@ -40,3 +40,32 @@ add_arm (T2pnKillSwitch *self,
   g_ptr_array_add (self->arms, arm);
   return arm;
 }
+
+static inline T2pnKillSwitch *
+make_switch (const char *settings_text, gboolean is_root)
+{
+  g_autoptr (T2pnSnapshot) snapshot = make_snapshot ();
+  T2pnKillSwitch *self = t2pn_kill_switch_new ();
+
+  add_arm (self, settings_text, is_root, snapshot);
+  t2pn_kill_switch_add_mark (self, 0x2370);
+  return self;
+}
+
+static inline void
+assert_has (const T2pnKillSwitch *self, const char *line)
+{
+  g_autofree char *script = t2pn_kill_switch_to_script (self);
+
+  if (strstr (script, line) == NULL)
+    g_error ("%s\nlacks: %s", script, line);
+}
+
+static inline void
+assert_lacks (const T2pnKillSwitch *self, const char *line)
+{
+  g_autofree char *script = t2pn_kill_switch_to_script (self);
+
+  if (strstr (script, line) != NULL)
+    g_error ("%s\nhas: %s", script, line);
+}

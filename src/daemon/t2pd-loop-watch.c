@@ -8,7 +8,8 @@
  *
  * What a worker says is not believed further than that: it may name connections of others in
  * order to learn who has them, so only root is told of other users' programs. Processes are
- * looked through once a second at most.
+ * looked through once a second at most, those of a proxy on this machine twenty times; both
+ * less often where that takes long.
  *
  * Where our sockets are known by whom they connect to, one that came back has found an address
  * that nobody knew of: an upstream's name that stands for another one by now, or the far end of
@@ -22,6 +23,7 @@
 #include "t2p-limits.h"
 #include "t2p-log.h"
 #include "t2pd-bring-up-private.h"
+#include "t2pd-pace.h"
 #include "t2pn-loop-method.h"
 #include "t2pn-process-list.h"
 #include "t2pn-socket-owner.h"
@@ -30,6 +32,8 @@
 #include <string.h>
 
 #define TELL_EVERY_US G_USEC_PER_SEC
+#define SEARCH_EVERY_US (TELL_EVERY_US / 2)
+#define SUSPECT_EVERY_US (G_USEC_PER_SEC / 20)
 #define LOG_EVERY_US (60 * G_USEC_PER_SEC)
 #define PERSISTS_US (2 * G_USEC_PER_SEC)
 #define QUIET_S 10
@@ -40,6 +44,8 @@ struct _T2pdLoopWatch
   T2pnSocketOwner *owner;
   GArray *learnt; /* of T2pIpAddress */
   gint64 told_us;
+  gint64 next_search_us;
+  gint64 next_suspect_us;
   gint64 logged_us;
   gint64 since_us; /* the first of those that go on; 0: none do */
   GSource *quiet;
@@ -113,10 +119,14 @@ may_be_named (const T2pdLoopWatch *self, const Loop *loop)
 }
 
 static void
-find_program (Loop *loop)
+find_program (T2pdLoopWatch *self, Loop *loop)
 {
-  g_autoptr (GPtrArray) processes = t2pn_process_list_new ();
+  gint64 now_us = g_get_monotonic_time ();
+  g_autoptr (GPtrArray) processes = NULL;
 
+  if (now_us < self->next_search_us)
+    return;
+  processes = t2pn_process_list_new ();
   for (guint i = 0; i < processes->len && loop->pid == 0; i++)
     {
       const T2pnProcessEntry *process = processes->pdata[i];
@@ -128,6 +138,7 @@ find_program (Loop *loop)
           loop->program = g_utf8_make_valid (process->program, -1);
         }
     }
+  self->next_search_us = t2pd_pace_next (now_us, g_get_monotonic_time (), SEARCH_EVERY_US);
 }
 
 static gboolean
@@ -218,7 +229,7 @@ tell (T2pdLoopWatch *self, Loop *loop)
     return;
   self->told_us = now_us;
   if (may_be_named (self, loop))
-    find_program (loop);
+    find_program (self, loop);
   log_loop (self, loop, now_us);
   details = g_variant_ref_sink (make_details (loop));
   g_signal_emit_by_name (self->bring_up, "loop-detected", details);
@@ -249,14 +260,27 @@ t2pd_loop_watch_add_to (const T2pdLoopWatch *self, T2pnBypass *bypass)
     t2pn_bypass_add_upstream (bypass, &g_array_index (self->learnt, T2pIpAddress, i));
 }
 
+/* Whether it is the proxy's, if it is time to look. */
+static gboolean
+is_of_proxy (T2pdLoopWatch *self, const Loop *loop)
+{
+  const T2pdSecondHop *second_hop = self->bring_up->second_hop;
+  gint64 now_us = g_get_monotonic_time ();
+  gboolean is_found;
+
+  if (second_hop == NULL || !loop->has_owner || now_us < self->next_suspect_us)
+    return FALSE;
+  is_found = t2pd_second_hop_has_socket (second_hop, loop->uid, loop->inode);
+  self->next_suspect_us = t2pd_pace_next (now_us, g_get_monotonic_time (), SUSPECT_EVERY_US);
+  return is_found;
+}
+
 static void
 take_suspect (T2pdLoopWatch *self, T2pdWorker *worker, Loop *loop)
 {
-  const T2pdSecondHop *second_hop = self->bring_up->second_hop;
   char destination[T2P_ENDPOINT_STRLEN];
 
-  if (second_hop == NULL || !loop->has_owner ||
-      !t2pd_second_hop_has_socket (second_hop, loop->uid, loop->inode))
+  if (!is_of_proxy (self, loop))
     return;
   t2p_ip_endpoint_format (&loop->destination, destination);
   t2pd_worker_call_async (worker, "Loop", g_variant_new ("(s)", destination), NULL, NULL, 5000,

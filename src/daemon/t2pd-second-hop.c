@@ -5,8 +5,8 @@
  * connections the tunnel would capture. It is excluded by what tells it from others, the
  * strictest first: a user of its own, a unit of its own, or, for a user's program among his
  * others, whom it is connected to. Those may become more while the tunnel is up: the kernel
- * tells of no new connection, so they are looked at now and then; who was one stays one, since
- * a connection that broke is made again.
+ * tells of no new connection, so they are looked at now and then, less often on a machine where
+ * that takes long; who was one stays one, since a connection that broke is made again.
  *
  * Where all that is missing, the tunnel does not come up: with capture=default whatever the
  * program does next would go round. With capture=routes that depends on where it goes to,
@@ -19,6 +19,7 @@
 #include "t2p-limits.h"
 #include "t2p-log.h"
 #include "t2pd-bring-up-private.h"
+#include "t2pd-pace.h"
 #include "t2pn-app-search.h"
 #include "t2pn-local-proxy.h"
 #include "t2pn-loop-method.h"
@@ -26,7 +27,7 @@
 
 #include <string.h>
 
-#define LOOK_AGAIN_S 5
+#define LOOK_AGAIN_US (5 * G_USEC_PER_SEC)
 
 struct _T2pdSecondHop
 {
@@ -37,14 +38,20 @@ struct _T2pdSecondHop
   GSource *timer;        /* while peers and processes are followed */
 };
 
+static void
+drop_timer (T2pdSecondHop *self)
+{
+  if (self->timer != NULL)
+    g_source_destroy (self->timer);
+  g_clear_pointer (&self->timer, g_source_unref);
+}
+
 void
 t2pd_second_hop_free (T2pdSecondHop *self)
 {
   if (self == NULL)
     return;
-  if (self->timer != NULL)
-    g_source_destroy (self->timer);
-  g_clear_pointer (&self->timer, g_source_unref);
+  drop_timer (self);
   t2pn_bypass_free (self->bypass);
   g_ptr_array_unref (self->units);
   g_ptr_array_unref (self->captured);
@@ -263,17 +270,32 @@ follow (T2pdSecondHop *self,
   return TRUE;
 }
 
+static gboolean look_again_cb (gpointer user_data);
+
+static void
+plan_look (T2pdSecondHop *self, gint64 delay_us)
+{
+  drop_timer (self);
+  self->timer = g_timeout_source_new ((guint) (delay_us / 1000));
+  g_source_set_callback (self->timer, look_again_cb, self, NULL);
+  g_source_attach (self->timer, NULL);
+}
+
 static gboolean
 look_again_cb (gpointer user_data)
 {
   T2pdSecondHop *self = user_data;
   guint n_before = self->bypass->peers->len;
+  gint64 began_us = g_get_monotonic_time ();
+  gint64 ended_us;
 
   g_ptr_array_set_size (self->captured, 0);
   look_at_all (self, follow, NULL);
+  ended_us = g_get_monotonic_time ();
+  plan_look (self, t2pd_pace_next (began_us, ended_us, LOOK_AGAIN_US) - ended_us);
   if (self->bypass->peers->len > n_before)
     t2pd_bring_up_update_plan (self->bring_up);
-  return G_SOURCE_CONTINUE;
+  return G_SOURCE_REMOVE;
 }
 
 static void
@@ -281,9 +303,7 @@ start_following (T2pdSecondHop *self)
 {
   if (self->bypass->peers->len == 0 && self->units->len == 1)
     return; /* whose user tells it is known by that */
-  self->timer = g_timeout_source_new_seconds (LOOK_AGAIN_S);
-  g_source_set_callback (self->timer, look_again_cb, self, NULL);
-  g_source_attach (self->timer, NULL);
+  plan_look (self, LOOK_AGAIN_US);
 }
 
 /* --- the whole */

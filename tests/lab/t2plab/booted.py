@@ -7,7 +7,7 @@ import shlex
 import signal
 import subprocess
 
-from .lab import LabError, children_of
+from .lab import PATH, LabError, children_of
 
 NAMESPACES = ('--cgroup', '--mount', '--pid', '--ipc', '--uts')
 BOOT = '''
@@ -56,7 +56,7 @@ class Booted:
     def argv(self, cmd):
         cmd = shlex.split(cmd) if isinstance(cmd, str) else [str(word) for word in cmd]
         return ['nsenter', '--target', str(self.pid), *NAMESPACES, '--net', '--root', '--wd=/', '--',
-                *cmd]
+                'env', f'PATH={PATH}', *cmd]
 
     def run(self, cmd, *, check=True, timeout=60, input=None):
         """As Lab.run(), as root."""

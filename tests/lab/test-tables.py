@@ -32,9 +32,10 @@ class Tables(LabCase):
                                    **{'capture': 'default', 'scope': 'system', **settings})
 
     def ruleset(self):
-        """But for the newest control group that there was when apps were looked for: others' count."""
-        return re.sub(r'(cgroupv2 level \d+ > )\S+', r'\1NEWEST',
-                      self.lab.run('nft list ruleset').stdout)
+        """In no order of tables, and without the newest control group of when apps were looked for,
+        which is others' matter."""
+        said = re.sub(r'(cgroupv2 level \d+ > )\S+', r'\1NEWEST', self.lab.run('nft list ruleset').stdout)
+        return ''.join(sorted(re.split('^(?=table )', said, flags=re.MULTILINE)))
 
     def resolver_is_turned_round(self):
         resolver = self.lab.run('id -u systemd-resolve').stdout.strip()

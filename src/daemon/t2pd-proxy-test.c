@@ -113,9 +113,13 @@ make_answer (ProxyTest *test)
 
   for (gsize i = 0; i < G_N_ELEMENTS (fields); i++)
     if (!g_variant_dict_contains (&test->row, fields[i].name))
-      g_variant_dict_insert_value (
-          &test->row, fields[i].name,
-          g_variant_parse (G_VARIANT_TYPE (fields[i].type), fields[i].text, NULL, NULL, NULL));
+      {
+        /* Not floating. */
+        g_autoptr (GVariant) value =
+            g_variant_parse (G_VARIANT_TYPE (fields[i].type), fields[i].text, NULL, NULL, NULL);
+
+        g_variant_dict_insert_value (&test->row, fields[i].name, value);
+      }
   return g_variant_ref_sink (g_variant_dict_end (&test->row));
 }
 

@@ -201,6 +201,7 @@ t2pd_bring_up_make_plan (T2pdBringUp *self, GError **error)
       !t2pn_snapshot_add_table (snapshot, self->ids.override_table, error) ||
       !t2pd_second_hop_find (self, error))
     return NULL;
+  t2pd_uplink_note_udp_servers (self->service->uplink, snapshot);
   t2pd_bypass_renew (self);
   input = make_plan_input (self, links);
   return t2pn_route_plan_new (&input, snapshot, error);
@@ -216,6 +217,7 @@ t2pd_bring_up_renew_plan (T2pdBringUp *self, GError **out_conflict, GError **err
 
   if (snapshot == NULL)
     return NULL;
+  t2pd_uplink_note_udp_servers (self->service->uplink, snapshot);
   t2pd_bypass_renew (self);
   input = make_plan_input (self, links);
   plan = t2pn_route_plan_renew (&input, snapshot);

@@ -396,6 +396,13 @@ t2pd_uplink_add_own_link (T2pdUplink *self,
 }
 
 void
+t2pd_uplink_note_udp_servers (T2pdUplink *self, const T2pnSnapshot *snapshot)
+{
+  if (self->udp_watch != NULL)
+    t2pn_udp_watch_note (self->udp_watch, snapshot->udp_servers);
+}
+
+void
 t2pd_uplink_remove_own_link (T2pdUplink *self, int ifindex)
 {
   guint index;

@@ -41,6 +41,9 @@ void t2pd_uplink_add_own_link (T2pdUplink *self,
                                int ifindex,
                                const T2pIpPrefix *pools,
                                guint n_pools);
+/* A route plan is made of @snapshot: were its UDP servers others than those known here, plans
+ * are made anew soon ("udp-servers-changed"). */
+void t2pd_uplink_note_udp_servers (T2pdUplink *self, const T2pnSnapshot *snapshot);
 void t2pd_uplink_remove_own_link (T2pdUplink *self, int ifindex);
 /* Everything may be another than it was: `changed` now, and again when the name servers are
  * known. */

@@ -179,7 +179,8 @@ t2pn_udp_servers_list (GError **error)
 struct _T2pnUdpWatch
 {
   GSource *timer;
-  GArray *servers; /* of the last look; NULL: it failed */
+  GArray *servers;   /* of the last look; NULL: it failed */
+  gboolean is_stale; /* somebody has seen others since */
   void (*changed) (gpointer user_data);
   gpointer user_data;
 };
@@ -202,10 +203,20 @@ look_cb (gpointer user_data)
   T2pnUdpWatch *watch = user_data;
   g_autoptr (GArray) before = watch->servers;
 
+  gboolean was_stale = watch->is_stale;
+
   watch->servers = t2pn_udp_servers_list (NULL);
-  if (!are_same (before, watch->servers))
+  watch->is_stale = FALSE;
+  if (was_stale || !are_same (before, watch->servers))
     watch->changed (watch->user_data);
   return G_SOURCE_CONTINUE;
+}
+
+void
+t2pn_udp_watch_note (T2pnUdpWatch *watch, const GArray *servers)
+{
+  if (!are_same (watch->servers, servers))
+    watch->is_stale = TRUE;
 }
 
 T2pnUdpWatch *

@@ -30,6 +30,10 @@ GArray *t2pn_udp_servers_list_outside (const T2pnPortRange *ephemeral, GError **
 typedef struct _T2pnUdpWatch T2pnUdpWatch;
 
 T2pnUdpWatch *t2pn_udp_watch_new (void (*changed) (gpointer user_data), gpointer user_data);
+/* @servers: what somebody has seen and acts on. When they are not those of the last look, the
+ * next one calls @changed in any case: one that came and went between two looks would stay
+ * known. */
+void t2pn_udp_watch_note (T2pnUdpWatch *watch, const GArray *servers);
 void t2pn_udp_watch_free (T2pnUdpWatch *watch);
 
 G_END_DECLS

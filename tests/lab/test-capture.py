@@ -6,14 +6,12 @@ import json
 import os
 import re
 import sys
-import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from t2plab import LabCase, Service, Wire, plan, tap  # noqa: E402
 
 PORT = 9000
-LOOK_SECONDS = 2  # the service looks for UDP servers that often
 PRIVATE4, PUBLIC4 = '172.20.0.1', '192.0.2.99'  # behind the router, each with a route of its own
 # A server that tells each caller, by TCP or UDP, where he comes from.
 WHO = f'''
@@ -210,7 +208,6 @@ class Lan(CaptureCase):
             timeout=8, what='an answer')
         rules = lambda: self.lab.sh('ip rule; ip -6 rule').stdout.count(f'sport {port}')
         self.assertEqual(rules(), 2)
-        time.sleep(LOOK_SECONDS + 0.5)  # another event may have told before the service looked
         late.kill()
         self.lab.wait_for(lambda: rules() == 0, timeout=8, what='the rules to go')
 

@@ -134,6 +134,28 @@ test_watch (void)
   t2pn_udp_watch_free (watch);
 }
 
+/* Between two looks, and seen by somebody else. */
+static void
+test_watch_noted (void)
+{
+  guint n = 0;
+  T2pnUdpWatch *watch = t2pn_udp_watch_new (count_cb, &n);
+  int serves = open_udp (AF_INET, "0.0.0.0", 5353, FALSE);
+  g_autoptr (GArray) seen = t2pn_udp_servers_list (NULL);
+  g_autoptr (GArray) none = NULL;
+
+  close (serves);
+  g_assert_cmpuint (seen->len, ==, 1);
+  t2pn_udp_watch_note (watch, seen);
+  wait_ms (SETTLE_MS);
+  g_assert_cmpuint (n, ==, 1);
+  none = t2pn_udp_servers_list (NULL);
+  t2pn_udp_watch_note (watch, none);
+  wait_ms (SETTLE_MS);
+  g_assert_cmpuint (n, ==, 1);
+  t2pn_udp_watch_free (watch);
+}
+
 /* --- routes */
 
 static void
@@ -281,6 +303,7 @@ main (int argc, char **argv)
   make_machine ();
   g_test_add_func ("/netns/udp-servers/are-listed", test_servers);
   g_test_add_func ("/netns/udp-servers/are-watched", test_watch);
+  g_test_add_func ("/netns/udp-servers/seen-by-others-are-looked-at", test_watch_noted);
   g_test_add_func ("/netns/capture/udp-answers", test_udp_answers);
   g_test_add_func ("/netns/capture/questions-to-the-link", test_questions);
   g_test_add_func ("/netns/capture/no-lan", test_no_lan);
